@@ -1,0 +1,8 @@
+"""``python -m har.evaluate experiment=<name> ckpt_path=<file>``: figures of trained weights."""
+
+from har.launch import entry_point
+
+main = entry_point("evaluate", "har.running:evaluate")
+
+if __name__ == "__main__":
+    main()

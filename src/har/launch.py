@@ -1,0 +1,182 @@
+"""What every entry point shares: arguments, configuration, seed, objects, run folder, report.
+
+An entry point is ``main = entry_point("train", run)`` with a function ``run(cfg)``. Hydra composes
+the configuration; this module makes the command line forgiving (paths need no quoting), finds
+the run to resume, and turns errors meant for people into one sentence and exit code 2.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+# OpenMP threads spin while they wait, which starves every other process on a small machine.
+# Has to be set before torch is imported; the environment overrides it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from har import HarError
+
+log = logging.getLogger(__name__)
+
+# Values of these keys are file names: Hydra would trip over `=`, `(`, `,` or non-ASCII letters.
+_PATH_KEYS = ("weights", "ckpt_path", "source", "out")
+_PATH_GROUPS = ("paths.",)
+
+
+def config_dir() -> Path:
+    """The folder of the YAML files: inside the installed package, else in the repository."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "configs", package.parent.parent / "configs"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise HarError(f"The configuration files of har are missing beside {package}; reinstall har.")
+
+
+def quote_argument(argument: str) -> str:
+    """``key=value`` in Hydra's grammar, whatever characters a path value has."""
+    key, separator, value = argument.partition("=")
+    name = key.lstrip("+~")
+    is_path = name in _PATH_KEYS or name.endswith(("_path", "_dir")) or name.startswith(_PATH_GROUPS)
+    if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
+        return argument
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
+def rewrite_arguments(arguments: Sequence[str], has_task: bool = False) -> list[str]:
+    """Command-line words as Hydra wants them: first bare word to ``task=``, paths quoted."""
+    words = list(arguments)
+    if has_task and words and not words[0].startswith("-") and "=" not in words[0]:
+        words[0] = f"task={words[0]}"
+    return [word if word.startswith("-") else quote_argument(word) for word in words]
+
+
+def find_last_checkpoint(runs: Path) -> Path:
+    """The newest ``last.ckpt`` among the runs of one experiment.
+
+    Raises:
+        HarError: no run of this experiment has written a checkpoint.
+    """
+    found = sorted(runs.glob("*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise HarError(
+            f"ckpt_path=last: there is no checkpoint {runs}/*/checkpoints/last.ckpt to go on from; "
+            "start the run without ckpt_path first."
+        )
+    return found[-1]
+
+
+def _resolve_last(config_name: str, words: list[str], resume: bool) -> list[str]:
+    """Replaces ``ckpt_path=last``; a resumed run goes on in its own folder."""
+    if not any(word in ("ckpt_path=last", "ckpt_path='last'") for word in words):
+        return words
+    overrides = [word for word in words if not word.startswith("-")]
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = hydra.compose(config_name, overrides)
+    checkpoint = find_last_checkpoint(Path(cfg.paths.output_dir) / str(cfg.name))
+    words = [word for word in words if not word.startswith("ckpt_path=")]
+    words.append(quote_argument(f"ckpt_path={checkpoint}"))
+    if resume:
+        words.append(quote_argument(f"hydra.run.dir={checkpoint.parent.parent}"))
+    return words
+
+
+def entry_point(
+    config_name: str,
+    run: Callable[[DictConfig], Any] | str,
+    *,
+    has_task: bool = False,
+    resume: bool = False,
+) -> Callable[[], None]:
+    """The ``main`` of a command.
+
+    Args:
+        config_name: the top configuration file, without ``.yaml``.
+        run: what to do with the composed configuration; as text ``"module:function"`` it is
+            imported only when it runs, so that ``--help`` does not wait for torch.
+        has_task: the first word of the command line names a task (``prepare ntu``).
+        resume: with ``ckpt_path=last`` the command goes on in the folder of that run.
+    """
+
+    def guarded(cfg: DictConfig) -> None:
+        try:
+            _load(run)(cfg)
+        except (HarError, OmegaConfBaseException) as error:
+            _fail(error, show_trace=bool(cfg.get("trace", False)))
+
+    def main() -> None:
+        try:
+            words = rewrite_arguments(sys.argv[1:], has_task)
+            sys.argv[1:] = _resolve_last(config_name, words, resume)
+            decorate = hydra.main(
+                config_path=str(config_dir()), config_name=config_name, version_base="1.3"
+            )
+            # Hydra names the job after the function's file: the command is meant, not this file.
+            guarded.__name__ = config_name
+            decorate(guarded)()
+        except (HarError, HydraException) as error:
+            _fail(error, show_trace=False)
+
+    return main
+
+
+def _load(run: Callable[[DictConfig], Any] | str) -> Callable[[DictConfig], Any]:
+    if callable(run):
+        return run
+    module, _, function = run.partition(":")
+    loaded: Callable[[DictConfig], Any] = getattr(importlib.import_module(module), function)
+    return loaded
+
+
+def _fail(error: Exception, *, show_trace: bool) -> None:
+    if show_trace:
+        traceback.print_exc()
+    # Hydra wraps what an object's constructor raised: the sentence is in the innermost cause.
+    cause: BaseException = error
+    while not isinstance(cause, HarError) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    shown = cause if isinstance(cause, HarError) else error
+    print(f"har: {' '.join(str(shown).split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def run_folder() -> Path:
+    """The folder of this run, as Hydra made it."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def is_rank_zero() -> bool:
+    """Whether this process writes files: the first one of all machines."""
+    return os.environ.get("RANK", "0") == "0" and os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def write_config(cfg: DictConfig, folder: Path) -> None:
+    """``config.yaml``: what the run was made from, every reference resolved."""
+    if is_rank_zero():
+        text = OmegaConf.to_yaml(cfg, resolve=True)
+        (folder / "config.yaml").write_text(text, encoding="utf-8")
+
+
+def instantiate(config: Any, **arguments: Any) -> Any:
+    """Builds the object of a configuration node; the constructor's own sentence comes through."""
+    try:
+        return hydra.utils.instantiate(config, **arguments)
+    except hydra.errors.InstantiationException as error:
+        cause = error.__cause__
+        while cause is not None and not isinstance(cause, HarError):
+            cause = cause.__cause__
+        if cause is not None:
+            raise cause from error
+        raise HarError(f"The configuration does not build an object: {error}") from error
