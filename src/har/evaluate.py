@@ -2,7 +2,7 @@
 
 from har.launch import entry_point
 
-main = entry_point("evaluate", "har.running:evaluate")
+main = entry_point("evaluate", "har.runs:evaluate")
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,7 @@
 
 from har.launch import entry_point
 
-main = entry_point("prepare", "har.preparing:prepare", has_task=True)
+main = entry_point("prepare", "har.preparation:prepare", has_task=True)
 
 if __name__ == "__main__":
     main()

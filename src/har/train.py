@@ -2,7 +2,7 @@
 
 from har.launch import entry_point
 
-main = entry_point("train", "har.running:train", resume=True)
+main = entry_point("train", "har.runs:train", resume=True)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,91 @@
+"""Pictures in TensorBoard: poses on frames, a skeleton in 3-D, the confusion matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from har.layouts import get_layout
+from har.visual.draw import contact_sheet, draw_pair, label
+from har.visual.plots import figure_to_image, plot_confusion, plot_skeleton_3d
+
+
+class Figures(Callback):
+    """Adds figures to TensorBoard after every validation and test.
+
+    Args:
+        num_samples: how many samples are drawn: the first ones, the same every time.
+    """
+
+    def __init__(self, num_samples: int = 6) -> None:
+        self.num_samples = num_samples
+        self._tiles: list[np.ndarray] = []
+        self._skeleton: np.ndarray | None = None
+
+    def _collect(self, module: Any, outputs: Any, batch: Any) -> None:
+        if len(self._tiles) >= self.num_samples or not isinstance(outputs, dict):
+            return
+        layout = get_layout(module.layout)
+        names = list(module.label_names)
+        images = batch["images"].cpu().numpy()  # (N, T, H, W, 3)
+        predicted = outputs["pose"].float().cpu().numpy()  # (N, T, J, dim + 1)
+        true = batch["pose"].cpu().numpy()
+        probabilities = outputs["probabilities"].float().cpu().numpy()
+        for i in range(min(len(images), self.num_samples - len(self._tiles))):
+            frame = images.shape[1] // 2
+            image = images[i, frame]
+            size = np.array(image.shape[1::-1])
+            big = np.repeat(np.repeat(image, 2, 0), 2, 1) if size.max() < 200 else image
+            scale = np.array(big.shape[1::-1])
+            tile = draw_pair(
+                big, predicted[i, frame, :, :2] * scale, _visible(true[i, frame]) * scale, layout
+            )
+            best = int(probabilities[i].argmax())
+            text = f"{names[best]} {probabilities[i, best]:.0%}"
+            self._tiles.append(label(tile, text))
+            if self._skeleton is None:
+                truth = np.where(true[i, frame, :, 3:] > 0, true[i, frame, :, :3], np.nan)
+                figure = plot_skeleton_3d(predicted[i, frame, :, :3], layout, true=truth)
+                self._skeleton = figure_to_image(figure)
+
+    def _show(self, trainer: pl.Trainer, module: Any, stage: str) -> None:
+        tiles, skeleton = self._tiles, self._skeleton
+        self._tiles, self._skeleton = [], None
+        logger = trainer.logger
+        if not trainer.is_global_zero or not isinstance(logger, TensorBoardLogger) or not tiles:
+            return
+        writer, step = logger.experiment, trainer.global_step
+        sheet = contact_sheet(tiles, columns=3)
+        writer.add_image(f"{stage}/poses", sheet, step, dataformats="HWC")
+        if skeleton is not None:
+            writer.add_image(f"{stage}/skeleton", skeleton, step, dataformats="HWC")
+        confusion = module.scores.confusion_matrix()
+        if confusion is not None:
+            figure = plot_confusion(confusion, list(module.label_names))
+            picture = figure_to_image(figure)
+            writer.add_image(f"{stage}/confusion", picture, step, dataformats="HWC")
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *args: Any
+    ) -> None:
+        self._collect(pl_module, outputs, batch)
+
+    def on_test_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *args: Any
+    ) -> None:
+        self._collect(pl_module, outputs, batch)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self._show(trainer, pl_module, "val")
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self._show(trainer, pl_module, "test")
+
+
+def _visible(pose: np.ndarray) -> np.ndarray:
+    """Crop coordinates (J, 2) of a target; joints that are not visible become NaN."""
+    return np.where(pose[:, 3:] > 0, pose[:, :2], np.nan)

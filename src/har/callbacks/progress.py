@@ -1,0 +1,69 @@
+"""The progress bar, and how many samples a second go through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.callbacks.progress.rich_progress import RichProgressBarTheme
+
+
+class ProgressBar(RichProgressBar):
+    """Lightning's bar on a terminal; one line per epoch where the output is a file."""
+
+    def __init__(self) -> None:
+        theme = RichProgressBarTheme(metrics_format=".3g", metrics_text_delimiter="  ")
+        super().__init__(refresh_rate=5, leave=False, theme=theme)
+
+    def get_metrics(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        short = {"phase": getattr(pl_module, "phase", "")} if hasattr(pl_module, "phase") else {}
+        return {**short, **{name.split("/", 1)[-1]: value for name, value in metrics.items()}}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        console = self._console
+        if trainer.is_global_zero and console is not None and not console.is_terminal:
+            values = "  ".join(
+                f"{name} {value:.4g}"
+                for name, value in self.get_metrics(trainer, pl_module).items()
+                if isinstance(value, float)
+            )
+            phase = getattr(pl_module, "phase", "")
+            console.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {phase}  {values}")
+
+
+class Throughput(Callback):
+    """Logs ``train/images_per_second``, a clip counting as its frames, over all processes.
+
+    The steps between two readings are timed as a whole, waiting for data included.
+    """
+
+    def __init__(self) -> None:
+        self._images = 0
+        self._since = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._images, self._since = 0, time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Mapping[str, Any],
+        batch_idx: int,
+    ) -> None:
+        images = batch["images"]
+        self._images += images.shape[0] * (images.shape[1] if images.ndim == 5 else 1)
+        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+            now = time.perf_counter()
+            rate = self._images * trainer.world_size / max(now - self._since, 1e-9)
+            pl_module.log("train/images_per_second", rate, rank_zero_only=True)
+            self._images, self._since = 0, now

@@ -1,0 +1,110 @@
+"""What is drawn at random for a clip or an image, and the one warp per frame that applies it.
+
+The lists of the recipes (Luvizon et al., CVPR 2018 and TPAMI 2020) stand in the configs; without
+lists nothing is changed, which is what evaluation uses. Colours are left to the device: the frames
+stay uint8 until a batch is there, and the drawn powers travel with them
+(value / 255 to the power of its channel, times 2, minus 1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from har import HarError
+from har.geometry import warp
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What was drawn for one clip or image.
+
+    Attributes:
+        angle_deg: rotation about the image's centre, counter-clockwise.
+        scale: factor of the crop's window; with it goes the depth range of 3-D poses.
+        shift_px: shift of the crop's centre in x and y, already multiplied by the scale.
+        flip: mirror left and right.
+        colour_powers: exponents of red, green and blue.
+        step: distance between the frames of a clip.
+    """
+
+    angle_deg: float = 0.0
+    scale: float = 1.0
+    shift_px: tuple[float, float] = (0.0, 0.0)
+    flip: bool = False
+    colour_powers: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    step: int = 1
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Values from which every clip or image draws once, each list uniformly and on its own.
+
+    Attributes:
+        angles_deg: rotations in degrees.
+        scales: factors of the crop's window.
+        shifts_x_px, shifts_y_px: shifts of the crop's centre, to be multiplied by the scale.
+        flip: mirror every other clip.
+        colour_powers: exponents, drawn for each colour channel.
+        steps: distances between the frames of a clip.
+
+    Raises:
+        HarError: a list is empty, or a scale, power or step is not positive.
+    """
+
+    angles_deg: Sequence[float] = (0.0,)
+    scales: Sequence[float] = (1.0,)
+    shifts_x_px: Sequence[float] = (0.0,)
+    shifts_y_px: Sequence[float] = (0.0,)
+    flip: bool = False
+    colour_powers: Sequence[float] = (1.0,)
+    steps: Sequence[int] = (1,)
+
+    def __post_init__(self) -> None:
+        """Check the lists."""
+        lists = ("angles_deg", "scales", "shifts_x_px", "shifts_y_px", "colour_powers", "steps")
+        for name in lists:
+            if len(getattr(self, name)) == 0:
+                raise HarError(f"The augmentation's {name} is empty: give it one value at least.")
+        for name in ("scales", "colour_powers", "steps"):
+            if min(getattr(self, name)) <= 0:
+                raise HarError(f"The augmentation's {name} must be greater than 0.")
+
+    def draw(self, rng: np.random.Generator) -> Draw:
+        """One value of each list, all from ``rng``, always in the same order."""
+        scale = float(rng.choice(self.scales))
+        shift_x, shift_y = float(rng.choice(self.shifts_x_px)), float(rng.choice(self.shifts_y_px))
+        red, green, blue = rng.choice(self.colour_powers, size=3).tolist()
+        return Draw(
+            angle_deg=float(rng.choice(self.angles_deg)),
+            scale=scale,
+            shift_px=(scale * shift_x, scale * shift_y),
+            flip=bool(self.flip and rng.random() < 0.5),
+            colour_powers=(red, green, blue),
+            step=int(rng.choice(self.steps)),
+        )
+
+
+def crop_frames(
+    frames: Sequence[NDArray[np.uint8]], affine: ArrayLike, resolution: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """The same crop of every frame of a clip, one warp per frame.
+
+    Args:
+        frames: T images (H, W, 3) uint8. A frame that is repeated (the same object, in a clip
+            stretched over a short video) is warped once.
+        affine: (3, 3), frame pixels to [0, 1] of the crop.
+        resolution: width and height of the crop in pixels.
+
+    Returns:
+        (T, height, width, 3) uint8, contiguous.
+    """
+    width, height = resolution
+    crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
+    for t, frame in enumerate(frames):
+        if t and frame is frames[t - 1]:
+            crops[t] = crops[t - 1]
+        else:
+            warp(frame, affine, resolution, out=crops[t])
+    return crops

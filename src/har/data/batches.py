@@ -1,0 +1,109 @@
+"""Which samples make which batch: a function of the seed and the batch's number alone.
+
+A run that was killed goes on with exactly the batches it would have seen, with any number of
+workers, because nothing here has a state: position p of the endless sequence of samples lies in
+permutation p // n, drawn from (seed, kind, p // n), and p itself seeds what augmentation draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
+
+import numpy as np
+from torch.utils.data import Sampler
+
+Key = tuple[str, int, int]  # kind of sample, its number in the data set, the draw
+
+
+def seeded_rng(seed: int, kind: str, number: int) -> np.random.Generator:
+    """A generator that depends on nothing but its arguments."""
+    return np.random.default_rng([seed, crc32(kind.encode()), number])
+
+
+@dataclass
+class SampleOrder:
+    """The endless, shuffled sequence of the samples of one kind.
+
+    Args:
+        kind: name of the samples (``"pose"``, ``"action"``).
+        size: number of samples.
+        seed: the run's seed.
+    """
+
+    kind: str
+    size: int
+    seed: int
+    _cached: tuple[int, np.ndarray] | None = field(default=None, repr=False)
+
+    def _permutation(self, number: int) -> np.ndarray:
+        if self._cached is None or self._cached[0] != number:
+            rng = seeded_rng(self.seed, self.kind + "/order", number)
+            self._cached = (number, rng.permutation(self.size))
+        return self._cached[1]
+
+    def batch(self, number: int, batch_size: int, rank: int = 0, world_size: int = 1) -> list[Key]:
+        """Batch ``number`` of this kind for one process; the processes' shares are disjoint."""
+        first = (number * world_size + rank) * batch_size
+        keys = []
+        for position in range(first, first + batch_size):
+            turn, place = divmod(position, self.size)
+            keys.append((self.kind, int(self._permutation(turn)[place]), position))
+        return keys
+
+
+class EpochBatches(Sampler[list[Key]]):
+    """The batches of one epoch, kinds in turn: pose, action, pose, action, ...
+
+    One update per batch, as the papers train: an update on poses, then one on actions.
+
+    Args:
+        orders: the sample order of every kind.
+        batch_sizes: samples per batch and process, by kind.
+        kinds: the kinds of this epoch, in turn.
+        first: number of the first batch of every kind (what earlier epochs used).
+        steps: batches of every kind in this epoch.
+        done: batches of this epoch that a resumed run has behind it.
+        rank, world_size: this process, and how many there are.
+    """
+
+    def __init__(
+        self,
+        orders: Mapping[str, SampleOrder],
+        batch_sizes: Mapping[str, int],
+        kinds: Sequence[str],
+        first: Mapping[str, int],
+        steps: int,
+        done: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.orders, self.batch_sizes = orders, batch_sizes
+        self.kinds, self.first, self.steps, self.done = tuple(kinds), first, steps, done
+        self.rank, self.world_size = rank, world_size
+
+    def __len__(self) -> int:
+        """Batches of the whole epoch, those already done included (Lightning counts them)."""
+        return self.steps * len(self.kinds)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for batch in range(self.done, len(self)):
+            kind = self.kinds[batch % len(self.kinds)]
+            number = self.first[kind] + batch // len(self.kinds)
+            yield self.orders[kind].batch(
+                number, self.batch_sizes[kind], self.rank, self.world_size
+            )
+
+
+class ShareOfSamples(Sampler[int]):
+    """Every ``world_size``-th sample: shared out without padding, so none is counted twice."""
+
+    def __init__(self, size: int, rank: int = 0, world_size: int = 1) -> None:
+        self.indices = range(rank, size, world_size)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices)

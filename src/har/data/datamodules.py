@@ -1,0 +1,256 @@
+"""LightningDataModules: which samples train, validate and test, and in what batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+from har import HarError
+from har.data.augment import Augmentation
+from har.data.batches import EpochBatches, Key, SampleOrder, ShareOfSamples
+from har.data.datasets import NTUDataset
+from har.data.ntu.extract import open_prepared
+from har.data.ntu.labels import ACTION_NAMES
+from har.data.ntu.splits import split_indices
+
+
+def start_worker(worker: int) -> None:
+    """A worker has one core: more threads in it would only get in the others' way."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+class KindsOfSamples(Dataset[dict[str, Any]]):
+    """Several data sets behind one loader; the key's first part says which one is meant."""
+
+    def __init__(self, datasets: dict[str, NTUDataset]) -> None:
+        self.datasets = datasets
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        return self.datasets[key[0]][key]
+
+
+class NTUDataModule(LightningDataModule):
+    """Clips of NTU RGB+D with poses and actions.
+
+    Args:
+        data_dir: folder of the data set (or one that has it in ``ntu/``), prepared by
+            ``python -m har.prepare ntu``.
+        protocol: ``xsub60``, ``xview60``, ``xsub120`` or ``xset120``.
+        actions: NTU action numbers (from 1) that are classes, in this order; None: all of them,
+            60 or 120 by the protocol.
+        val_subjects: training subjects kept out of training for curves; nothing is ever chosen
+            on the test subjects.
+        batch_size: clips per batch and process.
+        clip_size: frames per clip.
+        step: frame step of evaluation clips, in stored frames.
+        resolution: (width, height) of crops in pixels.
+        layout: joint layout of the poses.
+        augmentation: for training clips.
+        eval_batch_size: clips per evaluation batch and process.
+        limit_eval: at most so many evaluation clips, spread evenly; None: all.
+        num_workers: loader processes.
+        seed: of shuffling and augmentation.
+
+    Raises:
+        HarError: data missing, or a selection without a single training sample.
+    """
+
+    def __init__(
+        self,
+        data_dir: str,
+        *,
+        protocol: str = "xsub60",
+        actions: Sequence[int] | None = None,
+        val_subjects: Sequence[int] = (),
+        batch_size: int = 4,
+        clip_size: int = 8,
+        step: int = 4,
+        resolution: Sequence[int] = (256, 256),
+        layout: str = "pa17j",
+        augmentation: Augmentation | None = None,
+        eval_batch_size: int = 8,
+        limit_eval: int | None = None,
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.data_dir, self.protocol = Path(data_dir), protocol
+        count = 120 if protocol.endswith("120") else 60
+        self.actions = list(actions) if actions is not None else list(range(1, count + 1))
+        self.labels = [ACTION_NAMES[action - 1] for action in self.actions]
+        self.val_subjects = tuple(val_subjects)
+        self.batch_sizes = {"action": batch_size}
+        self.clip_size, self.step = clip_size, step
+        self.resolution = (int(resolution[0]), int(resolution[1]))
+        self.layout, self.augmentation = layout, augmentation
+        self.eval_batch_size, self.limit_eval = eval_batch_size, limit_eval
+        self.num_workers, self.seed = num_workers, seed
+        self.datasets: dict[str, NTUDataset] = {}
+        self.val_clips: NTUDataset | None = None
+        self.test_clips: NTUDataset | None = None
+        self._resumed_batches = 0
+
+    # ---------------------------------------------------------------- samples
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.datasets:
+            return
+        self.index, self.store = open_prepared(self.data_dir)
+        training = split_indices(self.index, self.protocol, "train", self.actions)
+        kept_out = np.isin(self.index.subjects[training], self.val_subjects)
+        self.train_selection = training[~kept_out]
+        self.val_clips = self._fixed_clips(training[kept_out])
+        self.test_clips = self._fixed_clips(
+            split_indices(self.index, self.protocol, "test", self.actions)
+        )
+        self.datasets["action"] = self._dataset(
+            self.train_selection, self.clip_size, self.augmentation
+        )
+        if stage == "fit" and len(self.train_selection) == 0:
+            raise HarError(
+                f"No training sample of {self.protocol} lies in {self.data_dir} for the actions "
+                f"{self.actions}; prepare more samples, or change data.protocol or data.actions."
+            )
+
+    def _dataset(
+        self, selection: np.ndarray, clip_size: int | None, augmentation: Augmentation | None
+    ) -> NTUDataset:
+        class_of = np.full(1 + max(self.actions), -1)
+        class_of[self.actions] = np.arange(len(self.actions))
+        return NTUDataset(
+            self.index,
+            self.store,
+            selection,
+            class_of[self.index.actions[selection]],
+            clip_size=clip_size,
+            resolution=self.resolution,
+            layout=self.layout,
+            augmentation=augmentation,
+            step=self.step,
+            seed=self.seed,
+        )
+
+    def _fixed_clips(self, selection: np.ndarray) -> NTUDataset:
+        if self.limit_eval is not None and len(selection) > self.limit_eval:
+            chosen = np.linspace(0, len(selection) - 1, self.limit_eval).round().astype(int)
+            selection = selection[chosen]
+        return self._dataset(selection, self.clip_size, None)
+
+    # ---------------------------------------------------------------- batches of a run
+
+    def batches_in_epoch(self, kinds: Sequence[str], steps: int | None) -> int:
+        """Batches of an epoch in which ``kinds`` take turns, ``steps`` of each.
+
+        ``steps=None``: one pass over the clips, or over the samples where only frames are read.
+        """
+        return len(kinds) * self._steps(kinds, steps)
+
+    def _steps(self, kinds: Sequence[str], steps: int | None) -> int:
+        if steps is not None:
+            return steps
+        kind = "action" if "action" in kinds else kinds[0]
+        world_size = self.trainer.world_size if self.trainer else 1
+        return max(1, len(self.datasets[kind]) // (self.batch_sizes[kind] * world_size))
+
+    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """The loader of the current epoch, as the module's plan of phases wants it."""
+        assert self.trainer is not None
+        if self.trainer.reload_dataloaders_every_n_epochs != 1:
+            raise HarError(
+                "trainer.reload_dataloaders_every_n_epochs has to be 1: the data module makes a "
+                "loader for every epoch of the plan."
+            )
+        plan = self.trainer.lightning_module.plan
+        first = dict.fromkeys(self.datasets, 0)  # batches of each kind that earlier epochs used
+        batches_before = 0
+        for epoch in range(self.trainer.current_epoch):
+            kinds, steps = plan.epoch(epoch)
+            batches_before += self.batches_in_epoch(kinds, steps)
+            for kind in kinds:
+                first[kind] += self._steps(kinds, steps)
+        kinds, steps = plan.epoch(self.trainer.current_epoch)
+        batches = EpochBatches(
+            {kind: SampleOrder(kind, len(data), self.seed) for kind, data in self.datasets.items()},
+            self.batch_sizes,
+            kinds,
+            first,
+            self._steps(kinds, steps),
+            done=max(0, self._resumed_batches - batches_before),
+            rank=self.trainer.global_rank,
+            world_size=self.trainer.world_size,
+        )
+        return DataLoader(
+            KindsOfSamples(self.datasets),
+            batch_sampler=batches,
+            num_workers=self.num_workers,
+            worker_init_fn=start_worker,
+            pin_memory=torch.cuda.is_available(),
+            prefetch_factor=4 if self.num_workers else None,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        assert self.trainer is not None
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress
+        return {"batches_done": progress.total.ready}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._resumed_batches = int(state_dict["batches_done"])
+
+    # ---------------------------------------------------------------- evaluation
+
+    def _eval_loader(self, clips: NTUDataset | None) -> DataLoader[dict[str, Any]]:
+        assert clips is not None
+        assert self.trainer is not None
+        share = ShareOfSamples(len(clips), self.trainer.global_rank, self.trainer.world_size)
+        return DataLoader(
+            clips,
+            batch_size=self.eval_batch_size,
+            sampler=share,
+            num_workers=self.num_workers,
+            worker_init_fn=start_worker,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
+        return self._eval_loader(self.val_clips)
+
+    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
+        return self._eval_loader(self.test_clips)
+
+
+class MultitaskDataModule(NTUDataModule):
+    """Clips for actions and single frames for poses, batch by batch in turn.
+
+    The two kinds come from one loader, one update each, as the recipe trains. (Lightning's
+    ``CombinedLoader`` would hand over both at once, which needs manual optimisation for two
+    updates, and that gives up gradient clipping, schedules and a true step count.)
+
+    Args:
+        frame_batch_size: single frames per batch and process.
+        frame_augmentation: for training frames.
+        **clips: everything else, see :class:`NTUDataModule`.
+    """
+
+    def __init__(
+        self,
+        data_dir: str,
+        *,
+        frame_batch_size: int = 32,
+        frame_augmentation: Augmentation | None = None,
+        **clips: Any,
+    ) -> None:
+        super().__init__(data_dir, **clips)
+        self.batch_sizes["pose"] = frame_batch_size
+        self.frame_augmentation = frame_augmentation
+
+    def setup(self, stage: str | None = None) -> None:
+        super().setup(stage)
+        self.datasets["pose"] = self._dataset(self.train_selection, None, self.frame_augmentation)

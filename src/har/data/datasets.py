@@ -1,0 +1,113 @@
+"""NTU RGB+D as samples: a single frame with its pose, or a clip with its poses and action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from har.data.augment import Augmentation, Draw, crop_frames
+from har.data.batches import Key, seeded_rng
+from har.data.clips import clip_frames, num_random_starts
+from har.data.ntu.index import NTUIndex
+from har.data.ntu.targets import clip_target
+from har.data.store import FrameStore
+from har.layouts import get_layout
+
+
+class NTUDataset(Dataset[dict[str, Any]]):
+    """Samples of NTU RGB+D, prepared by ``python -m har.prepare ntu``.
+
+    An item is asked for by ``(kind, number, draw)`` in training, where ``draw`` alone decides the
+    augmentation, or by its number for the one fixed, unaugmented clip of the sample. It holds
+
+    - ``images``: uint8 RGB crops (T, H, W, 3), or (H, W, 3) for single frames;
+    - ``powers``: float32 (3,), the colour power of every channel, applied on the device;
+    - ``pose``: float32 (T, J, 4) or (J, 4): x, y, z in [0, 1] of the crop, visibility 0 or 1;
+    - ``action``: class index; ``name``: sample name;
+    - ``affine``: float64 (3, 3), pixels of the 1920x1080 picture to [0, 1] of the crop;
+    - ``root_depth_mm``, ``depth_scale``: what turns z back into millimetres.
+
+    Args:
+        index, store: the prepared data.
+        selection: numbers of the samples in the index, (N,).
+        classes: class index of every selected sample, (N,).
+        clip_size: frames of a clip; None: single frames.
+        resolution: (width, height) of the crops in pixels.
+        layout: joint layout of the poses.
+        augmentation: what is drawn at random; its default draws nothing.
+        step: frame step of the fixed clip.
+        seed: the run's seed.
+    """
+
+    def __init__(
+        self,
+        index: NTUIndex,
+        store: FrameStore,
+        selection: np.ndarray,
+        classes: np.ndarray,
+        *,
+        clip_size: int | None,
+        resolution: tuple[int, int],
+        layout: str = "pa17j",
+        augmentation: Augmentation | None = None,
+        step: int = 4,
+        seed: int = 0,
+    ) -> None:
+        self.index, self.store = index, store
+        self.selection, self.classes = selection, classes
+        self.clip_size, self.resolution = clip_size, resolution
+        self.layout = get_layout(layout)
+        self.augmentation = augmentation or Augmentation()
+        self.step, self.seed = step, seed
+
+    def __len__(self) -> int:
+        return len(self.selection)
+
+    def _frames(self, length: int, draw: Draw, rng: np.random.Generator | None) -> np.ndarray:
+        """Which of the sample's stored frames make the item, (T,)."""
+        if self.clip_size is None:
+            frame = length // 2 if rng is None else int(rng.integers(length))
+            return np.array([frame])
+        step = draw.step or self.step
+        if rng is None:
+            return clip_frames(length, self.clip_size, step)
+        start = int(rng.integers(num_random_starts(length, self.clip_size, step)))
+        return clip_frames(length, self.clip_size, step, start)
+
+    def __getitem__(self, key: int | Key) -> dict[str, Any]:
+        if isinstance(key, tuple):
+            kind, number, draw_number = key
+            rng = seeded_rng(self.seed, kind, draw_number)
+            draw = self.augmentation.draw(rng)
+        else:
+            number, rng, draw = key, None, Draw()
+        sample = int(self.selection[number])
+        name = self.index.names[sample].decode()
+        annotation = self.index.annotation(sample)
+        frames = self._frames(len(annotation.joints_px), draw, rng)
+        frame_size = self.index.frame_size(sample)
+        target = clip_target(
+            annotation.joints_px[frames],
+            annotation.depth_mm[frames],
+            annotation.state[frames],
+            layout=self.layout,
+            frame_size=frame_size,
+            draw=draw,
+        )
+        pictures = self.store.read(name, frames.tolist())
+        crops = crop_frames(pictures, target.affine, self.resolution)  # (T, H, W, 3)
+        to_stored = np.diag([frame_size[0] / 1920, frame_size[1] / 1080, 1.0])
+        single = self.clip_size is None
+        return {
+            "images": torch.from_numpy(crops[0] if single else crops),
+            "powers": torch.tensor(draw.colour_powers, dtype=torch.float32),
+            "pose": torch.from_numpy(target.pose[0] if single else target.pose),
+            "action": int(self.classes[number]),
+            "name": name,
+            "affine": torch.from_numpy(target.affine @ to_stored),
+            "root_depth_mm": float(target.root_depth_mm),
+            "depth_scale": float(target.depth_scale),
+        }

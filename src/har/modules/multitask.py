@@ -1,0 +1,184 @@
+"""Poses and actions with one network: what a step computes and what is logged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import STEP_OUTPUT
+from torch import Tensor, nn
+
+from har import HarError
+from har.losses import action_loss, pose_loss
+from har.modules.phases import Phase, PhasePlan
+from har.modules.scores import MultitaskScores, normalise_images
+
+
+class MultitaskModule(LightningModule):
+    """Trains an SPNet on single frames (poses) and clips (actions) in up to three phases.
+
+    ``pose`` learns poses from single frames, ``frozen`` the action part on a fixed pose part,
+    ``joint`` both, one update on frames and one on clips in turn. In the frozen phase the pose
+    part's batch normalisation uses its stored statistics: what its weights will meet later (the
+    original normalises by the batch there).
+
+    Source: Luvizon, Picard, Tabia, "Multi-task Deep Learning for Real-Time 3D Human Pose
+    Estimation and Action Recognition", TPAMI 2020, section 6.
+
+    Args:
+        network: an :class:`har.models.SPNet` with an action part.
+        phases: by name, see :class:`har.modules.phases.Phase`.
+        layout: the joint layout of the poses.
+        action_weight: weight of every action output's cross-entropy; pose losses weigh 1.
+        batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
+            convention; Keras' momentum 0.99 is 0.01 here).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        phases: Mapping[str, Phase | None],
+        layout: str = "pa17j",
+        action_weight: float = 0.1,
+        batch_norm_momentum: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for layer in network.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.momentum = batch_norm_momentum
+        self.plan = PhasePlan(phases)
+        self.phase = next(iter(self.plan.phases))
+        self.layout = layout
+        self.action_weight = action_weight
+        self.scores: MultitaskScores | None = None
+        self.run_info: dict[str, Any] = {}  # plain values that a checkpoint carries
+        self.results: dict[str, Any] = {}  # what the last test measured
+
+    # ---------------------------------------------------------------- phases and optimisers
+
+    def train(self, mode: bool = True) -> MultitaskModule:
+        """Training mode; a frozen pose part keeps normalising by its stored statistics."""
+        super().train(mode)
+        if mode and self.phase == "frozen":
+            for part in self.network.pose_modules():
+                part.eval()
+        return self
+
+    def _apply_phase(self) -> None:
+        frozen = self.phase == "frozen"
+        actions = {id(parameter) for parameter in self.network.action_parameters()}
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(not frozen or id(parameter) in actions)
+        self.train()
+
+    def configure_optimizers(self) -> Any:
+        phase = self.plan.phases[self.phase]
+        actions = list(self.network.action_parameters())
+        if self.phase == "frozen":
+            parameters = actions
+        elif self.phase == "pose":
+            known = {id(parameter) for parameter in actions}
+            parameters = [p for p in self.network.parameters() if id(p) not in known]
+        else:
+            parameters = list(self.network.parameters())
+        optimizer = phase.optimizer(parameters)
+        first = next(e for e in range(10**6) if self.plan.name_at(e) == self.phase)
+        batches = self.trainer.datamodule.batches_in_epoch(*self.plan.epoch(first))
+        schedule = phase.build_scheduler(optimizer, phase.epochs * batches)
+        return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def on_train_start(self) -> None:
+        self._apply_phase()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Not in on_train_epoch_start: a run resumed within an epoch does not come by there.
+        phase = self.plan.name_at(self.current_epoch)
+        if phase != self.phase:
+            self.phase = phase
+            self._apply_phase()
+            self.trainer.strategy.setup_optimizers(self.trainer)
+
+    # ---------------------------------------------------------------- steps
+
+    def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
+        images = normalise_images(batch["images"], batch["powers"])
+        size = len(images)
+        out = self.network(images)
+        if images.ndim == 4:  # single frames
+            parts = [pose_loss(pose, batch["pose"]).mean() for pose in out.poses]
+            kind, loss = "pose", torch.stack(parts).sum()
+        else:
+            parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]
+            kind, loss = "action", self.action_weight * torch.stack(parts).sum()
+            hits = (out.action_logits[-1].argmax(1) == batch["action"]).float().mean()
+            self.log("train/action_top1", hits, prog_bar=True, batch_size=size)
+        self._check_finite(loss, batch)
+        blocks = {f"train/{kind}_loss/block_{i + 1}": part for i, part in enumerate(parts)}
+        self.log_dict(blocks, batch_size=size)
+        self.log(f"train/{kind}_loss", loss, prog_bar=True, batch_size=size)
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self.log("train/learning_rate", rate, batch_size=size)
+        return loss
+
+    def _check_finite(self, loss: Tensor, batch: Mapping[str, Any]) -> None:
+        if not torch.isfinite(loss):
+            names = ", ".join(sorted(set(batch["name"])))
+            raise HarError(
+                f"The loss is {loss.item()} at step {self.global_step} (phase {self.phase}) on "
+                f"the samples {names}; look at these samples, or lower the learning rate."
+            )
+
+    def _evaluate(self, batch: Mapping[str, Any]) -> Any:
+        assert self.scores is not None
+        images = normalise_images(batch["images"], batch["powers"])
+        out = self.network(images)
+        self.scores.update(out, batch)
+        return {"pose": out.poses[-1], "probabilities": out.actions[-1]}
+
+    def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
+        return self._evaluate(batch)
+
+    def test_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
+        return self._evaluate(batch)
+
+    def _new_scores(self) -> None:
+        data = self.trainer.datamodule
+        self.scores = MultitaskScores(self.layout, len(data.labels)).to(self.device)
+
+    def on_validation_epoch_start(self) -> None:
+        self._new_scores()
+
+    def on_test_epoch_start(self) -> None:
+        self._new_scores()
+
+    def on_validation_epoch_end(self) -> None:
+        assert self.scores is not None
+        values = self.scores.scalars(self.scores.compute())
+        shown = ("action_top1", "joint_error_mm")
+        for name, value in values.items():
+            self.log(f"val/{name}", value, prog_bar=name in shown, rank_zero_only=True)
+
+    def on_test_epoch_end(self) -> None:
+        assert self.scores is not None
+        self.results = self.scores.compute()
+        for name, value in self.scores.scalars(self.results).items():
+            self.log(f"test/{name}", value, rank_zero_only=True)
+
+    # ---------------------------------------------------------------- checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["har"] = {**self.run_info, "phase": self.phase}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        saved = checkpoint.get("har", {}).get("phase")
+        if saved in self.plan.phases:
+            self.phase = saved
+
+    @property
+    def label_names(self) -> Sequence[str]:
+        """The classes' names, in the order of the network's outputs."""
+        labels: Sequence[str] = self.trainer.datamodule.labels
+        return labels

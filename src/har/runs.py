@@ -1,0 +1,162 @@
+"""A training run and an evaluation run: from the composed configuration to the report."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from har import HarError
+from har.launch import instantiate, run_folder, write_config
+from har.models.weights.files import load_weights
+from har.report import print_table, write_metrics
+
+log = logging.getLogger(__name__)
+# Lightning advertises other products at start-up.
+logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
+    lambda record: "litlogger" not in record.getMessage() and "💡" not in record.getMessage()
+)
+
+
+def build(cfg: DictConfig) -> tuple[pl.LightningModule, pl.LightningDataModule]:
+    """The data module, then the module with its network, with initial weights where asked for.
+
+    Raises:
+        HarError: data missing, network and data disagree, or weights that do not fit.
+    """
+    data = instantiate(cfg.data)
+    data.setup("fit")  # first: missing data is the commonest mistake and the quickest to see
+    if cfg.weights is not None and cfg.module.get("phases", {}).get("pose") is not None:
+        log.info("The pose phase is left out: the weights %s are given.", cfg.weights)
+        OmegaConf.update(cfg, "module.phases.pose", None)
+    phases = cfg.module.get("phases", {})
+    if (
+        cfg.weights is None
+        and cfg.ckpt_path is None
+        and phases.get("frozen") is not None
+        and phases.get("pose") is None
+    ):
+        raise HarError(
+            "The frozen phase needs a trained pose part: give weights=<name or file>, or a pose "
+            "phase (module.phases.pose)."
+        )
+    module = instantiate(cfg.module)
+    check_classes(module, data)
+    if cfg.weights is not None:
+        report = load_weights(module.network, cfg.weights)
+        log.info("%s", report)
+    module.run_info = {
+        "config": OmegaConf.to_container(cfg, resolve=True),
+        "labels": list(data.labels),
+        "action_numbers": list(data.actions),
+    }
+    return module, data
+
+
+def check_classes(module: Any, data: Any) -> None:
+    """The network's first action output has one class per action of the data.
+
+    Raises:
+        HarError: it has another number.
+    """
+    num_actions = getattr(module.network, "num_actions", ())
+    if num_actions and num_actions[0] != len(data.labels):
+        raise HarError(
+            f"The network has {num_actions[0]} classes and the data {len(data.labels)}: set "
+            f"model.num_actions=[{len(data.labels)}]."
+        )
+
+
+def make_trainer(cfg: DictConfig, max_epochs: int, **arguments: Any) -> pl.Trainer:
+    """The trainer of the configuration; ``trainer.max_epochs=null`` means the plan's length."""
+    if cfg.trainer.max_epochs is not None:
+        max_epochs = cfg.trainer.max_epochs
+    trainer: pl.Trainer = instantiate(cfg.trainer, max_epochs=max_epochs, **arguments)
+    return trainer
+
+
+def train(cfg: DictConfig) -> None:
+    """Trains, tests on the test split, prints the table and writes ``metrics.json``."""
+    folder = run_folder()
+    write_config(cfg, folder)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    torch.set_float32_matmul_precision("high")
+    module, data = build(cfg)
+    untrained: dict[str, Any] = {}
+    if cfg.report_untrained and cfg.ckpt_path is None:
+        quiet = make_trainer(cfg, 1, logger=False, enable_checkpointing=False)
+        untrained = _test(quiet, module, data)
+    trainer = make_trainer(
+        cfg,
+        module.plan.total_epochs,
+        callbacks=[instantiate(node) for node in cfg.callbacks.values() if node is not None],
+        logger=instantiate(cfg.logger),
+        enable_checkpointing=False,
+    )
+    trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    results = _test(trainer, module, data) if cfg.test else {}
+    if trainer.is_global_zero:
+        _report(cfg, folder, module, data, results, untrained)
+
+
+def evaluate(cfg: DictConfig) -> None:
+    """Measures a checkpoint (``ckpt_path``) or weights (``weights``) on the test split."""
+    folder = run_folder()
+    write_config(cfg, folder)
+    if cfg.ckpt_path is None and cfg.weights is None:
+        raise HarError("Say what to evaluate: ckpt_path=<file.ckpt> (or last), or weights=<file>.")
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = instantiate(cfg.data)
+    data.setup("test")
+    module = instantiate(cfg.module)
+    check_classes(module, data)
+    if cfg.ckpt_path is not None or cfg.weights is not None:
+        load_weights(module.network, cfg.ckpt_path or cfg.weights)
+    callbacks = [
+        instantiate(cfg.callbacks[name]) for name in ("progress_bar", "figures")
+        if cfg.callbacks.get(name) is not None
+    ]
+    trainer = make_trainer(
+        cfg, 1, callbacks=callbacks, logger=instantiate(cfg.logger), enable_checkpointing=False
+    )
+    results = _test(trainer, module, data)
+    if trainer.is_global_zero:
+        _report(cfg, folder, module, data, results, {})
+
+
+def _test(trainer: pl.Trainer, module: Any, data: Any) -> dict[str, Any]:
+    """The test split's figures, empty where it has no sample."""
+    if len(data.test_clips) == 0:
+        log.warning(
+            "The test split of %s is empty in this data: nothing is tested.", data.protocol
+        )
+        return {}
+    trainer.test(module, datamodule=data, verbose=False)
+    results: dict[str, Any] = module.results
+    return results
+
+
+def _report(
+    cfg: DictConfig,
+    folder: Path,
+    module: Any,
+    data: Any,
+    results: dict[str, Any],
+    untrained: dict[str, Any],
+) -> None:
+    protocol = {
+        "split": data.protocol,
+        "clips": "single, centred",
+        "num_test_clips": len(data.test_clips),
+        "boxes": "ground truth",
+        "actions": list(data.actions),
+        "prediction_block": "last",
+    }
+    write_metrics(folder / "metrics.json", cfg, module.network, protocol, results, untrained)
+    if results:
+        print_table(results, untrained, list(data.labels), title=f"{cfg.name}, {data.protocol}")
+    print(f"Run folder: {folder}")

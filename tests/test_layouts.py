@@ -1,0 +1,84 @@
+"""Joint layouts against those of the original program."""
+
+import json
+
+import numpy as np
+import pytest
+
+from golden_files import golden_path
+from har import HarError
+from har.layouts import LAYOUTS, MISSING, get_layout
+
+NETWORK_LAYOUTS = ["pa16j", "pa17j", "pa20j", "pa21j"]
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict:
+    return json.loads(golden_path("layouts.json").read_text())
+
+
+@pytest.mark.parametrize("name", NETWORK_LAYOUTS)
+def test_maps_flips_and_links_are_those_of_the_original(golden, name):
+    layout, truth = get_layout(name), golden[name]
+    assert layout.name == name
+    assert layout.num_joints == truth["num_joints"]
+    assert list(layout.flip) == truth["map_hflip"]
+    assert list(layout.from_ntu) == truth["map_from_ntu"]
+    assert list(layout.to_mpii) == truth["map_to_mpii"]
+    assert [list(link) for link in layout.links] == truth["links"]
+    # the original's colours: 1 and 3 for right limbs, 2 and 4 for left ones, 0 between
+    side_of_colour = {0: "middle", 1: "right", 2: "left", 3: "right", 4: "left"}
+    assert list(layout.sides) == [side_of_colour[colour] for colour in truth["cmap"]]
+    assert layout.joints[layout.root] == "pelvis"
+    assert layout.excluded_from_pck == (0, 1)
+
+
+def test_mpii_order(golden):
+    pa16j, mpii = get_layout("pa16j"), get_layout("mpii")
+    assert list(pa16j.from_mpii) == golden["pa16j"]["map_from_mpii"]
+    assert [mpii.joints[i] for i in pa16j.from_mpii] == list(pa16j.joints)
+    # the flip pairs that the data set documents
+    pairs = {(0, 5), (1, 4), (2, 3), (10, 15), (11, 14), (12, 13)}
+    assert {(i, j) for i, j in enumerate(mpii.flip) if i < j} == pairs
+    assert mpii.excluded_from_pck == (6, 7)
+    drawn = {frozenset(pa16j.from_mpii[i] for i in link) for link in pa16j.links}
+    assert {frozenset(link) for link in mpii.links} == drawn
+
+
+def test_spine_hands_and_feet_are_missing_in_mpii():
+    layout = get_layout("pa21j")
+    missing = {
+        joint for joint, i in zip(layout.joints, layout.from_mpii, strict=True) if i == MISSING
+    }
+    assert missing == {"spine", "left hand", "right hand", "left foot", "right foot"}
+
+
+def test_ntu_joints(golden):
+    ntu = get_layout("ntu25")
+    for joint, label in zip(ntu.joints, golden["ntu25_joint_labels"], strict=True):
+        assert joint.startswith(label)
+    assert len(ntu.links) == 24
+    assert {(0, 1), (1, 20), (2, 20), (2, 3), (7, 21), (7, 22)} <= set(ntu.links)
+    reached = {0}
+    for _ in ntu.joints:  # one connected tree
+        reached |= {j for link in ntu.links if reached & set(link) for j in link}
+    assert reached == set(range(25))
+    assert ntu.sides[21:] == ("left", "left", "right", "right")
+
+
+@pytest.mark.parametrize("name", NETWORK_LAYOUTS)
+def test_left_of_ntu_is_right_in_the_picture(name):
+    layout, ntu = get_layout(name), get_layout("ntu25")
+    opposite = {"left": "right", "right": "left", "middle": "middle"}
+    assert [opposite[ntu.sides[i]] for i in layout.from_ntu] == list(layout.sides)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_flipping_twice_changes_nothing(layout):
+    flip = np.array(layout.flip)
+    assert (flip[flip] == np.arange(layout.num_joints)).all()
+
+
+def test_an_unknown_layout_is_named_together_with_the_known_ones():
+    with pytest.raises(HarError, match=r"'pa18j'.*pa16j, pa17j"):
+        get_layout("pa18j")
