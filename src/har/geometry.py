@@ -167,7 +167,8 @@ def warp(
         return out
     part = _cut(image, *first, *(first + factor * blocks))
     if factor > 1:
-        part = cv2.resize(part, (int(blocks[0]), int(blocks[1])), interpolation=cv2.INTER_AREA)
+        shrunk = int(blocks[0]), int(blocks[1])
+        part = cv2.resize(part, shrunk, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     # OpenCV puts whole coordinates at pixel centres, we at their corners: half a pixel on each side
     to_crop = np.diag([1 / width, 1 / height, 1.0])
     to_crop[:2, 2] = 0.5 / width, 0.5 / height
@@ -228,7 +229,7 @@ def box_around(
     there = is_valid(points) if valid is None else np.asarray(valid, dtype=bool)
     low = np.where(there[..., None], points, np.inf).min(-2)
     high = np.where(there[..., None], points, -np.inf).max(-2)
-    none = ~there.any(-1)[..., None]
+    none = ~there.any(-1, keepdims=True)
     low, high = np.where(none, np.nan, low), np.where(none, np.nan, high)
     window = high - low
     if square:

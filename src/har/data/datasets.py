@@ -27,8 +27,9 @@ class NTUDataset(Dataset[dict[str, Any]]):
     - ``powers``: float32 (3,), the colour power of every channel, applied on the device;
     - ``pose``: float32 (T, J, 4) or (J, 4): x, y, z in [0, 1] of the crop, visibility 0 or 1;
     - ``action``: class index; ``name``: sample name;
-    - ``affine``: float64 (3, 3), pixels of the 1920x1080 picture to [0, 1] of the crop;
-    - ``root_depth_mm``, ``depth_scale``: what turns z back into millimetres.
+    - ``tracked``: bool (T, J) or (J,), the joints that errors in millimetres count;
+    - ``affine``: float64 (3, 3), pixels of the stored frames to [0, 1] of the crop;
+    - ``root_depth_mm``, ``depth_scale``, ``frame_width``: what turns poses back into millimetres.
 
     Args:
         index, store: the prepared data.
@@ -68,14 +69,14 @@ class NTUDataset(Dataset[dict[str, Any]]):
 
     def _frames(self, length: int, draw: Draw, rng: np.random.Generator | None) -> np.ndarray:
         """Which of the sample's stored frames make the item, (T,)."""
+        step = self.step if rng is None else draw.step
         if self.clip_size is None:
             frame = length // 2 if rng is None else int(rng.integers(length))
             return np.array([frame])
-        step = draw.step or self.step
         if rng is None:
-            return clip_frames(length, self.clip_size, step)
+            return np.array(clip_frames(length, self.clip_size, step))
         start = int(rng.integers(num_random_starts(length, self.clip_size, step)))
-        return clip_frames(length, self.clip_size, step, start)
+        return np.array(clip_frames(length, self.clip_size, step, start))
 
     def __getitem__(self, key: int | Key) -> dict[str, Any]:
         if isinstance(key, tuple):
@@ -99,7 +100,6 @@ class NTUDataset(Dataset[dict[str, Any]]):
         )
         pictures = self.store.read(name, frames.tolist())
         crops = crop_frames(pictures, target.affine, self.resolution)  # (T, H, W, 3)
-        to_stored = np.diag([frame_size[0] / 1920, frame_size[1] / 1080, 1.0])
         single = self.clip_size is None
         return {
             "images": torch.from_numpy(crops[0] if single else crops),
@@ -107,7 +107,9 @@ class NTUDataset(Dataset[dict[str, Any]]):
             "pose": torch.from_numpy(target.pose[0] if single else target.pose),
             "action": int(self.classes[number]),
             "name": name,
-            "affine": torch.from_numpy(target.affine @ to_stored),
-            "root_depth_mm": float(target.root_depth_mm),
-            "depth_scale": float(target.depth_scale),
+            "tracked": torch.from_numpy(target.tracked[0] if single else target.tracked),
+            "affine": torch.from_numpy(target.affine),
+            "root_depth_mm": target.root_depth_mm,
+            "depth_scale": target.depth_scale,
+            "frame_width": frame_size[0],
         }

@@ -205,7 +205,9 @@ def pose_to_camera_mm(
         values = np.asarray(per_clip, dtype=np.float64)
         return values.reshape(values.shape + (1,) * (pose.ndim - 1 - values.ndim))
 
-    colour = transform_points(back, pose[..., :2]) * (COLOUR_WIDTH_PX / spread(frame_width))[..., None]
+    colour = (
+        transform_points(back, pose[..., :2]) * (COLOUR_WIDTH_PX / spread(frame_width))[..., None]
+    )
     z = spread(root_depth_mm) + (pose[..., 2] - 0.5) * DEPTH_RANGE_MM * spread(depth_scale)
     x = (colour[..., 0] - _PRINCIPAL_PX[0]) * z / _FOCAL_PX[0]
     y = -(colour[..., 1] - _PRINCIPAL_PX[1]) * z / _FOCAL_PX[1]

@@ -1,0 +1,94 @@
+"""Losses of poses and actions, as the original computes them.
+
+Source: Luvizon et al., CVPR 2018, section 3.1 (elastic net: L1 + L2) and TPAMI 2020, section 5,
+with the binary cross-entropy of the published program.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from har import HarError
+
+EPSILON = 1e-7  # probabilities are kept this far from 0 and 1
+POSE_KINDS = ("l1", "l2", "l1l2", "l1l2bincross")
+COORDINATE_CROSS_ENTROPY_WEIGHT = 0.01
+
+
+def _float(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def _binary_cross_entropy(predicted: Tensor, target: Tensor) -> Tensor:
+    p = predicted.clamp(EPSILON, 1 - EPSILON)
+    return -(target * p.log() + (1 - target) * (1 - p).log())
+
+
+def pose_loss(
+    pred: Tensor, target: Tensor, kind: str = "l1l2bincross", visibility_weight: float = 0.01
+) -> Tensor:
+    """The loss of one prediction block's poses, per sample.
+
+    A coordinate counts if its target is greater than 0. The sum over coordinates is divided by
+    the number of those that count; the confidence is compared with the visibility by binary
+    cross-entropy, averaged over joints. Clips average over their frames.
+
+    Args:
+        pred: (N, [T,] J, dim + 1), coordinates in [0, 1] and confidence.
+        target: the same shape, coordinates and visibility (0 or 1).
+        kind: ``l1``, ``l2``, ``l1l2``, or ``l1l2bincross`` with 0.01 times the binary
+            cross-entropy of the coordinates.
+        visibility_weight: weight of the confidence's cross-entropy.
+
+    Returns:
+        (N,) float32 (float64 for float64).
+
+    Raises:
+        HarError: an unknown kind, or shapes that differ.
+    """
+    if kind not in POSE_KINDS:
+        raise HarError(f"pose_loss: kind={kind}; choose one of {', '.join(POSE_KINDS)}.")
+    if pred.shape != target.shape:
+        raise HarError(
+            f"pose_loss: the prediction is {tuple(pred.shape)} and the target "
+            f"{tuple(target.shape)}; both have to be (N, [T,] J, dim + 1)."
+        )
+    with torch.autocast(pred.device.type, enabled=False):
+        pred, target = _float(pred), _float(target)
+        counts = target[..., :-1] > 0
+        # Targets that do not count may be -1e9: replaced before, not after, they are squared.
+        y = torch.where(counts, target[..., :-1], 0.0)
+        p = torch.where(counts, pred[..., :-1], 0.0)
+        difference = p - y
+        terms = torch.zeros_like(difference)
+        if kind != "l2":
+            terms = terms + difference.abs()
+        if kind != "l1":
+            terms = terms + difference.square()
+        if kind == "l1l2bincross":
+            terms = terms + COORDINATE_CROSS_ENTROPY_WEIGHT * torch.where(
+                counts, _binary_cross_entropy(p, y), 0.0
+            )
+        loss = terms.sum((-1, -2)) / counts.sum((-1, -2)).clamp(min=1)
+        confidence = _binary_cross_entropy(pred[..., -1], target[..., -1]).mean(-1)
+        loss = loss + visibility_weight * confidence  # (N, [T])
+        return loss.flatten(1).mean(1) if loss.ndim > 1 else loss
+
+
+def action_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of actions, per clip, with probabilities kept off 0 and 1 by 1e-7.
+
+    Args:
+        logits: (N, C), before the softmax.
+        target: class indices (N,), or one-hot rows (N, C).
+
+    Returns:
+        (N,) float32 (float64 for float64).
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        probabilities = _float(logits).softmax(-1).clamp(EPSILON, 1 - EPSILON)
+        if target.ndim == 1:
+            target = F.one_hot(target.long(), logits.shape[-1])
+        return -(target.to(probabilities.dtype) * probabilities.log()).sum(-1)

@@ -1,0 +1,79 @@
+"""From heat maps to joints, differentiably: softmax, expected place, confidence.
+
+Source: Luvizon, Tabia, Picard, "2D/3D Pose Estimation and Action Recognition using Multitask Deep
+Learning", CVPR 2018, section 3.1; joint confidence and depth as in TPAMI 2020, section 4.
+Everything here runs in float32 at least, whatever the precision around it: a bf16 coordinate of a
+256-pixel crop would be off by a pixel.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def channel_softmax_2d(maps: Tensor, alpha: float = 1.0) -> Tensor:
+    """A probability map per channel: softmax over the plane of ``alpha`` times the map.
+
+    Args:
+        maps: heat maps (N, J, H, W).
+        alpha: factor before the softmax; larger means sharper.
+
+    Returns:
+        (N, J, H, W), non-negative, each map summing to 1.
+    """
+    return (alpha * _precise(maps)).flatten(2).softmax(-1).view(maps.shape)
+
+
+def soft_argmax_2d(probability: Tensor) -> Tensor:
+    """The expected place under a probability map; the outer cells stand for 0 and 1.
+
+    Args:
+        probability: (N, J, H, W).
+
+    Returns:
+        (N, J, 2), x and y in [0, 1].
+    """
+    height, width = probability.shape[-2:]
+    kwargs = {"dtype": probability.dtype, "device": probability.device}
+    x = probability.sum(-2) @ torch.linspace(0, 1, width, **kwargs)  # type: ignore[call-overload]
+    y = probability.sum(-1) @ torch.linspace(0, 1, height, **kwargs)  # type: ignore[call-overload]
+    return torch.stack([x, y], -1)
+
+
+def soft_argmax_1d(maps: Tensor) -> Tensor:
+    """The expected depth under the softmax of 1-D maps; cells stand for their centres.
+
+    Args:
+        maps: (N, J, D), before the softmax.
+
+    Returns:
+        (N, J), in [0, 1].
+    """
+    cells = maps.shape[-1]
+    half = 0.5 / cells
+    centres = torch.linspace(half, 1 - half, cells, dtype=torch.float64, device=maps.device)
+    probability = _precise(maps).softmax(-1)
+    return probability @ centres.to(probability.dtype)
+
+
+def window_maximum(maps: Tensor) -> Tensor:
+    """The largest sum of a 2x2 window, stride 1, no padding: (N, J, H, W) to (N, J)."""
+    return 4 * F.avg_pool2d(maps, 2, stride=1).amax((2, 3))
+
+
+def joint_confidence(probability: Tensor) -> Tensor:
+    """How sure a probability map is of its joint: the most that 2x2 neighbouring cells hold.
+
+    Args:
+        probability: (N, J, H, W), at least 2x2 cells.
+
+    Returns:
+        (N, J), in [0, 1].
+    """
+    return window_maximum(probability)
