@@ -48,7 +48,9 @@ def quote_argument(argument: str) -> str:
     """``key=value`` in Hydra's grammar, whatever characters a path value has."""
     key, separator, value = argument.partition("=")
     name = key.lstrip("+~")
-    is_path = name in _PATH_KEYS or name.endswith(("_path", "_dir")) or name.startswith(_PATH_GROUPS)
+    is_path = (
+        name in _PATH_KEYS or name.endswith(("_path", "_dir")) or name.startswith(_PATH_GROUPS)
+    )
     if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
         return argument
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")

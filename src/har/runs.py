@@ -117,7 +117,8 @@ def evaluate(cfg: DictConfig) -> None:
     if cfg.ckpt_path is not None or cfg.weights is not None:
         load_weights(module.network, cfg.ckpt_path or cfg.weights)
     callbacks = [
-        instantiate(cfg.callbacks[name]) for name in ("progress_bar", "figures")
+        instantiate(cfg.callbacks[name])
+        for name in ("progress_bar", "figures")
         if cfg.callbacks.get(name) is not None
     ]
     trainer = make_trainer(
@@ -131,9 +132,7 @@ def evaluate(cfg: DictConfig) -> None:
 def _test(trainer: pl.Trainer, module: Any, data: Any) -> dict[str, Any]:
     """The test split's figures, empty where it has no sample."""
     if len(data.test_clips) == 0:
-        log.warning(
-            "The test split of %s is empty in this data: nothing is tested.", data.protocol
-        )
+        log.warning("The test split of %s is empty in this data: nothing is tested.", data.protocol)
         return {}
     trainer.test(module, datamodule=data, verbose=False)
     results: dict[str, Any] = module.results

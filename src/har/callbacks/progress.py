@@ -36,7 +36,9 @@ class ProgressBar(RichProgressBar):
                 if isinstance(value, float)
             )
             phase = getattr(pl_module, "phase", "")
-            console.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {phase}  {values}")
+            console.print(
+                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {phase}  {values}"
+            )
 
 
 class Throughput(Callback):

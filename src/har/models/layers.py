@@ -120,9 +120,7 @@ class BNReLU(BatchNorm2d):
         return F.relu(super().forward(x), inplace=True)
 
 
-def max_pool(
-    x: Tensor, window: int | tuple[int, int], stride: int | tuple[int, int]
-) -> Tensor:
+def max_pool(x: Tensor, window: int | tuple[int, int], stride: int | tuple[int, int]) -> Tensor:
     """Max pooling with padding "same": what is padded never wins."""
     kernel, steps = _pair(window), _pair(stride)
     return F.max_pool2d(pad_same(x, kernel, steps, value=float("-inf")), kernel, steps)

@@ -113,9 +113,7 @@ class Stem(nn.Module):
             strided = downsampling == "conv"
             if not strided:
                 self.pool_before.append(len(units))
-            units.append(
-                BottleneckUnit(width, width + growth, (width + growth) // 2, 1 + strided)
-            )
+            units.append(BottleneckUnit(width, width + growth, (width + growth) // 2, 1 + strided))
             width += growth
             units.append(BottleneckUnit(width, width, width // 2))
             stride *= 2
@@ -367,8 +365,10 @@ class ActionBlock(nn.Module):
         y = self.pred_conv1(self.pred_bn1(x))
         q = self.pred_bn2(max_min_pool(y))
         maps = [head(q) for head in self.heads]
-        logits = [global_max_min(m).float() if m.dtype != torch.float64 else global_max_min(m)
-                  for m in maps]
+        logits = [
+            global_max_min(m).float() if m.dtype != torch.float64 else global_max_min(m)
+            for m in maps
+        ]
         if self.pred_conv3 is None:
             return None, logits
         return x + y + self.pred_conv3(F.relu(upsample(torch.cat(maps, 1)))), logits
@@ -377,9 +377,7 @@ class ActionBlock(nn.Module):
 class ActionPart(nn.Module):
     """The action blocks: actions of clips from what the pose part found in their frames."""
 
-    def __init__(
-        self, steps: Sequence[Step], widths: Sequence[int], config: SPNetConfig
-    ) -> None:
+    def __init__(self, steps: Sequence[Step], widths: Sequence[int], config: SPNetConfig) -> None:
         super().__init__()
         self.steps, self.num_levels = steps, config.num_levels
         active = [step for step in steps if step.has_action]

@@ -146,7 +146,12 @@ class MultitaskModule(LightningModule):
 
     def _new_scores(self) -> None:
         data = self.trainer.datamodule
-        self.scores = MultitaskScores(self.layout, len(data.labels)).to(self.device)
+        self.scores = MultitaskScores(
+            self.layout,
+            len(data.labels),
+            self.network.num_pose_outputs,
+            self.network.num_action_outputs,
+        ).to(self.device)
 
     def on_validation_epoch_start(self) -> None:
         self._new_scores()

@@ -1,0 +1,1 @@
+"""NTU RGB+D: skeleton files, names, splits, and prepared frames."""

@@ -1,0 +1,166 @@
+"""Frames on disk behind one reader: HDF5 shards, folders of JPEG files, or the videos themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from har import HarError
+
+Image = NDArray[np.uint8]
+
+
+class StoreError(HarError):
+    """A frame that is not there or cannot be decoded."""
+
+
+class FrameStore(Protocol):
+    """Reads frames of samples."""
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        """Frames of a sample.
+
+        Args:
+            sample: its name.
+            frames: positions in the stored sequence, from 0; one that is asked for twice is
+                decoded once, and the same array is given twice.
+
+        Returns:
+            One uint8 RGB image (H, W, 3) per position.
+
+        Raises:
+            StoreError: the sample or a frame is missing or damaged.
+        """
+        ...
+
+
+def decode(data: NDArray[np.uint8], sample: str, where: str) -> Image:
+    """A JPEG file's bytes as an RGB image (H, W, 3).
+
+    Raises:
+        StoreError: these bytes are no image.
+    """
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    if image is None:
+        raise StoreError(
+            f"A frame of {sample} in {where} is damaged; remove that file and prepare it again."
+        )
+    return image  # type: ignore[return-value]
+
+
+class HDF5Frames:
+    """Shards ``S001.h5``, one per setup, with the JPEG files of every sample end to end.
+
+    Args:
+        folder: where the shards lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[str, h5py.File] = {}
+        self._owner = os.getpid()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder, "_files": {}, "_owner": -1}
+
+    def _sample(self, sample: str) -> h5py.Group:
+        if self._owner != os.getpid():
+            # Files that were open before a fork must not be used after it.
+            self._files, self._owner = {}, os.getpid()
+        setup = sample[:4]
+        path = self.folder / f"{setup}.h5"
+        try:
+            if setup not in self._files:
+                self._files[setup] = h5py.File(path)
+            return self._files[setup][sample]
+        except (OSError, KeyError) as error:
+            raise StoreError(
+                f"The frames of {sample} are not in {path}; run python -m har.prepare ntu again."
+            ) from error
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        """See :class:`FrameStore`."""
+        group = self._sample(sample)
+        offsets, data = group["offsets"][:], group["jpeg"]
+        images: dict[int, Image] = {}
+        for frame in frames:
+            if frame not in images:
+                if not 0 <= frame < len(offsets) - 1:
+                    raise StoreError(
+                        f"{sample} has {len(offsets) - 1} stored frames, but not number {frame}; "
+                        "the index and the shards differ: run python -m har.prepare ntu again."
+                    )
+                jpeg = data[offsets[frame] : offsets[frame + 1]]
+                images[frame] = decode(jpeg, sample, str(self.folder))
+        return [images[frame] for frame in frames]
+
+
+class JPEGFolders:
+    """The original program's extraction: ``<sample>/00001.jpg``, a file per video frame.
+
+    Args:
+        folder: where the samples' folders lie (``images-small``).
+        stride: every how many-th file belongs to the stored sequence.
+    """
+
+    def __init__(self, folder: Path, stride: int = 2) -> None:
+        self.folder, self.stride = folder, stride
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        """See :class:`FrameStore`."""
+        images: dict[int, Image] = {}
+        for frame in frames:
+            if frame not in images:
+                path = self.folder / sample / f"{1 + self.stride * frame:05d}.jpg"
+                try:
+                    data = np.fromfile(path, dtype=np.uint8)
+                except OSError as error:
+                    raise StoreError(
+                        f"The frame {path} cannot be read: {error.strerror}; extract it again."
+                    ) from error
+                images[frame] = decode(data, sample, str(path))
+        return [images[frame] for frame in frames]
+
+
+class VideoFiles:
+    """The videos themselves, decoded up to the frame that is asked for: slow, needs no disk.
+
+    Args:
+        videos: path of every sample's video.
+        stride: every how many-th frame belongs to the stored sequence.
+        size: (width, height) to which frames are resized; None: as they are.
+    """
+
+    def __init__(
+        self, videos: dict[str, Path], stride: int = 2, size: tuple[int, int] | None = None
+    ) -> None:
+        self.videos, self.stride, self.size = videos, stride, size
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        """See :class:`FrameStore`."""
+        if sample not in self.videos:
+            raise StoreError(f"There is no video of {sample} among the files given.")
+        wanted = {frame * self.stride: frame for frame in frames}
+        images: dict[int, Image] = {}
+        capture = cv2.VideoCapture(str(self.videos[sample]))
+        for number in range(max(wanted) + 1):
+            if not capture.grab():
+                break
+            if number in wanted:
+                found, image = capture.retrieve()
+                if found:
+                    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                    if self.size is not None:
+                        rgb = cv2.resize(rgb, self.size, interpolation=cv2.INTER_CUBIC)
+                    images[wanted[number]] = rgb  # type: ignore[assignment]
+        capture.release()
+        if len(images) < len(wanted):
+            raise StoreError(f"The video {self.videos[sample]} ends early or is damaged.")
+        return [images[frame] for frame in frames]

@@ -1,0 +1,150 @@
+"""Errors of poses as distances: mean joint error, and the share of joints within a threshold.
+
+Both are used on 3-D poses in millimetres; the mean joint error also takes 2-D poses in pixels.
+Protocols: Ionescu et al., "Human3.6M", TPAMI 2014 (mean error per joint); Mehta et al., "Monocular
+3D Human Pose Estimation in the Wild", 3DV 2017 (3D PCK at 150 mm and its area under the curve).
+"""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from har import HarError
+
+# The number of joints is known with the first batch only, but states must have one shape on all
+# processes, also on one that gets no batch: so there are as many places as any layout may need.
+_PLACES = 64
+
+
+class _JointMetric(Metric):
+    """What both metrics share: which joints count, and how far off each one is."""
+
+    is_differentiable = False
+    full_state_update = False
+
+    num_joints: Tensor
+    counted: Tensor
+
+    def __init__(self, root: int | None) -> None:
+        super().__init__()
+        self.root = root
+        self.add_state("num_joints", torch.zeros((), dtype=torch.long), dist_reduce_fx="max")
+        self.add_state("counted", torch.zeros(_PLACES, dtype=torch.long), dist_reduce_fx="sum")
+
+    def _distances(self, pred: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Distance (N, J) of every joint in float64, and whether it counts (N, J)."""
+        joints = pred.shape[1] if pred.ndim == 3 else 0
+        if pred.shape != target.shape or pred.shape[:2] != valid.shape or not 0 < joints <= _PLACES:
+            raise HarError(
+                "Joint errors compare poses (N, J, 3), (N, J, 3) with valid joints (N, J), but got "
+                f"{tuple(pred.shape)}, {tuple(target.shape)} and {tuple(valid.shape)}."
+            )
+        valid = valid.bool()
+        pred, target = pred.to(torch.float64), target.to(torch.float64)
+        if self.root is not None:
+            root = slice(self.root, self.root + 1)
+            pred, target = pred - pred[:, root], target - target[:, root]
+            valid = valid & valid[:, root]
+        self.num_joints = torch.clamp(self.num_joints, min=joints)
+        return (pred - target).norm(dim=-1), valid
+
+
+class MeanJointError(_JointMetric):
+    """Mean distance between predicted and true joints, in the unit of the poses (mm or pixels).
+
+    Args:
+        root: joint that is moved to the origin in both poses first; None compares the poses as they
+            are ("absolute"). A pose whose true root is not valid cannot be compared relative to it
+            and does not count. The root itself counts with its error of 0, as in Human3.6M.
+    """
+
+    higher_is_better = False
+
+    distance: Tensor
+
+    def __init__(self, root: int | None = 0) -> None:
+        super().__init__(root)
+        self.add_state("distance", torch.zeros(_PLACES, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, pred: Tensor, target: Tensor, valid: Tensor) -> None:
+        """Add N poses.
+
+        Args:
+            pred: (N, J, 3) in mm, or (N, J, 2) in pixels.
+            target: likewise.
+            valid: (N, J) bool.
+
+        Raises:
+            HarError: shapes that do not go together.
+        """
+        distance, valid = self._distances(pred, target, valid)
+        joints = distance.shape[1]
+        # not distance x valid: a joint that is missing may be NaN
+        self.distance[:joints] += torch.where(valid, distance, 0.0).sum(0)
+        self.counted[:joints] += valid.sum(0)
+
+    def compute(self) -> dict[str, Tensor]:
+        """ "total": scalar, the mean over all joints; "per_joint": (J,); NaN where none counted."""
+        per_joint = (self.distance / self.counted)[: int(self.num_joints)]
+        return {"total": self.distance.sum() / self.counted.sum(), "per_joint": per_joint}
+
+
+class PCK3D(_JointMetric):
+    """Joints within a distance of where they should be, in percent.
+
+    Args:
+        threshold_mm: allowed distance; on the threshold counts as right.
+        root: joint that is moved to the origin in both poses first, and then left out, as it would
+            always be right; None compares the poses as they are.
+    """
+
+    higher_is_better = True
+
+    correct: Tensor
+    correct_by_threshold: Tensor
+
+    def __init__(self, threshold_mm: float = 150, root: int | None = 0) -> None:
+        super().__init__(root)
+        self.threshold_mm = threshold_mm
+        self.auc_thresholds_mm = tuple(threshold_mm * i / 30 for i in range(31))
+        self.add_state("correct", torch.zeros(_PLACES, dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state(
+            "correct_by_threshold",
+            torch.zeros(len(self.auc_thresholds_mm), dtype=torch.long),
+            dist_reduce_fx="sum",
+        )
+
+    def update(self, pred: Tensor, target: Tensor, valid: Tensor) -> None:
+        """Count the joints of N poses.
+
+        Args:
+            pred: (N, J, 3) in mm; what is not a number counts as wrong.
+            target: (N, J, 3) in mm.
+            valid: (N, J) bool.
+
+        Raises:
+            HarError: shapes that do not go together.
+        """
+        distance, valid = self._distances(pred, target, valid)
+        if self.root is not None:
+            valid[:, self.root] = False
+        joints = distance.shape[1]
+        levels = torch.tensor(self.auc_thresholds_mm, dtype=torch.float64, device=distance.device)
+        self.correct[:joints] += ((distance <= self.threshold_mm) & valid).sum(0)
+        self.correct_by_threshold += ((distance <= levels[:, None, None]) & valid).sum((1, 2))
+        self.counted[:joints] += valid.sum(0)
+
+    def compute(self) -> dict[str, Tensor]:
+        """All in percent; NaN where nothing counted (the root).
+
+        Returns:
+            "total": scalar; "per_joint": (J,); "auc": scalar, the mean over 31 thresholds from 0 to
+            ``threshold_mm`` (0, 5, ..., 150).
+        """
+        counted = self.counted.to(torch.float64)
+        per_joint = 100 * self.correct / counted
+        return {
+            "total": 100 * self.correct.sum() / counted.sum(),
+            "per_joint": per_joint[: int(self.num_joints)],
+            "auc": 100 * (self.correct_by_threshold / counted.sum()).mean(),
+        }

@@ -1,0 +1,1 @@
+"""Pictures: skeletons on images, plots of poses, accuracies and curves."""
