@@ -174,7 +174,8 @@ def write_config(cfg: DictConfig, folder: Path) -> None:
 def instantiate(config: Any, **arguments: Any) -> Any:
     """Builds the object of a configuration node; the constructor's own sentence comes through."""
     try:
-        return hydra.utils.instantiate(config, **arguments)
+        # "all": plain lists and dicts, and objects inside dicts stay what they are
+        return hydra.utils.instantiate(config, _convert_="all", **arguments)
     except hydra.errors.InstantiationException as error:
         cause = error.__cause__
         while cause is not None and not isinstance(cause, HarError):

@@ -46,7 +46,8 @@ class Phase:
             return None
         target = getattr(self.scheduler, "func", self.scheduler)
         takes_total = "total_steps" in inspect.signature(target).parameters
-        extra = {"total_steps": total_steps} if takes_total else {}
+        # OneCycleLR divides by zero where its warm-up is a single step.
+        extra = {"total_steps": max(total_steps, 20)} if takes_total else {}
         schedule = self.scheduler(optimizer, **extra)
         return {"scheduler": schedule, "interval": self.scheduler_interval}
 
