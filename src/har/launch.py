@@ -86,8 +86,9 @@ def _resolve_last(config_name: str, words: list[str], resume: bool) -> list[str]
         return words
     overrides = [word for word in words if not word.startswith("-")]
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cfg = hydra.compose(config_name, overrides)
-    checkpoint = find_last_checkpoint(Path(cfg.paths.output_dir) / str(cfg.name))
+        cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)  # `name` refers to Hydra's own settings
+        checkpoint = find_last_checkpoint(Path(cfg.paths.output_dir) / str(cfg.name))
     words = [word for word in words if not word.startswith("ckpt_path=")]
     words.append(quote_argument(f"ckpt_path={checkpoint}"))
     if resume:
@@ -119,6 +120,8 @@ def entry_point(
             _fail(error, show_trace=bool(cfg.get("trace", False)))
 
     def main() -> None:
+        # Without this Hydra would print errors itself, several lines of them, and exit with 1.
+        os.environ["HYDRA_FULL_ERROR"] = "1"
         try:
             words = rewrite_arguments(sys.argv[1:], has_task)
             sys.argv[1:] = _resolve_last(config_name, words, resume)
@@ -150,7 +153,8 @@ def _fail(error: Exception, *, show_trace: bool) -> None:
     while not isinstance(cause, HarError) and cause.__cause__ is not None:
         cause = cause.__cause__
     shown = cause if isinstance(cause, HarError) else error
-    print(f"har: {' '.join(str(shown).split())}", file=sys.stderr)
+    sentence = str(shown).split("Config search path")[0]
+    print(f"har: {' '.join(sentence.split())}", file=sys.stderr)
     raise SystemExit(2)
 
 

@@ -1,0 +1,29 @@
+"""What many tests share: one thread each, and a tiny prepared data set."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from har.data.ntu.extract import prepare_ntu
+from har.data.synthetic.ntu import synthetic_samples, write_ntu
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_ntu(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with 2 actions of 3 training and 2 test subjects, prepared."""
+    data_dir = tmp_path_factory.mktemp("tiny")
+    samples = synthetic_samples([1, 2, 4, 3, 6], [22, 43], [1, 2], [1], cameras_per_sample=1)
+    write_ntu(data_dir / "ntu", samples, size=(192, 108), workers=1)
+    report = prepare_ntu(
+        data_dir / "ntu", data_dir / "ntu", data_dir / "ntu" / "prepared", workers=1
+    )
+    assert report.done == 10
+    return data_dir

@@ -1,0 +1,64 @@
+"""Batches as a function of the seed and their number."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from har.data.batches import EpochBatches, SampleOrder, ShareOfSamples
+
+small = st.integers(1, 12)
+
+
+@given(size=st.integers(1, 40), batch_size=small, world=st.integers(1, 4), seed=st.integers(0, 9))
+def test_every_sample_once_per_turn(size: int, batch_size: int, world: int, seed: int) -> None:
+    order = SampleOrder("action", size, seed)
+    needed = -(-2 * size // (batch_size * world))
+    keys = [
+        key
+        for number in range(needed)
+        for rank in range(world)
+        for key in order.batch(number, batch_size, rank, world)
+    ]
+    by_position = sorted(keys, key=lambda key: key[2])
+    assert [key[2] for key in by_position] == list(range(len(keys)))  # no draw twice
+    for turn in (0, 1):
+        seen = [key[1] for key in by_position[turn * size : (turn + 1) * size]]
+        assert sorted(seen) == list(range(size))
+
+
+@given(size=st.integers(1, 40), batch_size=small, number=st.integers(0, 30))
+def test_a_batch_does_not_depend_on_what_was_asked_before(
+    size: int, batch_size: int, number: int
+) -> None:
+    used = SampleOrder("pose", size, 5)
+    for earlier in range(number):
+        used.batch(earlier, batch_size)
+    assert used.batch(number, batch_size) == SampleOrder("pose", size, 5).batch(number, batch_size)
+
+
+@given(steps=st.integers(1, 8), done=st.integers(0, 20))
+def test_a_resumed_epoch_is_the_rest_of_it(steps: int, done: int) -> None:
+    def batches(done: int) -> list:
+        orders = {kind: SampleOrder(kind, 7, 0) for kind in ("pose", "action")}
+        sizes, first = {"pose": 3, "action": 2}, {"pose": 11, "action": 4}
+        sampler = EpochBatches(orders, sizes, ("pose", "action"), first, steps, done=done)
+        assert len(sampler) == 2 * steps  # Lightning counts the batches done as well
+        return list(sampler)
+
+    assert batches(done) == batches(0)[done:]
+
+
+def test_kinds_take_turns() -> None:
+    orders = {kind: SampleOrder(kind, 5, 0) for kind in ("pose", "action")}
+    sampler = EpochBatches(
+        orders, {"pose": 2, "action": 1}, ("pose", "action"), {"pose": 0, "action": 0}, 3
+    )
+    assert [batch[0][0] for batch in sampler] == ["pose", "action"] * 3
+    assert [len(batch) for batch in sampler] == [2, 1] * 3
+
+
+@given(size=st.integers(0, 50), world=st.integers(1, 5))
+def test_shares_are_disjoint_and_complete(size: int, world: int) -> None:
+    shares = [list(ShareOfSamples(size, rank, world)) for rank in range(world)]
+    assert sorted(itertools.chain(*shares)) == list(range(size))

@@ -1,0 +1,112 @@
+"""Training in phases: what learns when, and runs that go on after a kill as if nothing happened."""
+
+import warnings
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import STEPS, fit, make_data, make_module
+
+from har import HarError
+from har.modules import Phase
+from har.modules.phases import PhasePlan
+
+warnings.filterwarnings("ignore", module="pytorch_lightning")
+SGD = partial(torch.optim.SGD, lr=0.01)
+# two epochs of each phase; joint steps are an update on poses and one on actions
+TOTAL = 2 * STEPS["pose"] + 2 * STEPS["frozen"] + 4 * STEPS["joint"]
+
+
+@pytest.fixture(scope="module")
+def whole_run(tiny_ntu: Path, tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("whole")
+    module, steps = fit(tiny_ntu, folder)
+    return module.network.state_dict(), steps
+
+
+def test_phases_follow_each_other(whole_run) -> None:
+    _, steps = whole_run
+    assert [phase for _, phase, _, _ in steps] == (
+        ["pose"] * 2 * STEPS["pose"] + ["frozen"] * 2 * STEPS["frozen"] + ["joint"] * 8
+    )
+    assert [step for step, *_ in steps] == list(range(1, TOTAL + 1))
+
+
+@pytest.mark.parametrize("phase", ["pose", "frozen", "joint"])
+def test_what_learns_in_a_phase(phase: str, tiny_ntu: Path, tmp_path: Path) -> None:
+    only = {name: None for name in STEPS if name != phase}
+    module = make_module(**only, **{phase: Phase(1, SGD, steps_per_epoch=2)})
+    before = {name: value.clone() for name, value in module.network.state_dict().items()}
+    fit(tiny_ntu, tmp_path, module=module)
+    after = module.network.state_dict()
+    changed = {
+        name.split(".")[0]
+        for name in after
+        if not torch.equal(after[name], before[name]) and "num_batches" not in name
+    }
+    assert changed == {"pose": {"pose"}, "frozen": {"action"}, "joint": {"pose", "action"}}[phase]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    "stop",
+    [2, STEPS["pose"], 2 * STEPS["pose"], 2 * STEPS["pose"] + 1, TOTAL - 3],
+    ids=["mid-epoch", "end of epoch", "end of phase", "next phase", "between kinds"],
+)
+def test_a_resumed_run_equals_an_undisturbed_one(
+    stop: int, workers: int, whole_run, tiny_ntu: Path, tmp_path: Path
+) -> None:
+    if workers and stop not in (2, 2 * STEPS["pose"]):
+        pytest.skip("workers are tried at two places")
+    weights, steps = whole_run
+    data = {"num_workers": workers}
+    _, first = fit(tiny_ntu, tmp_path, max_steps=stop, data=data)
+    module, rest = fit(tiny_ntu, tmp_path, ckpt_path=tmp_path / "last.ckpt", data=data)
+    assert first + rest == steps
+    for name, value in module.network.state_dict().items():
+        torch.testing.assert_close(value, weights[name], rtol=1e-5, atol=1e-7)
+
+
+def test_checkpoints_need_no_pickle(tiny_ntu: Path, tmp_path: Path) -> None:
+    module = make_module()
+    module.run_info = {"config": {"seed": 0}, "labels": ["a", "b"], "action_numbers": [22, 43]}
+    fit(tiny_ntu, tmp_path, module=module, max_steps=1)
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert checkpoint["har"]["labels"] == ["a", "b"]
+    assert checkpoint["har"]["phase"] == "pose"
+
+
+def test_a_loss_that_is_not_finite_names_its_samples(tiny_ntu: Path, tmp_path: Path) -> None:
+    module = make_module()
+    with torch.no_grad():
+        module.network.pose.stem.conv1.weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(HarError, match=r"loss is nan .*S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}"):
+        fit(tiny_ntu, tmp_path, module=module)
+
+
+def test_no_test_subject_trains(tiny_ntu: Path) -> None:
+    data = make_data(tiny_ntu)
+    data.setup("fit")
+    index = data.index
+    assert set(index.subjects[data.train_selection]) == {1, 2}
+    assert set(index.subjects[data.val_clips.selection]) == {4}
+    assert set(index.subjects[data.test_clips.selection]) == {3, 6}
+
+
+def test_draws_differ_between_epochs_and_not_between_runs(tiny_ntu: Path) -> None:
+    def item(draw: int):
+        data = make_data(tiny_ntu)
+        data.setup("fit")
+        return data.datasets["action"][("action", 0, draw)]["images"]
+
+    assert torch.equal(item(0), item(0))
+    assert any(not torch.equal(item(0), item(draw)) for draw in (4, 8, 12))
+
+
+def test_plan_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(HarError, match="pretrain"):
+        PhasePlan({"pretrain": Phase(1, SGD)})
+    with pytest.raises(HarError, match="empty"):
+        PhasePlan({"pose": None})
+    assert PhasePlan({"joint": Phase(2, SGD), "pose": Phase(1, SGD)}).name_at(0) == "pose"
