@@ -30,7 +30,9 @@ KINDS = {
 
 def spnet_of(config: dict[str, Any]) -> SPNet:
     """The network that a reference configuration describes."""
-    known = {ARGUMENTS.get(k, k): v for k, v in config.items() if k not in ("input_shape", "layout")}
+    known = {
+        ARGUMENTS.get(k, k): v for k, v in config.items() if k not in ("input_shape", "layout")
+    }
     return SPNet(**known)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from golden_files import golden_arrays
 from torch.nn import functional as F
 
+from golden_files import golden_arrays
 from har import HarError
 from har.losses import POSE_KINDS, action_loss, pose_loss
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ from har.models.weights.files import load_weights
 from har.report import print_table, write_metrics
 
 log = logging.getLogger(__name__)
-# Lightning advertises other products at start-up.
+# What Lightning says and nobody here can act on: advertisements, its own deprecations, and the
+# warning about resuming within an epoch, which the data modules do exactly.
+_NOISE = ("litlogger", "weights_only` was not set", "TPU available", "GPU available")
 logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
-    lambda record: "litlogger" not in record.getMessage() and "💡" not in record.getMessage()
+    lambda record: not any(text in record.getMessage() for text in _NOISE)
 )
+warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*")
+warnings.filterwarnings("ignore", message=r".*dataloader is not resumable.*")
+warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
 
 
 def build(cfg: DictConfig) -> tuple[pl.LightningModule, pl.LightningDataModule]:

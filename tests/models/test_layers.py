@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from golden_files import golden_arrays, golden_json
 from torch import Tensor
 
+from golden_files import golden_arrays, golden_json
 from har.models.layers import (
     BatchNorm2d,
     Conv2d,

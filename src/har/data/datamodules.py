@@ -82,6 +82,9 @@ class NTUDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        # Loader processes are forked: threads that OpenCV had by then would be missing in them,
+        # and the first call that waits for one would never return.
+        cv2.setNumThreads(1)
         self.data_dir, self.protocol = Path(data_dir), protocol
         count = 120 if protocol.endswith("120") else 60
         self.actions = list(actions) if actions is not None else list(range(1, count + 1))

@@ -10,6 +10,7 @@ two modules: frames may pass through the pose part once each, whatever clips the
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -104,7 +105,7 @@ class Stem(nn.Module):
         widths = [64, growth, 2 * growth, 2 * growth]
         units: list[nn.Module] = [
             BottleneckUnit(before, after, after // 2)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in itertools.pairwise(widths)
         ]
         self.pool_before: list[int] = []  # units that look at a pooled plane
         width = 2 * growth

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from har.data.ntu.targets import pose_to_camera_mm
 from har.layouts import get_layout
 from har.metrics import PCK3D, ActionMetrics, MeanJointError

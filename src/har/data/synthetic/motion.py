@@ -107,17 +107,18 @@ def standing(p: Performance) -> Pose:
 def drink(p: Performance) -> Pose:
     pose, side = standing(p), p.acting
     low = p.towards(pose.hands[side], (-0.02, -0.42, 0.52), p.ramp(-0.2, 0.08))
-    sips = np.maximum(p.held(), 0)
+    up, down = p.rng.uniform(0.16, 0.24), p.rng.uniform(0.62, 0.70)
+    sips = p.ramp(up, up + 0.16) - p.ramp(down, down + 0.16)
     pose.hands[side] = p.towards(low, (-0.30, 0.22, 0.36), sips)
-    pose.elbows[side] = np.array([0.55, -0.75, 0.1])
+    pose.elbows[side] = np.array([0.35, -0.95, 0.1])
     pose.nod = pose.nod - 0.28 * sips
     return pose
 
 
 def salute(p: Performance) -> Pose:
     pose, side = standing(p), p.acting
-    pose.hands[side] = p.towards(pose.hands[side], (0.12, 0.40, 0.24), p.held())
-    pose.elbows[side] = np.array([0.95, 0.05, 0.1])
+    pose.hands[side] = p.towards(pose.hands[side], (0.16, 0.42, 0.22), p.held())
+    pose.elbows[side] = np.array([0.95, 0.1, 0.0])
     return pose
 
 
