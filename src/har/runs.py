@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -98,7 +98,7 @@ def train(cfg: DictConfig) -> None:
         untrained = _test(quiet, module, data)
     trainer = make_trainer(
         cfg,
-        module.plan.total_epochs,
+        cast(Any, module).plan.total_epochs,
         callbacks=[instantiate(node) for node in cfg.callbacks.values() if node is not None],
         logger=instantiate(cfg.logger),
         enable_checkpointing=False,

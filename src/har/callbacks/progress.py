@@ -56,7 +56,7 @@ class Throughput(Callback):
 
     def on_train_batch_end(
         self,
-        trainer: pl.Trainer,
+        trainer: Any,
         pl_module: pl.LightningModule,
         outputs: Any,
         batch: Mapping[str, Any],

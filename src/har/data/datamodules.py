@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -165,21 +165,21 @@ class NTUDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """The loader of the current epoch, as the module's plan of phases wants it."""
-        assert self.trainer is not None
-        if self.trainer.reload_dataloaders_every_n_epochs != 1:
+        trainer = cast(Any, self.trainer)
+        if trainer.reload_dataloaders_every_n_epochs != 1:
             raise HarError(
                 "trainer.reload_dataloaders_every_n_epochs has to be 1: the data module makes a "
                 "loader for every epoch of the plan."
             )
-        plan = self.trainer.lightning_module.plan
+        plan = trainer.lightning_module.plan
         first = dict.fromkeys(self.datasets, 0)  # batches of each kind that earlier epochs used
         batches_before = 0
-        for epoch in range(self.trainer.current_epoch):
+        for epoch in range(trainer.current_epoch):
             kinds, steps = plan.epoch(epoch)
             batches_before += self.batches_in_epoch(kinds, steps)
             for kind in kinds:
                 first[kind] += self._steps(kinds, steps)
-        kinds, steps = plan.epoch(self.trainer.current_epoch)
+        kinds, steps = plan.epoch(trainer.current_epoch)
         batches = EpochBatches(
             {kind: SampleOrder(kind, len(data), self.seed) for kind, data in self.datasets.items()},
             self.batch_sizes,
@@ -187,8 +187,8 @@ class NTUDataModule(LightningDataModule):
             first,
             self._steps(kinds, steps),
             done=max(0, self._resumed_batches - batches_before),
-            rank=self.trainer.global_rank,
-            world_size=self.trainer.world_size,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
         )
         return DataLoader(
             KindsOfSamples(self.datasets),

@@ -1,11 +1,11 @@
-"""Frames on disk behind one reader: HDF5 shards, folders of JPEG files, or the videos themselves."""
+"""Frames on disk behind one reader: HDF5 shards, folders of JPEG files, or the videos."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import h5py
@@ -55,8 +55,17 @@ def decode(data: NDArray[np.uint8], sample: str, where: str) -> Image:
     return image  # type: ignore[return-value]
 
 
+class _OpenShard(NamedTuple):
+    """What a process keeps of a shard: where frames are, and the handle of their bytes."""
+
+    first_frame: dict[str, int]
+    num_frames: dict[str, int]
+    offsets: NDArray[np.int64]
+    jpeg: h5py.Dataset
+
+
 class HDF5Frames:
-    """Shards ``S001.h5``, one per setup, with the JPEG files of every sample end to end.
+    """Shards ``S001.h5``, one per setup, see :mod:`har.data.ntu.shards`.
 
     Args:
         folder: where the shards lie.
@@ -64,41 +73,50 @@ class HDF5Frames:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files: dict[str, h5py.File] = {}
+        self._shards: dict[str, _OpenShard] = {}
         self._owner = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "_files": {}, "_owner": -1}
+        return {"folder": self.folder, "_shards": {}, "_owner": -1}
 
-    def _sample(self, sample: str) -> h5py.Group:
+    def _shard(self, sample: str) -> _OpenShard:
         if self._owner != os.getpid():
             # Files that were open before a fork must not be used after it.
-            self._files, self._owner = {}, os.getpid()
+            self._shards, self._owner = {}, os.getpid()
         setup = sample[:4]
-        path = self.folder / f"{setup}.h5"
-        try:
-            if setup not in self._files:
-                self._files[setup] = h5py.File(path)
-            return self._files[setup][sample]
-        except (OSError, KeyError) as error:
-            raise StoreError(
-                f"The frames of {sample} are not in {path}; run python -m har.prepare ntu again."
-            ) from error
+        if setup not in self._shards:
+            path = self.folder / f"{setup}.h5"
+            try:
+                file = h5py.File(path)
+                names = [name.decode() for name in file["name"][:].tolist()]
+                first = file["first_frame"][:]
+                self._shards[setup] = _OpenShard(
+                    dict(zip(names, first.tolist(), strict=False)),
+                    dict(zip(names, np.diff(first).tolist(), strict=True)),
+                    file["offsets"][:],
+                    file["jpeg"],
+                )
+            except (OSError, KeyError) as error:
+                raise StoreError(
+                    f"The frames of {sample} cannot be read from {path} ({error}); run "
+                    "python -m har.prepare ntu again."
+                ) from error
+        return self._shards[setup]
 
     def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
         """See :class:`FrameStore`."""
-        group = self._sample(sample)
-        offsets, data = group["offsets"][:], group["jpeg"]
+        shard = self._shard(sample)
+        first, count = shard.first_frame.get(sample), shard.num_frames.get(sample, 0)
         images: dict[int, Image] = {}
         for frame in frames:
             if frame not in images:
-                if not 0 <= frame < len(offsets) - 1:
+                if first is None or not 0 <= frame < count:
                     raise StoreError(
-                        f"{sample} has {len(offsets) - 1} stored frames, but not number {frame}; "
-                        "the index and the shards differ: run python -m har.prepare ntu again."
+                        f"{sample} has {count} stored frames in {self.folder}, but not number "
+                        f"{frame}; run python -m har.prepare ntu again."
                     )
-                jpeg = data[offsets[frame] : offsets[frame + 1]]
-                images[frame] = decode(jpeg, sample, str(self.folder))
+                start, end = shard.offsets[first + frame : first + frame + 2].tolist()
+                images[frame] = decode(shard.jpeg[start:end], sample, str(self.folder))
         return [images[frame] for frame in frames]
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -408,7 +408,7 @@ class ActionPart(nn.Module):
             if i and self.steps[i - 1].pyramid != step.pyramid:
                 carried = stored[0 if step.down else -1]
             if step.has_action:
-                block = self.blocks[step.block]
+                block: Any = self.blocks[step.block]
                 before = stored[step.level]
                 if carried is not None:
                     carried = block.r0(carried)

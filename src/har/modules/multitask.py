@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pytorch_lightning import LightningModule
@@ -45,7 +45,7 @@ class MultitaskModule(LightningModule):
         batch_norm_momentum: float = 0.01,
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: Any = network.to(memory_format=torch.channels_last)
         for layer in network.modules():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.momentum = batch_norm_momentum
@@ -56,6 +56,11 @@ class MultitaskModule(LightningModule):
         self.scores: MultitaskScores | None = None
         self.run_info: dict[str, Any] = {}  # plain values that a checkpoint carries
         self.results: dict[str, Any] = {}  # what the last test measured
+
+    @property
+    def _data(self) -> Any:
+        """The trainer's data module (Lightning's annotations do not know of it)."""
+        return cast(Any, self.trainer).datamodule
 
     # ---------------------------------------------------------------- phases and optimisers
 
@@ -86,7 +91,7 @@ class MultitaskModule(LightningModule):
             parameters = list(self.network.parameters())
         optimizer = phase.optimizer(parameters)
         first = next(e for e in range(10**6) if self.plan.name_at(e) == self.phase)
-        batches = self.trainer.datamodule.batches_in_epoch(*self.plan.epoch(first))
+        batches = self._data.batches_in_epoch(*self.plan.epoch(first))
         schedule = phase.build_scheduler(optimizer, phase.epochs * batches)
         return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
 
@@ -145,10 +150,9 @@ class MultitaskModule(LightningModule):
         return self._evaluate(batch)
 
     def _new_scores(self) -> None:
-        data = self.trainer.datamodule
         self.scores = MultitaskScores(
             self.layout,
-            len(data.labels),
+            len(self._data.labels),
             self.network.num_pose_outputs,
             self.network.num_action_outputs,
         ).to(self.device)
@@ -185,5 +189,5 @@ class MultitaskModule(LightningModule):
     @property
     def label_names(self) -> Sequence[str]:
         """The classes' names, in the order of the network's outputs."""
-        labels: Sequence[str] = self.trainer.datamodule.labels
+        labels: Sequence[str] = self._data.labels
         return labels

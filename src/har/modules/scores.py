@@ -46,11 +46,14 @@ class MultitaskScores(nn.Module):
     ) -> None:
         super().__init__()
         root = get_layout(layout).root
-        self.actions = nn.ModuleList(ActionMetrics(num_classes) for _ in range(num_action_outputs))
-        self.errors = nn.ModuleList(MeanJointError(root=root) for _ in range(num_pose_outputs))
-        self.error_absolute = MeanJointError(root=None)
-        self.error_px = MeanJointError(root=None)
-        self.pck = PCK3D(threshold_mm=150, root=root)
+        # nn.Module's own annotations would make every one of these a Tensor or Module
+        self.actions: Any = nn.ModuleList(
+            ActionMetrics(num_classes) for _ in range(num_action_outputs)
+        )
+        self.errors: Any = nn.ModuleList(MeanJointError(root=root) for _ in range(num_pose_outputs))
+        self.error_absolute: Any = MeanJointError(root=None)
+        self.error_px: Any = MeanJointError(root=None)
+        self.pck: Any = PCK3D(threshold_mm=150, root=root)
 
     def update(self, out: Any, batch: Mapping[str, Any]) -> None:
         """Adds a batch of clips: the network's output and what the data set knows."""

@@ -1,8 +1,11 @@
-"""Drawing on images: skeletons, captions, contact sheets. RGB uint8 in, RGB uint8 out."""
+"""Drawing on images: skeletons, captions, bars, contact sheets; uint8 RGB (H, W, 3) in and out.
 
-from __future__ import annotations
+Nothing here changes its input. Pixel coordinates are continuous, as everywhere in har: the pixel in
+column i covers i to i + 1.
+"""
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,32 +14,43 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har import HarError
+from har.geometry import is_valid
 from har.layouts import Layout
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-# Okabe and Ito's colours: told apart by people with any kind of colour vision.
+# After Okabe and Ito's palette. Blue and orange stay apart for people who confuse red and green.
 SIDE_COLOURS: dict[str, Colour] = {
-    "left": (86, 180, 233),
-    "right": (230, 121, 0),
-    "middle": (240, 228, 66),
+    "left": (70, 180, 255),
+    "right": (255, 125, 20),
+    "middle": (250, 230, 80),
 }
 TRUE_COLOUR: Colour = (255, 255, 255)
-_OUTLINE: Colour = (20, 20, 20)
-_SHIFT = 4  # fractional bits of OpenCV's coordinates
+_RIM: Colour = (16, 16, 20)
+_BAR: Colour = (30, 32, 36)
+_TRACK: Colour = (52, 55, 61)
+_TEXT: Colour = (240, 240, 240)
+_GUESS: Colour = (40, 98, 152)
+_RIGHT_GUESS: Colour = (0, 120, 88)
+_PAPER = 250
+
+_FAINTEST = 0.2  # opacity of a joint without any confidence: still to be found
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SMALLEST_TEXT = 9  # px of height, below which a caption is cut instead of shrunk
+
+# ------------------------------------------------------------------------------------- skeletons
 
 
-def _thickness(image: Image) -> int:
-    return max(1, round(max(image.shape[:2]) / 180))
+def limb_width(image: Image) -> float:
+    """Width, in pixels, that suits a limb: about 2.5 on an image of 256 px, 6 in full HD."""
+    return 0.13 * float(np.hypot(*image.shape[:2])) ** 0.5
 
 
-def _drawable(joints: ArrayLike, valid: ArrayLike | None, image: Image) -> NDArray[np.bool_]:
-    """Joints that are numbers and not absurdly far outside the image."""
-    points = np.asarray(joints, dtype=np.float64)
-    near = np.isfinite(points).all(-1) & (np.abs(points) < 4 * max(image.shape[:2])).all(-1)
-    return near if valid is None else near & np.asarray(valid, dtype=bool)
+def link_side(layout: Layout, link: tuple[int, int]) -> str:
+    """Side of a limb, "left", "right" or "middle": that of its joints, where they have one."""
+    sides = {layout.sides[joint] for joint in link} - {"middle"}
+    return sides.pop() if len(sides) == 1 else "middle"
 
 
 def draw_skeleton(
@@ -46,102 +60,256 @@ def draw_skeleton(
     confidence: ArrayLike | None = None,
     valid: ArrayLike | None = None,
     colour: Colour | None = None,
+    width: float | None = None,
 ) -> Image:
-    """A copy of an image with a skeleton on it, left blue, right orange, middle yellow.
+    """A copy of an image with a skeleton on it: left blue, right orange, middle yellow.
+
+    Every limb has a dark rim, so that it shows on any background.
 
     Args:
         image: uint8 RGB (H, W, 3).
-        joints: (J, 2) in pixels; joints that are NaN or -1e9 are left out.
+        joints: (J, 2) in pixels; joints that are NaN or -1e9 are left out, joints outside the
+            image are not an error.
         layout: of the joints.
-        confidence: (J,) in [0, 1]; unsure limbs fade.
-        valid: (J,) bool, joints to draw; None: all.
-        colour: one colour for everything.
+        confidence: (J,) in [0, 1], drawn as opacity: what is unsure fades.
+        valid: (J,) bool, which joints to draw; None for all.
+        colour: one colour for all limbs, instead of those of the sides.
+        width: of a limb, in pixels; None for one that suits the image.
+
+    Raises:
+        HarError: the image or the number of joints is not as said.
     """
-    points = np.asarray(joints, dtype=np.float64)
-    there = _drawable(points, valid, image)
-    sure = np.ones(len(points)) if confidence is None else np.asarray(confidence, dtype=float)
-    sure = np.clip(np.nan_to_num(sure), 0.0, 1.0)
-    # OpenCV puts whole coordinates at pixel centres
-    fixed = np.rint(np.where(there[:, None], points - 0.5, 0) * (1 << _SHIFT)).astype(int).tolist()
-    result = np.ascontiguousarray(image).copy()
-    width = _thickness(image)
+    result = _copy(image)
+    points, there = _points(joints, valid, layout)
+    if confidence is None:
+        sure = np.ones(layout.num_joints)
+    else:
+        sure = np.clip(np.nan_to_num(np.asarray(confidence, dtype=np.float64)), 0.0, 1.0)
+        if sure.shape != (layout.num_joints,):
+            raise HarError(f"The layout {layout.name} has {layout.num_joints} confidences.")
+    opacity = _FAINTEST + (1 - _FAINTEST) * sure
+    width = limb_width(result) if width is None else width
+    links = [link for link in layout.links if there[link[0]] and there[link[1]]]
     # The unsure ones first: what is sure covers them.
-    for a, b in sorted(layout.links, key=lambda link: min(sure[link[0]], sure[link[1]])):
-        if there[a] and there[b]:
-            sides = {layout.sides[a], layout.sides[b]} - {"middle"}
-            paint = colour or SIDE_COLOURS[sides.pop() if len(sides) == 1 else "middle"]
-            alpha = 0.25 + 0.75 * min(sure[a], sure[b])
-            _blend_line(result, fixed[a], fixed[b], paint, width, alpha)
-    for joint in np.flatnonzero(there):
+    for a, b in sorted(links, key=lambda link: min(sure[link[0]], sure[link[1]])):
+        paint = colour or SIDE_COLOURS[link_side(layout, (a, b))]
+        _stroke(result, points[a], points[b], paint, width, min(opacity[a], opacity[b]))
+    for joint in sorted(np.flatnonzero(there), key=lambda joint: sure[joint]):
         paint = colour or SIDE_COLOURS[layout.sides[joint]]
-        radius = round(0.9 * width * (1 << _SHIFT))
-        cv2.circle(result, fixed[joint], radius, _OUTLINE, -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(result, fixed[joint], round(0.65 * radius), paint, -1, cv2.LINE_AA, _SHIFT)
+        _stroke(result, points[joint], points[joint], paint, 1.7 * width, opacity[joint])
     return result
 
 
-def _blend_line(
-    image: Image, a: list[int], b: list[int], colour: Colour, width: int, alpha: float
-) -> None:
-    """A line with a dark rim, in place; ``alpha`` below 1 lets the image through."""
-    target = image if alpha > 0.99 else image.copy()
-    cv2.line(target, a, b, _OUTLINE, width + 2, cv2.LINE_AA, _SHIFT)
-    cv2.line(target, a, b, colour, width, cv2.LINE_AA, _SHIFT)
-    if target is not image:
-        cv2.addWeighted(target, alpha, image, 1 - alpha, 0, dst=image)
-
-
-def draw_pair(image: Image, predicted: ArrayLike, true: ArrayLike, layout: Layout) -> Image:
+def draw_pair(
+    image: Image,
+    predicted: ArrayLike,
+    true: ArrayLike,
+    layout: Layout,
+    confidence: ArrayLike | None = None,
+) -> Image:
     """A copy of an image with the true pose in thin white and the predicted one over it.
 
     Args:
         image: uint8 RGB (H, W, 3).
-        predicted, true: (J, 2) in pixels; NaN where a joint is not known.
+        predicted: (J, 2) in pixels.
+        true: (J, 2) in pixels; NaN or -1e9 where a joint is not known.
         layout: of both.
+        confidence: (J,) in [0, 1], of the prediction.
+
+    Raises:
+        HarError: the image or the number of joints is not as said.
     """
-    result = np.ascontiguousarray(image).copy()
-    points = np.asarray(true, dtype=np.float64)
-    there = _drawable(points, None, image)
-    fixed = np.rint(np.where(there[:, None], points - 0.5, 0) * (1 << _SHIFT)).astype(int).tolist()
-    for a, b in layout.links:
-        if there[a] and there[b]:
-            cv2.line(result, fixed[a], fixed[b], TRUE_COLOUR, 1, cv2.LINE_AA, _SHIFT)
-    return draw_skeleton(result, predicted, layout)
+    thin = limb_width(image) / 2
+    truth = draw_skeleton(image, true, layout, colour=TRUE_COLOUR, width=thin)
+    return draw_skeleton(truth, predicted, layout, confidence)
+
+
+def _copy(image: Image) -> Image:
+    """A writable copy that OpenCV takes."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise HarError(
+            f"A picture to draw on is uint8 RGB (height, width, 3); this one is {image.dtype} "
+            f"{image.shape}."
+        )
+    return np.array(image, order="C")
+
+
+def _points(
+    joints: ArrayLike, valid: ArrayLike | None, layout: Layout
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Joints, and which of them to draw."""
+    points = np.asarray(joints, dtype=np.float64)
+    if points.shape != (layout.num_joints, 2):
+        raise HarError(
+            f"A pose of the layout {layout.name} is ({layout.num_joints}, 2) pixels; this one is "
+            f"{points.shape}."
+        )
+    there = is_valid(points)
+    return points, there if valid is None else there & np.asarray(valid, dtype=bool)
+
+
+def _stroke(
+    image: Image,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    colour: Colour,
+    width: float,
+    opacity: float,
+) -> None:
+    """A line with round ends and a dark rim, in place; a disc where both ends are one.
+
+    Painted by the distance of every pixel from the line, for smooth edges at any width: OpenCV's
+    circles of a few pixels come out as diamonds, and its lines have whole widths.
+    """
+    height, wide = image.shape[:2]
+    rim = width / 2 + max(1.0, width / 4)
+    x1, y1 = np.clip(np.floor(np.minimum(a, b) - rim - 1), 0, (wide, height)).astype(int)
+    x2, y2 = np.clip(np.ceil(np.maximum(a, b) + rim + 1), 0, (wide, height)).astype(int)
+    if x1 >= x2 or y1 >= y2:
+        return
+    # pixel centres, from a
+    x = np.arange(x1, x2)[None, :] + 0.5 - a[0]
+    y = np.arange(y1, y2)[:, None] + 0.5 - a[1]
+    along = b - a
+    share = np.clip((x * along[0] + y * along[1]) / max(float(along @ along), 1e-9), 0.0, 1.0)
+    distance = np.hypot(x - share * along[0], y - share * along[1])
+    cover = opacity * np.clip(rim + 0.5 - distance, 0.0, 1.0)[..., None]  # (h, w, 1)
+    bright = np.clip(width / 2 + 0.5 - distance, 0.0, 1.0)[..., None]
+    ink = np.array(_RIM) + bright * (np.array(colour) - np.array(_RIM))
+    part = image[y1:y2, x1:x2]
+    part[:] = np.rint(part + cover * (ink - part))
+
+
+# ------------------------------------------------------------------------------- text and tables
 
 
 def label(image: Image, text: str) -> Image:
-    """The image with a line of text in a bar below it, made smaller until it fits."""
-    height = max(16, image.shape[1] // 12)
-    bar = np.full((height, image.shape[1], 3), 32, np.uint8)
-    scale = 0.6 * height / 22
-    # OpenCV's fonts know ASCII only
-    shown = text.encode("ascii", "replace").decode()
-    (width, _), _ = cv2.getTextSize(shown, _FONT, scale, 1)
-    scale *= min(1.0, (image.shape[1] - 8) / max(width, 1))
-    place = (4, round(0.72 * height))
-    cv2.putText(bar, shown, place, _FONT, scale, (240, 240, 240), 1, cv2.LINE_AA)
+    """The image with text in a dark bar below it.
+
+    Text too long for the image is made smaller, and cut when it would be too small to read. The
+    font has ASCII only: accents are dropped, other letters become "?".
+
+    Args:
+        image: uint8 RGB (H, W, 3).
+        text: one line, or several with line breaks between them.
+    """
+    image = _copy(image)
+    height = _text_height(image.shape[1])
+    step = round(1.9 * height)
+    lines = text.splitlines() or [""]
+    bar = np.full((step * len(lines) + height // 2, image.shape[1], 3), _BAR, np.uint8)
+    for number, line in enumerate(lines):
+        y = number * step + height // 4
+        _write(bar[y : y + step], line, height, left=height // 2, right=height // 2)
     return np.vstack([image, bar])
 
 
-def contact_sheet(
-    images: Sequence[Image], columns: int, captions: Sequence[str] | None = None, margin: int = 4
+def probability_bars(
+    image_width: int,
+    names: Sequence[str],
+    probabilities: ArrayLike,
+    top: int = 5,
+    true: int | None = None,
 ) -> Image:
-    """Images in a grid; smaller ones are centred in their cells.
+    """The likeliest classes as bars, the likeliest first; to be put under a picture.
+
+    Args:
+        image_width: of the result, in pixels.
+        names: of the C classes.
+        probabilities: (C,) in [0, 1].
+        top: how many classes to show.
+        true: number of the true class, whose bar is green.
 
     Raises:
-        HarError: there is no image.
+        HarError: there are not as many names as probabilities.
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.shape != (len(names),):
+        raise HarError(f"{len(names)} class names do not fit probabilities of {values.shape}.")
+    best = np.argsort(-values, kind="stable")[:top]
+    height = _text_height(image_width)
+    step, margin = round(2.1 * height), max(2, height // 4)
+    bars = np.full((step * len(best) + margin, image_width, 3), _BAR, np.uint8)
+    for row, number in enumerate(best):
+        track = bars[row * step + margin : (row + 1) * step, margin : image_width - margin]
+        track[:] = _TRACK
+        share = float(np.clip(np.nan_to_num(values[number]), 0.0, 1.0))
+        ink = _RIGHT_GUESS if number == true else _GUESS
+        track[:, : round(share * track.shape[1])] = ink
+        figure = f"{100 * share:.0f}%"
+        room = _text_width("100%", height) + height  # the same for all rows
+        _write(track, names[number], height, left=height // 2, right=room)
+        _write(track, figure, height, left=None, right=height // 2)
+    return bars
+
+
+def _text_height(image_width: int) -> int:
+    """Height of capitals, in pixels, that suits an image."""
+    return int(np.clip(image_width // 28, _SMALLEST_TEXT, 40))
+
+
+def _ascii(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.replace("–", "-"))
+    kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return kept.encode("ascii", "replace").decode()
+
+
+def _scale(height: float) -> float:
+    (_, unit), _ = cv2.getTextSize("H", _FONT, 4.0, 1)
+    return 4.0 * height / unit
+
+
+def _text_width(text: str, height: float) -> int:
+    (width, _), _ = cv2.getTextSize(text, _FONT, _scale(height), 1)
+    return int(width)
+
+
+def _write(bar: Image, text: str, height: int, left: int | None, right: int) -> None:
+    """Text in the middle of a bar, in place: from ``left``, or ending at ``right`` if None."""
+    room = bar.shape[1] - (left or 0) - right
+    text = _ascii(text)
+    while height > _SMALLEST_TEXT and _text_width(text, height) > room:
+        height -= 1
+    if _text_width(text, height) > room:
+        while text and _text_width(text + "...", height) > room:
+            text = text[:-1]
+        text += "..."
+    x = left if left is not None else bar.shape[1] - right - _text_width(text, height)
+    y = (bar.shape[0] + height) // 2
+    thickness = max(1, height // 10)
+    part = np.ascontiguousarray(bar)
+    cv2.putText(part, text, (x, y), _FONT, _scale(height), _TEXT, thickness, cv2.LINE_AA)
+    bar[:] = part
+
+
+# -------------------------------------------------------------------------------- sheets and files
+
+
+def contact_sheet(
+    images: Sequence[Image], columns: int, captions: Sequence[str] | None = None, margin: int = 6
+) -> Image:
+    """Images in a grid on white; those smaller than the largest are centred in their cells.
+
+    Args:
+        images: uint8 RGB, at least one.
+        columns: images in a row.
+        captions: one for every image, in a bar below it.
+        margin: around every image, in pixels.
+
+    Raises:
+        HarError: there is no image, or not one caption for each.
     """
     if not images:
         raise HarError("A contact sheet needs one image at least.")
-    tiles = list(images)
-    if captions is not None:
-        tiles = [label(tile, text) for tile, text in zip(tiles, captions, strict=True)]
+    if captions is not None and len(captions) != len(images):
+        raise HarError(f"{len(captions)} captions do not fit {len(images)} images.")
+    tiles = list(images) if captions is None else list(map(label, images, captions))
     height = max(tile.shape[0] for tile in tiles)
     width = max(tile.shape[1] for tile in tiles)
-    columns = min(columns, len(tiles))
+    columns = max(1, min(columns, len(tiles)))
     rows = -(-len(tiles) // columns)
     size = (rows * (height + margin) + margin, columns * (width + margin) + margin, 3)
-    sheet = np.full(size, 250, np.uint8)
+    sheet = np.full(size, _PAPER, np.uint8)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         y = margin + row * (height + margin) + (height - tile.shape[0]) // 2
@@ -151,21 +319,27 @@ def contact_sheet(
 
 
 def write_image(path: str | Path, image: Image) -> None:
-    """Writes an RGB image by the ending of its name, whole or not at all, at any path.
+    """Writes an image, whole or not at all, in the format of its name's ending; makes the folder.
+
+    Args:
+        path: with any letters; .png, .jpg and what else OpenCV writes.
+        image: uint8 RGB (H, W, 3).
 
     Raises:
-        HarError: OpenCV does not write such files, or the folder cannot be written.
+        HarError: OpenCV does not write such files, or the place cannot be written to.
     """
     path = Path(path)
     try:
-        done, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        done, data = cv2.imencode(path.suffix, cv2.cvtColor(_copy(image), cv2.COLOR_RGB2BGR))
     except cv2.error:
         done = False
     if not done:
         raise HarError(f"The image {path} cannot be written: use the ending .png or .jpg.")
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(data.tobytes())  # not cv2.imwrite: that fails on some file names
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data.tobytes())  # cv2.imwrite loses some letters on some systems
         os.replace(partial, path)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise HarError(f"The image {path} cannot be written: {error.strerror}.") from error

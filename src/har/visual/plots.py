@@ -1,108 +1,264 @@
-"""Plots with matplotlib, as figures of their own: no global state, no window."""
-
-from __future__ import annotations
+"""Plots with matplotlib, as figures of their own: no pyplot, no global state, no window."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import ArrayLike, NDArray
 
+from har import HarError
+from har.geometry import is_valid
 from har.layouts import Layout
-from har.visual.draw import SIDE_COLOURS
+from har.visual.draw import link_side
+
+# Okabe and Ito's palette, in its shades that show on white.
+_SIDE_COLOURS = {"left": "#0072B2", "right": "#D55E00", "middle": "#4A4A4A"}
+_TRUE_COLOUR = "#B4B4B4"
+_CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4A4A4A")
+_GREY = "#6A6A6A"
+_LARGEST_NUMBERED = 30  # classes up to which a confusion matrix has room for figures
+_LARGEST_COLUMN = 40  # bars above each other
 
 
 def figure_to_image(figure: Figure) -> NDArray[np.uint8]:
-    """A figure as RGB uint8 (H, W, 3)."""
+    """A figure as uint8 RGB (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _side_colour(layout: Layout, a: int, b: int) -> tuple[float, float, float]:
-    sides = {layout.sides[a], layout.sides[b]} - {"middle"}
-    red, green, blue = SIDE_COLOURS[sides.pop() if len(sides) == 1 else "middle"]
-    return 0.85 * red / 255, 0.85 * green / 255, 0.85 * blue / 255
+# --------------------------------------------------------------------------------- 3-D skeletons
 
 
 def plot_skeleton_3d(
     joints: ArrayLike, layout: Layout, true: ArrayLike | None = None, title: str = ""
 ) -> Figure:
-    """A 3-D pose from two sides: as the camera sees it and from the person's side.
+    """A 3-D pose from three sides: as the camera sees it, from the person's side, from above.
 
     Args:
-        joints: (J, 3) with y downwards and z away from the camera, such as crop coordinates;
-            NaN for joints that are not known.
+        joints: (J, 3), x to the right, y down, z away from the camera, in mm or in crop
+            coordinates; joints that are NaN or -1e9 are left out.
         layout: of the joints.
-        true: (J, 3), drawn in grey.
+        true: (J, 3) of the same kind, drawn in grey.
         title: above the plot.
+
+    Raises:
+        HarError: a pose has not the layout's number of joints.
     """
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    poses = [(np.asarray(joints, dtype=float), False)]
-    if true is not None:
-        poses.insert(0, (np.asarray(true, dtype=float), True))
-    known = np.concatenate([pose[np.isfinite(pose).all(-1)] for pose, _ in poses])
-    centre = (known.min(0) + known.max(0)) / 2 if len(known) else np.zeros(3)
-    half = max(float(np.ptp(known, axis=0).max()) / 2, 1e-6) if len(known) else 1.0
-    for place, (azimuth, name) in enumerate(((-80, "camera"), (-10, "side")), start=1):
-        axes = figure.add_subplot(1, 2, place, projection="3d")
-        for pose, grey in poses:
-            for a, b in layout.links:
-                x, y, z = pose[[a, b]].T
-                colour = (0.6, 0.6, 0.6) if grey else _side_colour(layout, a, b)
-                axes.plot(x, z, -y, color=colour, linewidth=1.5 if grey else 2.5)
+    pose = _pose(joints, layout)
+    truth = None if true is None else _pose(true, layout)
+    centre, half = _cube(pose if truth is None else np.concatenate([truth, pose]))
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    # Turned a little: in an exact front view a limb towards the camera would be a point.
+    views = (("camera", 10, -80), ("side", 10, -5), ("above", 75, -85))
+    for number, (name, elevation, azimuth) in enumerate(views, start=1):
+        axes: Axes3D = figure.add_subplot(1, len(views), number, projection="3d")
+        if truth is not None:
+            _draw_pose(axes, truth, layout, grey=True)
+        _draw_pose(axes, pose, layout, grey=False)
+        # matplotlib's z points up: x, depth, height
         axes.set_xlim(centre[0] - half, centre[0] + half)
-        axes.set_ylim(centre[2] - half, centre[2] + half)  # depth runs into the plot
+        axes.set_ylim(centre[2] - half, centre[2] + half)
         axes.set_zlim(-centre[1] - half, -centre[1] + half)
-        axes.set_box_aspect((1, 1, 1))
-        axes.view_init(elev=8, azim=azimuth)
-        axes.set(xticklabels=[], yticklabels=[], zticklabels=[], title=f"{title} {name}".strip())
+        axes.set_box_aspect((1, 1, 1), zoom=1.2)
+        axes.view_init(elev=elevation, azim=azimuth)
+        axes.set(xticklabels=[], yticklabels=[], zticklabels=[])
+        axes.tick_params(length=0)
+        axes.set_title(name, fontsize=9, color=_GREY)
+    _pose_legend(figure, with_truth=truth is not None)
+    if title:
+        figure.suptitle(title, fontsize=11)
     return figure
+
+
+def _pose(joints: ArrayLike, layout: Layout) -> NDArray[np.float64]:
+    """A copy in which joints that do not exist are NaN."""
+    pose = np.array(joints, dtype=np.float64)
+    if pose.shape != (layout.num_joints, 3):
+        raise HarError(
+            f"A 3-D pose of the layout {layout.name} is ({layout.num_joints}, 3); this one is "
+            f"{pose.shape}."
+        )
+    pose[~is_valid(pose)] = np.nan
+    return pose
+
+
+def _cube(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Centre and half edge of a cube around points, so that all axes have one scale."""
+    known = points[np.isfinite(points).all(-1)]
+    if not len(known):
+        return np.zeros(3), 1.0
+    low, high = known.min(0), known.max(0)
+    return (low + high) / 2, max(float((high - low).max()) / 2, 1e-6)
+
+
+def _draw_pose(axes: Axes3D, pose: NDArray[np.float64], layout: Layout, grey: bool) -> None:
+    for link in layout.links:
+        x, y, z = pose[list(link)].T
+        colour = _TRUE_COLOUR if grey else _SIDE_COLOURS[link_side(layout, link)]
+        axes.plot(x, z, -y, color=colour, linewidth=2.0 if grey else 2.6, solid_capstyle="round")
+    known = np.isfinite(pose).all(-1)
+    x, y, z = pose[known].T
+    sides = [side for side, there in zip(layout.sides, known, strict=True) if there]
+    colours = [_TRUE_COLOUR if grey else _SIDE_COLOURS[side] for side in sides]
+    axes.scatter(x, z, -y, c=colours, s=8 if grey else 14, depthshade=False)
+
+
+def _pose_legend(figure: Figure, with_truth: bool) -> None:
+    entries = {"left": _SIDE_COLOURS["left"], "right": _SIDE_COLOURS["right"]}
+    if with_truth:
+        entries["true"] = _TRUE_COLOUR
+    lines = [figure.axes[0].plot([], [], color=colour, lw=3)[0] for colour in entries.values()]
+    figure.legend(
+        lines, list(entries), loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
+
+
+# --------------------------------------------------------------------------------- classification
 
 
 def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
-    """A confusion matrix, every true class (row) as shares of its clips.
+    """A confusion matrix in which every row, a true class, shows where its clips went.
+
+    The colours rise steeply near 0, since what is worth finding is a class mistaken for another in
+    a few of a hundred clips. Rows without clips are grey. Up to 30 classes the cells have figures.
 
     Args:
-        matrix: (C, C) counts, rows the true classes.
-        names: of the classes.
+        matrix: (C, C) counts, or weights, rows the true classes.
+        names: of the C classes.
+
+    Raises:
+        HarError: the matrix is not C by C.
     """
-    counts = np.asarray(matrix, dtype=float)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    classes = len(counts)
-    side = float(np.clip(0.38 * classes + 2.2, 5, 16))
-    figure = Figure(figsize=(side, side), layout="constrained")
+    counts = np.asarray(matrix, dtype=np.float64)
+    classes = len(names)
+    if counts.shape != (classes, classes):
+        raise HarError(f"A confusion matrix {counts.shape} does not fit {classes} class names.")
+    totals = counts.sum(1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+    cell = float(np.interp(classes, (5, 12, 30, 60, 120), (0.6, 0.48, 0.3, 0.2, 0.15)))  # inches
+    font = float(np.interp(cell, (0.15, 0.48), (7.0, 10.0)))
+    names_room = 0.6 + max(map(len, names)) * font * 0.55 / 72
+    side = cell * classes + names_room
+    figure = Figure(figsize=(side + 0.7, side + 0.3), layout="constrained")
     axes = figure.add_subplot()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    size = float(np.clip(0.62 * 72 * (side - 2) / classes, 4, 9))
-    axes.set_xticks(range(classes), names, rotation=90, fontsize=size)
-    axes.set_yticks(range(classes), names, fontsize=size)
-    axes.set_xlabel("recognised")
-    axes.set_ylabel("true")
-    if classes <= 20:
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            text = f"{100 * shares[row, column]:.0f}"
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+    axes.set_facecolor("#E4E4E4")
+    picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
+    axes.set_xticks(range(classes), names, rotation=90, fontsize=font)
+    axes.set_yticks(range(classes), names, fontsize=font)
+    axes.tick_params(length=0)
+    axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="#E8EBEF", linewidth=0.5)
+    axes.tick_params(which="minor", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("recognised as", fontsize=font + 2)
+    axes.set_ylabel("true action", fontsize=font + 2)
+    if totals.any():
+        accuracy, mean = np.trace(counts) / totals.sum(), np.nanmean(np.diag(shares))
+        text = f"accuracy {accuracy:.1%}, mean over classes {mean:.1%}"
+        axes.set_title(text, fontsize=font + 2)
+    bar = figure.colorbar(picture, ax=axes, fraction=0.03, pad=0.01, ticks=[0, 0.05, 0.2, 0.5, 1])
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    bar.ax.tick_params(labelsize=font)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    if classes <= _LARGEST_NUMBERED:
+        _number_cells(axes, shares, font=min(10.0, 22 * cell))
     return figure
+
+
+def _number_cells(axes: Axes, shares: NDArray[np.float64], font: float) -> None:
+    """Percentages in the cells that are not empty."""
+    for row, column in np.argwhere(np.nan_to_num(shares) > 0):
+        share = shares[row, column]
+        text = "<1" if share < 0.005 else f"{100 * share:.0f}"
+        colour = "white" if share > 0.3 else "#303030"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=font)
+
+
+def plot_per_class(accuracy: ArrayLike, names: Sequence[str]) -> Figure:
+    """Accuracy of every class as bars, the best first, with the mean as a line.
+
+    Args:
+        accuracy: (C,) in [0, 1], NaN for classes without clips, which come last.
+        names: of the C classes.
+
+    Raises:
+        HarError: there are not as many names as accuracies.
+    """
+    values = np.asarray(accuracy, dtype=np.float64)
+    if values.shape != (len(names),):
+        raise HarError(f"{len(names)} class names do not fit accuracies of {values.shape}.")
+    order = np.argsort(-values, kind="stable")  # NaN last
+    columns = max(1, -(-len(order) // _LARGEST_COLUMN))
+    rows = max(1, -(-len(order) // columns))
+    width = 3.0 + max(map(len, names), default=0) * 0.07
+    figure = Figure(figsize=(width * columns, 0.21 * rows + 1.0), layout="constrained")
+    mean = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    all_axes = figure.subplots(1, columns, squeeze=False)[0]
+    for axes, part in zip(all_axes, np.array_split(order, columns), strict=True):
+        place, shown = np.arange(len(part)), np.nan_to_num(values[part])
+        axes.barh(place, shown, height=0.72, color=_CYCLE[0])
+        for y, value in zip(place, values[part], strict=True):
+            text = "no clips" if np.isnan(value) else f"{value:.1%}"
+            x = 0.0 if np.isnan(value) else value
+            axes.text(x + 0.01, y, text, va="center", fontsize=7, color=_GREY)
+        axes.axvline(mean, color=_CYCLE[1], linewidth=1, linestyle="--")
+        axes.set_yticks(place, [names[number] for number in part], fontsize=8)
+        axes.set(xlim=(0, 1.12), ylim=(rows - 0.4, -0.6), xticks=np.arange(0, 1.01, 0.25))
+        _quiet(axes, grid="x")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.suptitle(f"Accuracy per action, mean {mean:.1%}", fontsize=10)
+    return figure
+
+
+# ------------------------------------------------------------------------------------------ curves
 
 
 def plot_curves(
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]], xlabel: str, ylabel: str, title: str = ""
 ) -> Figure:
-    """Curves in one plot.
+    """Curves in one plot, such as a loss or an accuracy over the steps of several runs.
 
     Args:
-        curves: x and y values by name.
-        xlabel, ylabel, title: what stands beside them.
+        curves: x and y values by name; values that are not finite are left out.
+        xlabel: under the plot.
+        ylabel: beside the plot.
+        title: above the plot.
     """
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.add_subplot()
-    for name, (x, y) in curves.items():
-        axes.plot(np.asarray(x), np.asarray(y), label=name)
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes.grid(alpha=0.3)
+    for number, (name, (x, y)) in enumerate(curves.items()):
+        xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        known = np.isfinite(xs) & np.isfinite(ys)
+        axes.plot(
+            xs[known],
+            ys[known],
+            label=name,
+            color=_CYCLE[number % len(_CYCLE)],
+            linestyle=("-", "--", ":")[number // len(_CYCLE) % 3],
+            linewidth=1.8,
+            marker="o" if known.sum() <= 12 else None,
+            markersize=4,
+        )
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.set_title(title, fontsize=11)
+    axes.margins(x=0.02)
+    _quiet(axes, grid="both")
     if len(curves) > 1:
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, frameon=False)
     return figure
+
+
+def _quiet(axes: Axes, grid: str) -> None:
+    """No box around the plot; pale lines behind it."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_GREY)
+    axes.tick_params(length=0, labelsize=8)
+    axes.grid(axis=grid, color="#E2E2E2", linewidth=0.7)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)

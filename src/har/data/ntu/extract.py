@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
@@ -20,18 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import h5py
 import numpy as np
 
 from har import HarError
-from har.data.ntu.index import (
-    ANNOTATION_COLUMNS,
-    NTUAnnotation,
-    NTUIndex,
-    SampleRecord,
-    write_index,
-)
+from har.data.ntu.index import NTUIndex, write_index
 from har.data.ntu.labels import SampleName, parse_sample_name
+from har.data.ntu.shards import (
+    StoredSample,
+    joint_rows,
+    merge_shards,
+    shard_names,
+    write_shard,
+)
 from har.data.ntu.skeleton import BodyTrack, main_body, read_deephar_annotation, read_skeleton
 from har.data.ntu.splits import missing_skeletons
 from har.data.store import FrameStore, HDF5Frames, JPEGFolders
@@ -188,17 +188,15 @@ def _extract(
     jpegs = jpegs[: len(numbers)]
     if not np.isfinite(track.joints_px[numbers]).any():
         raise SkipSample("no body in any stored frame")
-    partial = staged.with_suffix(".partial")
-    with h5py.File(partial, "w", track_order=False) as file:
-        group = file.create_group(name)
-        group["jpeg"] = np.concatenate(jpegs)
-        group["offsets"] = np.cumsum([0, *(len(jpeg) for jpeg in jpegs)])
-        group["joints_px"] = track.joints_px[numbers]
-        group["depth_mm"] = track.depth_mm[numbers]
-        group["state"] = track.state[numbers]
-        group["frame_numbers"] = numbers
-        group.attrs["frame_size"] = frame_size
-    os.replace(partial, staged)
+    sample = StoredSample(
+        name,
+        frame_size,
+        joint_rows(track)[numbers],
+        numbers,
+        np.cumsum([0, *(len(jpeg) for jpeg in jpegs)], dtype=np.int64),
+        np.concatenate(jpegs),
+    )
+    write_shard(staged, [sample], [len(numbers)], len(sample.jpeg))
     return len(numbers), remark
 
 
@@ -241,10 +239,13 @@ class _Shards:
     def finished(self) -> set[str]:
         """Names of all samples that are extracted."""
         names = {path.stem for path in self.staging.glob("*.h5")}
-        for path in self.frames.glob("*.h5"):
-            with h5py.File(path) as file:
-                names.update(file)
+        for path in self.all():
+            names.update(shard_names(path))
         return names
+
+    def all(self) -> list[Path]:
+        """The shards, sorted."""
+        return sorted(self.frames.glob("*.h5"))
 
     def staged(self, name: str) -> Path:
         return self.staging / f"{name}.h5"
@@ -255,37 +256,9 @@ class _Shards:
         if not waiting:
             return
         shard = self.frames / f"{setup}.h5"
-        sources: dict[str, Path] = {}
-        if shard.is_file():
-            with h5py.File(shard) as file:
-                sources = dict.fromkeys(file, shard)
-        sources |= {path.stem: path for path in waiting}
-        partial = shard.with_suffix(".partial")
-        with h5py.File(partial, "w") as file:
-            opened: dict[Path, h5py.File] = {}
-            for name in sorted(sources):
-                if sources[name] == shard:
-                    if shard not in opened:
-                        opened[shard] = h5py.File(shard)
-                    opened[shard].copy(name, file)
-                else:
-                    with h5py.File(sources[name]) as single:
-                        single.copy(name, file)
-            for other in opened.values():
-                other.close()
-        os.replace(partial, shard)
+        merge_shards([*([shard] if shard.is_file() else []), *waiting], shard)
         for path in waiting:
             path.unlink()
-
-    def records(self) -> Iterator[SampleRecord]:
-        """What the index says of every sample, in the order of names."""
-        for path in sorted(self.frames.glob("*.h5")):
-            with h5py.File(path) as file:
-                for name in file:
-                    group = file[name]
-                    columns = (group[column][:] for column in ANNOTATION_COLUMNS)
-                    width, height = group.attrs["frame_size"].tolist()
-                    yield SampleRecord(name, (width, height), NTUAnnotation(*columns))
 
 
 # --------------------------------------------------------------------------------- all samples
@@ -351,7 +324,7 @@ def prepare_ntu(
     for setup in sorted({path.stem[:4] for path in shards.staging.glob("*.h5")}):
         shards.assemble(setup)
     if report.done or not (output / "index.h5").is_file():
-        write_index(output / "index.h5", shards.records(), {**asdict(settings), "store": "hdf5"})
+        write_index(shards.all(), output / "index.h5", {**asdict(settings), "store": "hdf5"})
     report.seconds = time.monotonic() - began
     _write_report(output, report)
     return report
@@ -444,30 +417,29 @@ def _index_deephar(
     output.mkdir(parents=True, exist_ok=True)
     report = PrepareReport()
 
-    def records() -> Iterator[SampleRecord]:
-        for name in sorted(annotations):
-            first = images / name / "00001.jpg"
-            picture = cv2.imread(str(first)) if first.is_file() else None
-            if picture is None:
-                report.skipped[name] = "no extracted frames"
-                continue
-            try:
-                numbers, track = read_deephar_annotation(annotations[name])
-            except HarError as error:
-                report.skipped[name] = f"bad annotation file: {error}"
-                continue
-            rows = slice(None, None, stride)
-            report.done += 1
-            annotation = NTUAnnotation(
-                track.joints_px[rows],
-                track.depth_mm[rows],
-                track.state[rows],
-                (numbers[rows] - 1).astype(np.int32),
-            )
-            yield SampleRecord(name, (picture.shape[1], picture.shape[0]), annotation)
-
+    samples = []
+    for name in sorted(annotations):
+        first = images / name / "00001.jpg"
+        picture = cv2.imread(str(first)) if first.is_file() else None
+        if picture is None:
+            report.skipped[name] = "no extracted frames"
+            continue
+        try:
+            numbers, track = read_deephar_annotation(annotations[name])
+        except HarError as error:
+            report.skipped[name] = f"bad annotation file: {error}"
+            continue
+        rows = joint_rows(track)[::stride]
+        nothing = np.zeros(len(rows) + 1, dtype=np.int64)
+        size = (picture.shape[1], picture.shape[0])
+        kept = (numbers[::stride] - 1).astype(np.int32)
+        samples.append(StoredSample(name, size, rows, kept, nothing, np.empty(0, np.uint8)))
+    report.done = len(samples)
+    annotated = output / "annotations.h5"
+    write_shard(annotated, samples, [len(sample.joints) for sample in samples], 0)
     settings = {"stride": stride, "scale": 0.5, "store": "jpeg", "images": str(images.resolve())}
-    write_index(output / "index.h5", records(), settings)
+    write_index([annotated], output / "index.h5", settings)
+    annotated.unlink()
     report.seconds = time.monotonic() - began
     _write_report(output, report)
     return report

@@ -1,14 +1,13 @@
 """The index of prepared samples: columns in memory, annotations on disk until they are asked for.
 
-``index.h5`` holds one row per sample and, end to end, the annotation rows of all stored frames. A
-worker process opens it for itself; nothing is read twice or copied to workers.
+``index.h5`` is a shard of all samples without the pictures (:mod:`har.data.ntu.shards`), and says
+how they were made. A worker process opens it for itself; nothing is copied to workers.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,17 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har import HarError
+from har.data.ntu.shards import merge_shards
 
 IntArray = NDArray[np.int64]
 FORMAT = 1
-
-ANNOTATION_COLUMNS: dict[str, tuple[tuple[int, ...], str]] = {
-    "joints_px": ((25, 2), "f4"),
-    "depth_mm": ((25,), "f4"),
-    "state": ((25,), "u1"),
-    "frame_numbers": ((), "i4"),
-}
-"""Annotations of one stored frame: shape and type of every column."""
 
 
 class NTUAnnotation(NamedTuple):
@@ -46,15 +38,6 @@ class NTUAnnotation(NamedTuple):
     frame_numbers: NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class SampleRecord:
-    """One sample on its way into the index."""
-
-    name: str
-    frame_size: tuple[int, int]
-    annotation: NTUAnnotation
-
-
 class NTUIndex:
     """Samples of a prepared folder.
 
@@ -71,7 +54,7 @@ class NTUIndex:
             with h5py.File(path) as file:
                 self.settings: dict[str, Any] = dict(file.attrs)
                 self.names: NDArray[np.bytes_] = file["name"][:]
-                self._first_row: IntArray = file["first_row"][:]
+                self._first_row: IntArray = file["first_frame"][:]
                 self._frame_sizes: NDArray[np.int32] = file["frame_size"][:]
         except (OSError, KeyError) as error:
             raise HarError(
@@ -86,7 +69,8 @@ class NTUIndex:
         self.num_frames = np.diff(self._first_row)
         numbers = _numbers_of(self.names)
         self.setups, self.cameras, self.subjects, self.replications, self.actions = numbers.T
-        self._file: h5py.File | None = None
+        self._joints: h5py.Dataset | None = None
+        self._numbers: h5py.Dataset | None = None
         self._owner = -1
 
     @classmethod
@@ -102,7 +86,7 @@ class NTUIndex:
         return len(self.names)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_owner": -1}
+        return {**self.__dict__, "_joints": None, "_numbers": None, "_owner": -1}
 
     @property
     def stride(self) -> int:
@@ -116,11 +100,16 @@ class NTUIndex:
 
     def annotation(self, sample: int) -> NTUAnnotation:
         """The annotation of a sample, read from disk."""
-        if self._file is None or self._owner != os.getpid():
+        if self._joints is None or self._owner != os.getpid():
             # An HDF5 file that was open before a fork must not be used after it.
-            self._file, self._owner = h5py.File(self.path), os.getpid()
+            file = h5py.File(self.path)
+            self._joints, self._numbers = file["joints"], file["frame_number"]
+            self._owner = os.getpid()
         rows = slice(int(self._first_row[sample]), int(self._first_row[sample + 1]))
-        return NTUAnnotation(*(self._file[column][rows] for column in ANNOTATION_COLUMNS))
+        joints = self._joints[rows]
+        return NTUAnnotation(
+            joints[..., :2], joints[..., 2], joints[..., 3].astype(np.uint8), self._numbers[rows]
+        )
 
 
 def _numbers_of(names: NDArray[np.bytes_]) -> IntArray:
@@ -131,39 +120,15 @@ def _numbers_of(names: NDArray[np.bytes_]) -> IntArray:
     return numbers
 
 
-def write_index(path: Path, records: Iterable[SampleRecord], settings: dict[str, Any]) -> int:
-    """Writes ``index.h5``, whole or not at all; records have to come sorted by name.
+def write_index(shards: Sequence[Path], path: Path, settings: dict[str, Any]) -> int:
+    """Writes ``index.h5`` over all samples of some shards, whole or not at all.
 
     Returns:
         Number of samples.
     """
-    partial = path.with_name(path.name + ".partial")
-    names, sizes, first_row = [], [], [0]
-    with h5py.File(partial, "w") as file:
-        for column, (shape, kind) in ANNOTATION_COLUMNS.items():
-            file.create_dataset(column, (0, *shape), kind, maxshape=(None, *shape))
-        waiting: list[NTUAnnotation] = []
-
-        def flush() -> None:
-            for place, column in enumerate(ANNOTATION_COLUMNS):
-                data = file[column]
-                rows = np.concatenate([annotation[place] for annotation in waiting])
-                data.resize(len(data) + len(rows), axis=0)
-                data[-len(rows) :] = rows
-            waiting.clear()
-
-        for record in records:
-            names.append(record.name)
-            sizes.append(record.frame_size)
-            first_row.append(first_row[-1] + len(record.annotation.joints_px))
-            waiting.append(record.annotation)
-            if len(waiting) == 256:
-                flush()
-        if waiting:
-            flush()
-        file["name"] = np.array(names, dtype="S20")
-        file["frame_size"] = np.array(sizes, dtype=np.int32).reshape(-1, 2)
-        file["first_row"] = np.array(first_row, dtype=np.int64)
+    building = path.with_name("building_" + path.name)
+    count = merge_shards(shards, building, with_frames=False)
+    with h5py.File(building, "a") as file:
         file.attrs.update({**settings, "format": FORMAT})
-    os.replace(partial, path)
-    return len(names)
+    os.replace(building, path)
+    return count

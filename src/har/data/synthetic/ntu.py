@@ -21,6 +21,7 @@ import numpy as np
 
 from har import HarError
 from har.data.ntu.labels import SampleName, parse_sample_name
+from har.data.ntu.splits import missing_skeletons
 from har.data.synthetic.anatomy import Body, draw_body
 from har.data.synthetic.motion import ACTIONS, perform
 from har.data.synthetic.render import (
@@ -85,7 +86,8 @@ def synthetic_samples(
                         f"S{setup_of(subject):03d}C{camera:03d}P{subject:03d}"
                         f"R{replication:03d}A{action:03d}"
                     )
-    return sorted(names)
+    # Names on the authors' list of missing skeletons are not extracted, so none is written.
+    return sorted(set(names) - missing_skeletons())
 
 
 @dataclass

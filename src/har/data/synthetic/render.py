@@ -196,9 +196,8 @@ def outline(shape: Shape, size: tuple[int, int], light: tuple[float, float]) -> 
 
 
 def _fill(image: Image, points: NDArray[np.int32], colour: Colour, convex: bool) -> None:
-    if not convex:
-        points = cv2.convexHull(points)
-    cv2.fillConvexPoly(image, points, colour, cv2.LINE_AA, _SHIFT)
+    polygon = points if convex else cv2.convexHull(points)
+    cv2.fillConvexPoly(image, polygon, colour, cv2.LINE_AA, _SHIFT)
 
 
 class Figure:

@@ -1,0 +1,60 @@
+"""Two processes: the same figures as one, the same weights in both."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORKER = """
+import json, sys, warnings
+warnings.filterwarnings("ignore")
+from pathlib import Path
+import pytorch_lightning as pl
+import torch
+sys.path[:0] = [{here!r}, {tests!r}]
+torch.set_num_threads(1)
+from tiny import fit, make_data, make_module
+
+devices, data_dir, folder = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+several = dict(devices=devices, strategy="ddp_find_unused_parameters_true") if devices > 1 else {{}}
+module = make_module()
+if devices > 1:
+    fit(data_dir, folder, module=module, **several)
+    weights = sum(float(p.detach().double().abs().sum()) for p in module.network.parameters())
+    rank = int(__import__("os").environ.get("LOCAL_RANK", 0))
+    (folder / f"weights_{{rank}}.json").write_text(json.dumps(weights))
+torch.manual_seed(1)
+module = make_module()
+trainer = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False,
+                     enable_checkpointing=False, use_distributed_sampler=False, **several)
+data = make_data(data_dir, val_subjects=[1, 2, 4], eval_batch_size=2)
+trainer.validate(module, datamodule=data, verbose=False)
+if trainer.is_global_zero:
+    (folder / f"figures_{{devices}}.json").write_text(json.dumps(module.scores.compute()))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_agree(tiny_ntu: Path, tmp_path: Path) -> None:
+    here = Path(__file__).parent
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER.format(here=str(here), tests=str(here.parent)))
+    for devices in (1, 2):
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, str(script), str(devices), str(tiny_ntu), str(tmp_path)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (json.loads((tmp_path / f"weights_{rank}.json").read_text()) for rank in (0, 1))
+    assert first == second  # the phases freeze and free the same weights in both processes
+    one, two = (json.loads((tmp_path / f"figures_{n}.json").read_text()) for n in (1, 2))
+    assert one.keys() == two.keys()
+    for name, value in one.items():  # five clips: shared out unevenly, none counted twice
+        assert value == pytest.approx(two[name], rel=1e-6), name
