@@ -1,7 +1,8 @@
-"""Pictures in TensorBoard: poses on frames, a skeleton in 3-D, the confusion matrix."""
+"""Pictures of a validation: poses on frames, a skeleton in 3-D, the confusion matrix."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,20 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from har.layouts import get_layout
-from har.visual.draw import contact_sheet, draw_pair, label
+from har.visual.draw import contact_sheet, draw_pair, label, write_image
 from har.visual.plots import figure_to_image, plot_confusion, plot_skeleton_3d
 
 
 class Figures(Callback):
-    """Adds figures to TensorBoard after every validation and test.
+    """Draws figures after every validation and test, for TensorBoard and as the newest PNG files.
 
     Args:
+        dirpath: folder of the PNG files.
         num_samples: how many samples are drawn: the first ones, the same every time.
     """
 
-    def __init__(self, num_samples: int = 6) -> None:
+    def __init__(self, dirpath: str, num_samples: int = 6) -> None:
+        self.dirpath = Path(dirpath)
         self.num_samples = num_samples
         self._tiles: list[np.ndarray] = []
         self._skeleton: np.ndarray | None = None
@@ -55,19 +58,22 @@ class Figures(Callback):
     def _show(self, trainer: pl.Trainer, module: Any, stage: str) -> None:
         tiles, skeleton = self._tiles, self._skeleton
         self._tiles, self._skeleton = [], None
-        logger = trainer.logger
-        if not trainer.is_global_zero or not isinstance(logger, TensorBoardLogger) or not tiles:
+        if not trainer.is_global_zero or not tiles:
             return
-        writer, step = logger.experiment, trainer.global_step
-        sheet = contact_sheet(tiles, columns=3)
-        writer.add_image(f"{stage}/poses", sheet, step, dataformats="HWC")
+        pictures = {"poses": contact_sheet(tiles, columns=3)}
         if skeleton is not None:
-            writer.add_image(f"{stage}/skeleton", skeleton, step, dataformats="HWC")
+            pictures["skeleton"] = skeleton
         confusion = module.scores.confusion_matrix()
         if confusion is not None:
             figure = plot_confusion(confusion, list(module.label_names))
-            picture = figure_to_image(figure)
-            writer.add_image(f"{stage}/confusion", picture, step, dataformats="HWC")
+            pictures["confusion"] = figure_to_image(figure)
+        self.dirpath.mkdir(parents=True, exist_ok=True)
+        for name, picture in pictures.items():
+            write_image(self.dirpath / f"{stage}_{name}.png", picture)
+            if isinstance(trainer.logger, TensorBoardLogger):
+                trainer.logger.experiment.add_image(
+                    f"{stage}/{name}", picture, trainer.global_step, dataformats="HWC"
+                )
 
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *args: Any

@@ -56,6 +56,7 @@ class NTUDataModule(LightningDataModule):
         augmentation: for training clips.
         eval_batch_size: clips per evaluation batch and process.
         limit_eval: at most so many evaluation clips, spread evenly; None: all.
+        validate_on_training: validate on the training clips, to see a network overfit.
         num_workers: loader processes.
         seed: of shuffling and augmentation.
 
@@ -78,6 +79,7 @@ class NTUDataModule(LightningDataModule):
         augmentation: Augmentation | None = None,
         eval_batch_size: int = 8,
         limit_eval: int | None = None,
+        validate_on_training: bool = False,
         num_workers: int = 2,
         seed: int = 0,
     ) -> None:
@@ -95,6 +97,7 @@ class NTUDataModule(LightningDataModule):
         self.resolution = (int(resolution[0]), int(resolution[1]))
         self.layout, self.augmentation = layout, augmentation
         self.eval_batch_size, self.limit_eval = eval_batch_size, limit_eval
+        self.validate_on_training = validate_on_training
         self.num_workers, self.seed = num_workers, seed
         self.datasets: dict[str, NTUDataset] = {}
         self.val_clips: NTUDataset | None = None
@@ -110,7 +113,8 @@ class NTUDataModule(LightningDataModule):
         training = split_indices(self.index, self.protocol, "train", self.actions)
         kept_out = np.isin(self.index.subjects[training], self.val_subjects)
         self.train_selection = training[~kept_out]
-        self.val_clips = self._fixed_clips(training[kept_out])
+        validation = training if self.validate_on_training else training[kept_out]
+        self.val_clips = self._fixed_clips(validation)
         self.test_clips = self._fixed_clips(
             split_indices(self.index, self.protocol, "test", self.actions)
         )

@@ -7,6 +7,7 @@ column i covers i to i + 1.
 import os
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -23,8 +24,8 @@ Colour = tuple[int, int, int]
 # After Okabe and Ito's palette. Blue and orange stay apart for people who confuse red and green.
 SIDE_COLOURS: dict[str, Colour] = {
     "left": (70, 180, 255),
-    "right": (255, 125, 20),
-    "middle": (250, 230, 80),
+    "right": (255, 110, 20),
+    "middle": (255, 243, 130),
 }
 TRUE_COLOUR: Colour = (255, 255, 255)
 _RIM: Colour = (16, 16, 20)
@@ -36,6 +37,8 @@ _RIGHT_GUESS: Colour = (0, 120, 88)
 _PAPER = 250
 
 _FAINTEST = 0.2  # opacity of a joint without any confidence: still to be found
+_THINNEST = 1.5  # px
+_FAR = 1e6  # px; squares of coordinates stay finite
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SMALLEST_TEXT = 9  # px of height, below which a caption is cut instead of shrunk
 
@@ -44,7 +47,23 @@ _SMALLEST_TEXT = 9  # px of height, below which a caption is cut instead of shru
 
 def limb_width(image: Image) -> float:
     """Width, in pixels, that suits a limb: about 2.5 on an image of 256 px, 6 in full HD."""
-    return 0.13 * float(np.hypot(*image.shape[:2])) ** 0.5
+    return max(_THINNEST, 0.13 * float(np.hypot(*image.shape[:2])) ** 0.5)
+
+
+def drawn_links(layout: Layout) -> tuple[tuple[int, int], ...]:
+    """The links of a layout, and those from thorax to shoulders and pelvis to hips.
+
+    The network layouts leave these out, as the original does; without them arms and legs hang in
+    the air.
+    """
+    girdles = [
+        (layout.joints.index(middle), joint)
+        for middle, part in (("thorax", "shoulder"), ("pelvis", "hip"))
+        if middle in layout.joints
+        for joint, name in enumerate(layout.joints)
+        if name in (f"left {part}", f"right {part}")
+    ]
+    return (*girdles, *layout.links)
 
 
 def link_side(layout: Layout, link: tuple[int, int]) -> str:
@@ -89,7 +108,7 @@ def draw_skeleton(
             raise HarError(f"The layout {layout.name} has {layout.num_joints} confidences.")
     opacity = _FAINTEST + (1 - _FAINTEST) * sure
     width = limb_width(result) if width is None else width
-    links = [link for link in layout.links if there[link[0]] and there[link[1]]]
+    links = [link for link in drawn_links(layout) if there[link[0]] and there[link[1]]]
     # The unsure ones first: what is sure covers them.
     for a, b in sorted(links, key=lambda link: min(sure[link[0]], sure[link[1]])):
         paint = colour or SIDE_COLOURS[link_side(layout, (a, b))]
@@ -119,7 +138,7 @@ def draw_pair(
     Raises:
         HarError: the image or the number of joints is not as said.
     """
-    thin = limb_width(image) / 2
+    thin = max(_THINNEST, limb_width(image) / 2)
     truth = draw_skeleton(image, true, layout, colour=TRUE_COLOUR, width=thin)
     return draw_skeleton(truth, predicted, layout, confidence)
 
@@ -137,7 +156,7 @@ def _copy(image: Image) -> Image:
 def _points(
     joints: ArrayLike, valid: ArrayLike | None, layout: Layout
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Joints, and which of them to draw."""
+    """Joints as finite numbers, and which of them to draw."""
     points = np.asarray(joints, dtype=np.float64)
     if points.shape != (layout.num_joints, 2):
         raise HarError(
@@ -145,7 +164,9 @@ def _points(
             f"{points.shape}."
         )
     there = is_valid(points)
-    return points, there if valid is None else there & np.asarray(valid, dtype=bool)
+    if valid is not None:
+        there = there & np.asarray(valid, dtype=bool)
+    return np.clip(np.nan_to_num(points), -_FAR, _FAR), there
 
 
 def _stroke(
@@ -341,5 +362,6 @@ def write_image(path: str | Path, image: Image) -> None:
         partial.write_bytes(data.tobytes())  # cv2.imwrite loses some letters on some systems
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise HarError(f"The image {path} cannot be written: {error.strerror}.") from error

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from har import HarError
 from har.geometry import is_valid
 from har.layouts import Layout
-from har.visual.draw import link_side
+from har.visual.draw import drawn_links, link_side
 
 # Okabe and Ito's palette, in its shades that show on white.
 _SIDE_COLOURS = {"left": "#0072B2", "right": "#D55E00", "middle": "#4A4A4A"}
@@ -52,23 +52,25 @@ def plot_skeleton_3d(
     """
     pose = _pose(joints, layout)
     truth = None if true is None else _pose(true, layout)
-    centre, half = _cube(pose if truth is None else np.concatenate([truth, pose]))
-    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    low, high = _extent(pose if truth is None else np.concatenate([truth, pose]))
+    centre, half = (low + high) / 2, float((high - low).max()) / 2
+    figure = Figure(figsize=(9.0, 4.0), layout="constrained")
     # Turned a little: in an exact front view a limb towards the camera would be a point.
-    views = (("camera", 10, -80), ("side", 10, -5), ("above", 75, -85))
+    views = (("camera", 10, -80), ("side", 10, -5), ("above", 80, -90))
     for number, (name, elevation, azimuth) in enumerate(views, start=1):
         axes: Axes3D = figure.add_subplot(1, len(views), number, projection="3d")
+        axes.set_axis_off()
+        axes.set_proj_type("ortho")
+        _draw_floor(axes, centre, half, height=-high[1])
         if truth is not None:
             _draw_pose(axes, truth, layout, grey=True)
         _draw_pose(axes, pose, layout, grey=False)
-        # matplotlib's z points up: x, depth, height
+        # matplotlib's z points up: x, depth, height; one scale for all
         axes.set_xlim(centre[0] - half, centre[0] + half)
         axes.set_ylim(centre[2] - half, centre[2] + half)
         axes.set_zlim(-centre[1] - half, -centre[1] + half)
-        axes.set_box_aspect((1, 1, 1), zoom=1.2)
+        axes.set_box_aspect((1, 1, 1), zoom=1.5)
         axes.view_init(elev=elevation, azim=azimuth)
-        axes.set(xticklabels=[], yticklabels=[], zticklabels=[])
-        axes.tick_params(length=0)
         axes.set_title(name, fontsize=9, color=_GREY)
     _pose_legend(figure, with_truth=truth is not None)
     if title:
@@ -88,21 +90,32 @@ def _pose(joints: ArrayLike, layout: Layout) -> NDArray[np.float64]:
     return pose
 
 
-def _cube(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Centre and half edge of a cube around points, so that all axes have one scale."""
-    known = points[np.isfinite(points).all(-1)]
+def _extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lowest and highest coordinates of the points that exist; a unit where there is no size."""
+    known = points[is_valid(points)]
     if not len(known):
-        return np.zeros(3), 1.0
+        return np.zeros(3), np.ones(3)
     low, high = known.min(0), known.max(0)
-    return (low + high) / 2, max(float((high - low).max()) / 2, 1e-6)
+    return (low, high) if (high > low).any() else (low - 0.5, high + 0.5)
+
+
+def _draw_floor(axes: Axes3D, centre: NDArray[np.float64], half: float, height: float) -> None:
+    """A grid under the pose, by which the eye finds up and depth."""
+    x, depth, reach = centre[0], centre[2], 0.8 * half
+    for step in np.linspace(-reach, reach, 7):
+        for line in (
+            ([x - reach, x + reach], [depth + step, depth + step]),
+            ([x + step, x + step], [depth - reach, depth + reach]),
+        ):
+            axes.plot(*line, [height, height], color="#DCDCDC", linewidth=0.8)
 
 
 def _draw_pose(axes: Axes3D, pose: NDArray[np.float64], layout: Layout, grey: bool) -> None:
-    for link in layout.links:
+    for link in drawn_links(layout):
         x, y, z = pose[list(link)].T
         colour = _TRUE_COLOUR if grey else _SIDE_COLOURS[link_side(layout, link)]
         axes.plot(x, z, -y, color=colour, linewidth=2.0 if grey else 2.6, solid_capstyle="round")
-    known = np.isfinite(pose).all(-1)
+    known = is_valid(pose)
     x, y, z = pose[known].T
     sides = [side for side, there in zip(layout.sides, known, strict=True) if there]
     colours = [_TRUE_COLOUR if grey else _SIDE_COLOURS[side] for side in sides]
@@ -145,7 +158,7 @@ def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
     font = float(np.interp(cell, (0.15, 0.48), (7.0, 10.0)))
     names_room = 0.6 + max(map(len, names)) * font * 0.55 / 72
     side = cell * classes + names_room
-    figure = Figure(figsize=(side + 0.7, side + 0.3), layout="constrained")
+    figure = Figure(figsize=(max(side + 0.7, 5.0), max(side + 0.3, 4.4)), layout="constrained")
     axes = figure.add_subplot()
     axes.set_facecolor("#E4E4E4")
     picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
@@ -161,12 +174,12 @@ def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
     axes.set_ylabel("true action", fontsize=font + 2)
     if totals.any():
         accuracy, mean = np.trace(counts) / totals.sum(), np.nanmean(np.diag(shares))
-        text = f"accuracy {accuracy:.1%}, mean over classes {mean:.1%}"
+        text = f"accuracy {accuracy:.1%}, mean of classes {mean:.1%}"
         axes.set_title(text, fontsize=font + 2)
     bar = figure.colorbar(picture, ax=axes, fraction=0.03, pad=0.01, ticks=[0, 0.05, 0.2, 0.5, 1])
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     bar.ax.tick_params(labelsize=font)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if classes <= _LARGEST_NUMBERED:
         _number_cells(axes, shares, font=min(10.0, 22 * cell))
     return figure
@@ -207,7 +220,8 @@ def plot_per_class(accuracy: ArrayLike, names: Sequence[str]) -> Figure:
         for y, value in zip(place, values[part], strict=True):
             text = "no clips" if np.isnan(value) else f"{value:.1%}"
             x = 0.0 if np.isnan(value) else value
-            axes.text(x + 0.01, y, text, va="center", fontsize=7, color=_GREY)
+            paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # over the line
+            axes.text(x + 0.012, y, text, va="center", fontsize=7, color=_GREY, bbox=paper)
         axes.axvline(mean, color=_CYCLE[1], linewidth=1, linestyle="--")
         axes.set_yticks(place, [names[number] for number in part], fontsize=8)
         axes.set(xlim=(0, 1.12), ylim=(rows - 0.4, -0.6), xticks=np.arange(0, 1.01, 0.25))

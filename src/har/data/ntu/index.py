@@ -69,8 +69,8 @@ class NTUIndex:
         self.num_frames = np.diff(self._first_row)
         numbers = _numbers_of(self.names)
         self.setups, self.cameras, self.subjects, self.replications, self.actions = numbers.T
-        self._joints: h5py.Dataset | None = None
-        self._numbers: h5py.Dataset | None = None
+        self._joints: Any = None
+        self._numbers: Any = None
         self._owner = -1
 
     @classmethod

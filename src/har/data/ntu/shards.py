@@ -47,8 +47,9 @@ class StoredSample(NamedTuple):
 
 def joint_rows(track: BodyTrack) -> NDArray[np.float32]:
     """A person's joints as they are stored, (F, 25, 4)."""
-    parts = [track.joints_px, track.depth_mm[..., None], track.state[..., None]]
-    return np.concatenate(parts, -1, dtype=np.float32)
+    rows = np.empty((*track.depth_mm.shape, 4), dtype=np.float32)
+    rows[..., :2], rows[..., 2], rows[..., 3] = track.joints_px, track.depth_mm, track.state
+    return rows
 
 
 def write_shard(

@@ -1,52 +1,189 @@
-"""One door for weights, whatever file they come in."""
+"""One door for weights, whatever file they come in, and the format they are kept in.
+
+Weights are kept as safetensors, which cannot hold code. Its header says which network they belong
+to, so a file can be opened without a configuration.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file
-from torch import nn
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from har import HarError
+from har.models.weights.keras_h5 import infer_network, load_keras_h5, name_table
+from har.models.weights.report import LoadReport, is_counter, put_weights, what_would_fit
+
+_KERAS = (".h5", ".hdf5")
+_PREFIX = "network."  # in checkpoints of a LightningModule
 
 
-def load_weights(network: nn.Module, source: str) -> str:
+def load_weights(network: nn.Module, source: str | Path, strict: bool = True) -> LoadReport:
     """Puts weights into a network.
 
     Args:
-        network: the network, already built.
-        source: a ``.ckpt`` of a run, ``.safetensors``, or a ``.h5`` / ``.hdf5`` of the original.
+        network: the network, already built; untouched where an error is raised.
+        source: a published name (:mod:`har.models.weights.zoo`), or a file: ``.ckpt`` of a run,
+            ``.safetensors``, or ``.h5`` / ``.hdf5`` of the original.
+        strict: False takes what has the same name, as a beginning for training: poses for a
+            network with actions, or another number of classes (those layers stay as they are).
 
     Returns:
-        One line about what was loaded.
+        The report; as text it is one line.
 
     Raises:
-        HarError: no such file, a file that cannot be read, or weights of another network.
+        HarError: no such file or name, a file that cannot be read, weights of another network.
     """
+    path = find_weights(source)
+    if path.suffix in _KERAS:
+        return load_keras_h5(network, path, strict)
+    if path.suffix == ".safetensors":
+        state, kind, config = _read_safetensors(path)
+    else:
+        state, kind, config = _read_checkpoint(path), None, {}
+    if kind not in (None, type(network).__name__):
+        raise HarError(f"{path} holds the weights of {kind}, not of {type(network).__name__}.")
+    table = name_table(type(network).__name__)
+    names = {name: name for name in network.state_dict() if not is_counter(name)}
+    report = LoadReport(
+        str(path), unexpected=[k for k in state if k not in names and not is_counter(k)]
+    )
+    return put_weights(
+        network,
+        state,
+        report,
+        names=names,
+        class_weights=table.class_weights(network) if table else (),
+        strict=strict,
+        hint=what_would_fit(network, config),
+    )
+
+
+def load_network(source: str | Path, **arguments: Any) -> nn.Module:
+    """The network of a weight file, built and filled, ready to predict (``eval``).
+
+    Args:
+        source: a published name, a ``.safetensors`` of this package, or ``.h5`` of the original.
+        arguments: what an ``.h5`` does not show (``softargmax_alpha``, ``context_alpha``).
+
+    Raises:
+        HarError: as :func:`load_weights`, or a file that does not say what network it is for.
+    """
+    path = find_weights(source)
+    network = empty_network(path, **arguments)
+    load_weights(network, path)
+    return network.eval()
+
+
+def empty_network(path: Path, **arguments: Any) -> nn.Module:
+    """The network that a weight file is for, with the arguments that the file shows."""
+    if path.suffix in _KERAS:
+        kind, config = infer_network(path)
+    elif path.suffix == ".safetensors":
+        _, named, config = _read_safetensors(path)
+        if named is None:
+            raise HarError(f"{path} does not say which network it belongs to; build it yourself.")
+        kind = named
+    else:
+        raise HarError(f"{path} is not a .safetensors or .h5 file, so its network is not known.")
+    return build_network(kind, {**config, **arguments})
+
+
+def find_weights(source: str | Path) -> Path:
+    """The file of a path or a published name, downloaded where needed."""
+    from har.models.weights.zoo import PUBLISHED, pretrained_file
+
+    if str(source) in PUBLISHED:
+        return pretrained_file(str(source))
     path = Path(source)
     if not path.is_file():
-        raise HarError(f"There is no weights file {path}; check weights= or ckpt_path=.")
-    if path.suffix in (".h5", ".hdf5"):
-        from har.models.weights.keras_h5 import load_keras_h5
-
-        return f"{path}: {len(load_keras_h5(network, path).loaded)} weights loaded"
-    try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            # Never pickle: a checkpoint from elsewhere must not run code.
-            state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as error:
-        raise HarError(f"The weights file {path} cannot be read: {error}") from error
-    prefix = "network."
-    state = {key.removeprefix(prefix): value for key, value in state.items()}
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).strip().splitlines()
         raise HarError(
-            f"The weights in {path} belong to another network than this "
-            f"{type(network).__name__}: {' '.join(line.strip() for line in first[1:3])}"
+            f"There is no weights file {path}, and no published weights of that name; the names "
+            f"are {', '.join(PUBLISHED)}."
+        )
+    return path
+
+
+def build_network(kind: str, config: Mapping[str, Any]) -> nn.Module:
+    """A network of :mod:`har.models` from its class's name and its arguments.
+
+    Raises:
+        HarError: no network of that name, or arguments that it does not have.
+    """
+    import har.models
+
+    cls = getattr(har.models, kind, None) if kind in har.models.__all__ else None
+    if cls is None:
+        raise HarError(f"These weights are for {kind}, which this version of har does not have.")
+    arguments = dict(config)
+    if isinstance(arguments.get("pose_net"), Mapping):  # the network inside ActionMergeNet
+        arguments["pose_net"] = build_network("ReceptionNet", arguments["pose_net"])
+    try:
+        network: nn.Module = cls(**arguments)
+    except TypeError as error:
+        raise HarError(f"These arguments do not build a {kind}: {error}.") from error
+    return network
+
+
+def save_weights(network: nn.Module, path: str | Path) -> None:
+    """Writes weights as safetensors with the network's class and arguments in the header.
+
+    Args:
+        network: a network of this package; its ``config`` is a dataclass of its arguments.
+        path: file to write; an older one is replaced in one step.
+    """
+    path = Path(path)
+    config = dataclasses.asdict(getattr(network, "config"))  # noqa: B009
+    header = {"har_network": type(network).__name__, "har_config": json.dumps(config)}
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(state, partial, metadata=header)
+        partial.replace(path)
+    except OSError as error:
+        raise HarError(f"The weights cannot be written to {path}: {error.strerror}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None, dict[str, Any]]:
+    """Weights, class name and arguments; the latter two only where this package wrote the file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            header = file.metadata() or {}
+        config = json.loads(header.get("har_config", "{}"))
+    except Exception as error:  # the library raises its own, undocumented kinds
+        raise HarError(
+            f"{path} is not a complete safetensors file ({_first_line(error)}); delete it, "
+            "then download or convert it again."
         ) from error
-    return f"{path}: {len(state)} weights loaded"
+    return state, header.get("har_network"), config
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    try:
+        # Never pickle: a checkpoint from elsewhere must not run code.
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        items = [(str(key), value) for key, value in state.items() if isinstance(value, Tensor)]
+    except Exception as error:
+        raise HarError(
+            f"The checkpoint {path} cannot be read: it is damaged, or holds more than tensors and "
+            f"plain values, which is never opened ({_first_line(error)})."
+        ) from error
+    inner = [(k.removeprefix(_PREFIX), v) for k, v in items if k.startswith(_PREFIX)]
+    return dict(inner or items)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines() or [type(error).__name__]
+    return text[0].split(". ")[0].rstrip(".")

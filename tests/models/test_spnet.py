@@ -1,0 +1,121 @@
+"""SPNet against the original's outputs, its weights loaded from the original's files."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from golden_files import golden_arrays, golden_json, golden_path
+from har import HarError
+from har.models import SPNet
+from har.models.weights import infer_config, load_keras_h5
+from keras_names import spnet_of
+
+CASES = [
+    *("spnet_image2d", "spnet_image3d", "spnet_conv", "spnet_div16", "spnet_div4"),
+    *("spnet_clip_ntu", "spnet_clip_penn", "spnet_clip16", "spnet_clip5"),
+]
+# weight files of the same network, written by a later process and by today's Keras
+SAME_NETWORK = dict.fromkeys(("spnet_clip_ntu_late", "spnet_clip_ntu_modern"), "spnet_clip_ntu")
+
+
+def outputs_of(model: SPNet, x: Any) -> list[Tensor]:
+    with torch.no_grad():
+        out = model.eval()(torch.from_numpy(x).movedim(-1, -3))
+    return [*out.poses, *out.actions]
+
+
+def assert_outputs(outputs: list[Tensor], arrays: dict[str, Any], prefix: str = "out") -> None:
+    expected = [arrays[key] for key in sorted(arrays) if key.startswith(f"{prefix}_0")]
+    assert len(outputs) == len(expected)
+    for ours, theirs in zip(outputs, expected, strict=True):
+        torch.testing.assert_close(ours, torch.from_numpy(theirs), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [*CASES, *SAME_NETWORK])
+def test_outputs_of_the_original(name: str) -> None:
+    """Poses, then actions, in the original's order, to 1e-5; no weight left over."""
+    arrays = golden_arrays(f"{SAME_NETWORK.get(name, name)}.npz")
+    model = spnet_of(golden_json(arrays["config"]))
+    report = load_keras_h5(model, golden_path(f"{name}.h5"))
+    stored = [(layer, weights) for layer, weights in golden_json(arrays["weights"]) if weights]
+    assert len(report.loaded) + 2 * len(report.verified) == sum(len(w) for _, w in stored)
+    assert not report.missing
+    assert not report.unexpected
+    assert_outputs(outputs_of(model, arrays["x"]), arrays)
+
+
+@pytest.mark.parametrize("name", [*CASES, *SAME_NETWORK, "spnet_train_k214"])
+def test_the_file_shows_its_network(name: str) -> None:
+    arrays = golden_arrays(f"{SAME_NETWORK.get(name, name)}.npz")
+    expected = dataclasses.asdict(spnet_of(golden_json(arrays["config"])).config)
+    found = dataclasses.asdict(SPNet(**infer_config(golden_path(f"{name}.h5"))).config)
+    hidden = {"softargmax_alpha"}
+    if not expected["num_actions"]:
+        hidden |= {"num_pose_features", "num_visual_features"}
+    kernel = expected["kernel_size"]
+    if not isinstance(kernel, int) and kernel[0] == kernel[1]:
+        expected["kernel_size"] = kernel[0]
+    assert {k: v for k, v in found.items() if k not in hidden} == {
+        k: v for k, v in expected.items() if k not in hidden
+    }
+
+
+def test_pose_weights_by_name() -> None:
+    """As the original trains: the weights of a pose-only network into one with actions."""
+    by_name, clip = golden_arrays("spnet_byname.npz"), golden_arrays("spnet_clip_ntu.npz")
+    pose_file = golden_path("spnet_pose_pretrain.h5")
+    model = spnet_of(golden_json(by_name["config"]))
+    load_keras_h5(model, golden_path("spnet_clip_ntu.h5"))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    report = load_keras_h5(model, pose_file, strict=False)
+
+    assert_outputs(outputs_of(model, clip["x"]), by_name)
+    changed = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
+    assert {report.loaded[k].split("/")[0] for k in changed} == set(
+        golden_json(by_name["changed_layers"])
+    )
+    in_file = set(golden_json(by_name["layers_in_pretrain_file"]))
+    assert {name.split("/")[0] for name in report.loaded.values()} | set(report.verified) == in_file
+    assert set(report.missing) == {k for k in before if k.startswith("action.")} - {
+        k for k in before if k.endswith("num_batches_tracked")
+    }
+    assert not report.unexpected
+    assert "not in the file, left as initialised (action)" in str(report)
+
+    alone = SPNet(**infer_config(pose_file))
+    load_keras_h5(alone, pose_file)
+    assert_outputs(outputs_of(alone, by_name["pretrain_x"]), by_name, "pretrain_out")
+
+
+def test_images_and_clips_have_the_same_poses() -> None:
+    """Frames of a clip are images; a network with actions takes images alone as well."""
+    arrays = golden_arrays("spnet_clip5.npz")
+    model = spnet_of(golden_json(arrays["config"])).eval()
+    load_keras_h5(model, golden_path("spnet_clip5.h5"))
+    clip = torch.from_numpy(arrays["x"]).movedim(-1, -3)
+    with torch.no_grad():
+        of_clip, of_images = model(clip), model(clip.flatten(0, 1))
+    assert of_images.actions == ()
+    for a, b in zip(of_clip.poses, of_images.poses, strict=True):
+        torch.testing.assert_close(a.flatten(0, 1), b, rtol=0, atol=1e-6)
+    for probabilities, logits in zip(of_clip.actions, of_clip.action_logits, strict=True):
+        torch.testing.assert_close(logits.softmax(-1), probabilities)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"action_pyramids": (3,)}, "num_pyramids"),
+        ({"num_actions": ()}, "neither for poses only"),
+        ({"dim": 4}, "2 or 3"),
+        ({"downsampling": "max"}, "maxpooling or conv"),
+        ({"image_div": 5}, "4, 8 or 16"),
+        ({"num_levels": 1}, "num_levels"),
+    ],
+)
+def test_contradicting_arguments(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(HarError, match=said):
+        SPNet(**{"growth": 8, **arguments})

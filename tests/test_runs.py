@@ -1,0 +1,157 @@
+"""Whole runs from the command line, on tiny data: what is written, killed runs, evaluation."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+TINY = [
+    "experiment=demo",
+    "data.actions=[22,43]",
+    "data.val_subjects=[4]",
+    "data.resolution=[32,32]",
+    "data.clip_size=4",
+    "data.batch_size=2",
+    "data.frame_batch_size=2",
+    "data.num_workers=0",
+    "model.num_actions=[2]",
+    "model.num_levels=2",
+    "model.growth=8",
+    "model.num_pose_features=16",
+    "model.num_visual_features=16",
+    "callbacks.checkpoint.every_n_steps=2",
+    "trainer.log_every_n_steps=1",
+    *(f"module.phases.{phase}.epochs=1" for phase in ("pose", "frozen", "joint")),
+    *(f"module.phases.{phase}.steps_per_epoch=20" for phase in ("pose", "frozen", "joint")),
+]
+
+
+def command(module: str, data_dir: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", module, *TINY, f"paths.data_dir={data_dir}", *words]
+
+
+def run(module: str, data_dir: Path, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command(module, data_dir, *words),
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def scalars(folder: Path, tag: str) -> list[tuple[int, float]]:
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+    events.Reload()
+    return sorted((event.step, round(event.value, 5)) for event in events.Scalars(tag))
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_ntu: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    cwd = tmp_path_factory.mktemp("trained run")  # a path with a space
+    done = run("har.train", tiny_ntu, cwd)
+    (folder,) = (cwd / "outputs" / "demo").iterdir()
+    return folder, done.stdout
+
+
+@pytest.mark.slow
+def test_what_a_run_leaves(trained: tuple[Path, str]) -> None:
+    folder, output = trained
+    for name in ("config.yaml", "log.txt", "metrics.json", "checkpoints/last.ckpt"):
+        assert (folder / name).is_file(), name
+    document = json.loads((folder / "metrics.json").read_text())
+    assert document["protocol"]["split"] == "xsub60"
+    assert document["protocol"]["num_test_clips"] == 4
+    metrics = document["metrics"]
+    assert 0 <= metrics["action_top1"] <= 100
+    assert metrics["joint_error_mm"] > 0
+    assert "untrained" in metrics
+    assert len(document["model"]["weights_sha256"]) == 64
+    assert {"torch", "python"} <= set(document["versions"])
+    assert "joint error, root-relative" in output
+    assert max(len(line) for line in output.splitlines()) <= 80
+    assert "Traceback" not in output
+
+
+@pytest.mark.slow
+def test_what_tensorboard_shows(trained: tuple[Path, str]) -> None:
+    events = EventAccumulator(str(trained[0] / "tensorboard"))
+    events.Reload()
+    tags = events.Tags()
+    wanted = {
+        "train/pose_loss",
+        "train/action_loss",
+        "train/pose_loss/block_1",
+        "train/learning_rate",
+        "train/images_per_second",
+        "val/action_top1",
+        "val/joint_error_mm",
+        "test/action_top1",
+    }
+    assert wanted <= set(tags["scalars"])
+    assert {"test/poses", "test/skeleton", "test/confusion"} <= set(tags["images"])
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_nothing_happened(
+    trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path
+) -> None:
+    whole = {tag: scalars(trained[0], tag) for tag in ("train/pose_loss", "train/action_loss")}
+    process = subprocess.Popen(
+        command("har.train", tiny_ntu, "report_untrained=false"),
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("outputs/demo/*/checkpoints/last.ckpt")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run("har.train", tiny_ntu, tmp_path, "ckpt_path=last")
+    (folder,) = (tmp_path / "outputs" / "demo").iterdir()  # it went on in its own folder
+    for tag, values in whole.items():
+        found = dict(scalars(folder, tag))
+        assert found.keys() == dict(values).keys()
+        for step, value in values:
+            assert found[step] == pytest.approx(value, rel=2e-3, abs=1e-4), (tag, step)
+
+
+@pytest.mark.slow
+def test_evaluation_repeats_the_figures(
+    trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path
+) -> None:
+    checkpoint = trained[0] / "checkpoints" / "last.ckpt"
+    run("har.evaluate", tiny_ntu, tmp_path, f"ckpt_path={checkpoint}", "data.eval_batch_size=3")
+    (path,) = tmp_path.glob("outputs/*/*/metrics.json")
+    again, first = (json.loads(p.read_text()) for p in (path, trained[0] / "metrics.json"))
+    assert again["model"]["weights_sha256"] == first["model"]["weights_sha256"]
+    for name in ("action_top1", "joint_error_mm", "pck3d_150mm"):
+        assert again["metrics"][name] == pytest.approx(first["metrics"][name], rel=1e-2)
+
+
+@pytest.mark.slow
+def test_weights_of_another_network_are_refused(
+    trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path
+) -> None:
+    checkpoint = trained[0] / "checkpoints" / "last.ckpt"
+    done = subprocess.run(
+        command("har.evaluate", tiny_ntu, f"ckpt_path={checkpoint}", "model.growth=16"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "belong to another network" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
