@@ -117,10 +117,11 @@ def _parse(words: list[bytes], path: Path) -> dict[str, np.ndarray]:
     present = np.zeros((num_frames, count), dtype=bool)
     if where:
         frames, numbers = np.array(where).T
-        parsed = np.array(blocks, dtype=np.float64).astype(np.float32)
+        with np.errstate(over="ignore"):  # too large for float32: infinite, so NaN below
+            parsed = np.array(blocks, dtype=np.float64).astype(np.float32)
+            infos[frames, numbers] = np.array(heads, dtype=np.float64)
         parsed[~np.isfinite(parsed)] = np.nan
         joint_values[frames, numbers] = parsed.reshape(-1, NUM_JOINTS, _JOINT_COLUMNS)
-        infos[frames, numbers] = np.array(heads, dtype=np.float64)
         present[frames, numbers] = True
     states = np.nan_to_num(joint_values[..., 11], nan=0.0)
     return {
@@ -182,7 +183,7 @@ def main_body(skeleton: dict[str, np.ndarray]) -> BodyTrack | None:
         plausible = [b for b in long if _share_wide(xyz[present[:, b], b]) < _MOST_WIDE]
         # the last one standing stays, whatever it looks like
         bodies = np.array(plausible or long or list(bodies))
-    motion = [float(np.nanvar(xyz[present[:, b], b], axis=0).sum()) for b in bodies]
+    motion = [_motion(xyz[present[:, b], b]) for b in bodies]
     bodies = bodies[np.argsort(-np.array(motion), kind="stable")]
     owner = np.full(len(present), -1)
     for body in bodies:
@@ -200,10 +201,21 @@ def main_body(skeleton: dict[str, np.ndarray]) -> BodyTrack | None:
     return BodyTrack(joints_px, depth_mm, state)
 
 
+def _motion(xyz: FloatArray) -> float:
+    """Sum of the variances over time of all coordinates (F, 25, 3), NaN left out."""
+    known = np.isfinite(xyz)
+    count = np.maximum(known.sum(0), 1)
+    values = np.where(known, xyz, 0).astype(np.float64)
+    away = np.where(known, values - values.sum(0) / count, 0)
+    return float((away**2 / count).sum())
+
+
 def _share_wide(xyz: FloatArray) -> float:
     """Share of frames (F, 25, 3) in which a body is too wide for a person."""
-    low, high = np.nanmin(xyz, axis=1), np.nanmax(xyz, axis=1)
-    extent = high - low
+    known = np.isfinite(xyz)
+    low = np.where(known, xyz, np.inf).min(1)
+    high = np.where(known, xyz, -np.inf).max(1)
+    extent = high.astype(np.float64) - low
     return float((extent[:, 0] > _WIDE * extent[:, 1]).mean())
 
 
