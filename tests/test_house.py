@@ -27,6 +27,7 @@ FLOORS = {
     "report": 5,
     "runs": 6,
     "preparation": 6,
+    "benchmarks": 6,
 }
 ENTRY_POINTS = {"train", "evaluate", "prepare", "convert", "predict", "benchmark"}
 

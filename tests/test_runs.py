@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -77,7 +78,8 @@ def test_what_a_run_leaves(trained: tuple[Path, str]) -> None:
     assert len(document["model"]["weights_sha256"]) == 64
     assert {"torch", "python"} <= set(document["versions"])
     assert "joint error, root-relative" in output
-    assert max(len(line) for line in output.splitlines()) <= 80
+    table = [line for line in output.splitlines() if not line.startswith("Run folder")]
+    assert max(len(line) for line in table) <= 80, table
     assert "Traceback" not in output
 
 
@@ -153,5 +155,43 @@ def test_weights_of_another_network_are_refused(
         text=True,
     )
     assert done.returncode == 2
-    assert "belong to another network" in done.stderr
+    assert "does not fit" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_two_machines(tiny_ntu: Path, tmp_path: Path) -> None:
+    """Two torchrun agents that meet on the loopback address train one network."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [*TINY, f"paths.data_dir={tiny_ntu}", "trainer=ddp", "trainer.num_nodes=2"]
+    words += ["trainer.devices=1", "trainer.accelerator=cpu", "trainer.max_steps=4"]
+    words += ["report_untrained=false", "trainer.precision=32-true"]
+    agents = [
+        subprocess.Popen(
+            [
+                *(
+                    sys.executable,
+                    "-m",
+                    "torch.distributed.run",
+                    "--nnodes=2",
+                    "--nproc-per-node=1",
+                ),
+                *(f"--node-rank={rank}", "--master-addr=127.0.0.1", f"--master-port={port}"),
+                *("-m", "har.train", *words),
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    outputs = [agent.communicate(timeout=300)[0] for agent in agents]
+    assert [agent.returncode for agent in agents] == [0, 0], outputs[0][-3000:]
+    (folder,) = (tmp_path / "outputs" / "demo").iterdir()  # one run folder, not one per process
+    document = json.loads((folder / "metrics.json").read_text())
+    assert document["protocol"]["num_test_clips"] == 4
+    assert (folder / "checkpoints" / "last.ckpt").is_file()

@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,7 +50,9 @@ def quote_argument(argument: str) -> str:
     key, separator, value = argument.partition("=")
     name = key.lstrip("+~")
     is_path = (
-        name in _PATH_KEYS or name.endswith(("_path", "_dir")) or name.startswith(_PATH_GROUPS)
+        name in _PATH_KEYS
+        or name.endswith(("_path", "_dir", ".dir"))
+        or name.startswith(_PATH_GROUPS)
     )
     if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
         return argument
@@ -96,6 +99,16 @@ def _resolve_last(config_name: str, words: list[str], resume: bool) -> list[str]
     return words
 
 
+def _own_folder(words: list[str]) -> list[str]:
+    """Under torchrun or SLURM every process starts for itself, and each would make a run folder
+    named by its own clock: only the first one's is kept."""
+    rank = os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))
+    started_alone = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
+    if rank == "0" or not started_alone or any("hydra.run.dir=" in word for word in words):
+        return words
+    return [*words, quote_argument(f"hydra.run.dir={tempfile.mkdtemp(prefix='har_process_')}")]
+
+
 def entry_point(
     config_name: str,
     run: Callable[[DictConfig], Any] | str,
@@ -124,7 +137,7 @@ def entry_point(
         os.environ["HYDRA_FULL_ERROR"] = "1"
         try:
             words = rewrite_arguments(sys.argv[1:], has_task)
-            sys.argv[1:] = _resolve_last(config_name, words, resume)
+            sys.argv[1:] = _own_folder(_resolve_last(config_name, words, resume))
             decorate = hydra.main(
                 config_path=str(config_dir()), config_name=config_name, version_base="1.3"
             )
@@ -165,7 +178,8 @@ def run_folder() -> Path:
 
 def is_rank_zero() -> bool:
     """Whether this process writes files: the first one of all machines."""
-    return os.environ.get("RANK", "0") == "0" and os.environ.get("LOCAL_RANK", "0") == "0"
+    ranks = (os.environ.get(name, "0") for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+    return all(rank == "0" for rank in ranks)
 
 
 def write_config(cfg: DictConfig, folder: Path) -> None:

@@ -56,6 +56,8 @@ def weights_checksum(network: nn.Module) -> str:
     """SHA-256 over names and values of all parameters and statistics."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
+        if name.endswith("num_batches_tracked"):
+            continue  # a counter of training: it changes nothing that the network says
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

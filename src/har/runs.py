@@ -53,7 +53,8 @@ def build(cfg: DictConfig) -> tuple[pl.LightningModule, pl.LightningDataModule]:
     module = instantiate(cfg.module)
     check_classes(module, data)
     if cfg.weights is not None:
-        report = load_weights(module.network, cfg.weights)
+        # Not strict: a pose-only network, or one with other classes, initialises what it has.
+        report = load_weights(module.network, cfg.weights, strict=False)
         log.info("%s", report)
     module.run_info = {
         "config": OmegaConf.to_container(cfg, resolve=True),
