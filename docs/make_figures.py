@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from har.data.ntu.labels import ACTION_NAMES
 from har.data.synthetic.motion import ACTIONS
 from har.data.synthetic.ntu import simulate
 from har.layouts import get_layout
-from har.visual.draw import contact_sheet, draw_skeleton, write_image
+from har.visual.draw import contact_sheet, draw_skeleton
 
 IMAGES = Path(__file__).parent / "images"
-SIZE = (480, 270)
+SIZE = (384, 216)
 
 
 def synthetic_actions() -> None:
@@ -25,10 +26,12 @@ def synthetic_actions() -> None:
         pictures = [frames[int(moment)] for moment in moments]
         joints = scene.colour_px[int(moments[-1])] * (SIZE[0] / 1920)
         pictures[-1] = draw_skeleton(pictures[-1], joints, get_layout("ntu25"))
-        strip = np.hstack([picture[:, 120:360] for picture in pictures])
+        strip = np.hstack([picture[:, 96:288] for picture in pictures])
         rows.append(strip)
     captions = [ACTION_NAMES[action - 1] for action in sorted(ACTIONS)]
-    write_image(IMAGES / "synthetic_ntu.jpg", contact_sheet(rows, 2, captions))
+    sheet = contact_sheet(rows, 2, captions)
+    data = cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
+    (IMAGES / "synthetic_ntu.jpg").write_bytes(data.tobytes())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``python -m har.benchmark model|data``: how fast the networks and the data are on this machine."""
+"""``python -m har.benchmark model|data``: how fast networks and data are here."""
 
 from har.launch import entry_point
 

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 # Values of these keys are file names: Hydra would trip over `=`, `(`, `,` or non-ASCII letters.
 _PATH_KEYS = ("weights", "ckpt_path", "source", "out")
-_PATH_GROUPS = ("paths.",)
+_PATH_ENDINGS = ("_path", "_dir", ".dir")
 
 
 def config_dir() -> Path:
@@ -49,11 +49,7 @@ def quote_argument(argument: str) -> str:
     """``key=value`` in Hydra's grammar, whatever characters a path value has."""
     key, separator, value = argument.partition("=")
     name = key.lstrip("+~")
-    is_path = (
-        name in _PATH_KEYS
-        or name.endswith(("_path", "_dir", ".dir"))
-        or name.startswith(_PATH_GROUPS)
-    )
+    is_path = name in _PATH_KEYS or name.endswith(_PATH_ENDINGS) or name.startswith("paths.")
     if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
         return argument
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
