@@ -1,11 +1,13 @@
 """The command line: arguments, configurations, resuming, errors for people."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import h5py
 import hydra
 import pytest
 from hypothesis import given, settings
@@ -105,6 +107,22 @@ def test_mistakes_are_one_sentence(words: list[str], says: str, tmp_path: Path) 
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_error_in_a_loader_process_is_one_sentence(tiny_ntu: Path, tmp_path: Path) -> None:
+    data_dir = shutil.copytree(tiny_ntu, tmp_path / "data")
+    for shard in (data_dir / "ntu" / "prepared" / "frames").glob("*.h5"):
+        with h5py.File(shard, "a") as file:
+            file["jpeg"][:] = 7  # no picture any more
+    words = ["experiment=demo", f"paths.data_dir={data_dir}", "data.actions=[22,43]"]
+    words += ["model.num_actions=[2]", "data.resolution=[32,32]", "data.num_workers=1"]
+    words += ["data.val_subjects=[]", "report_untrained=false", "model.growth=8"]
+    done = run("har.train", *words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr[-2000:]
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("har: A frame of S0")
+    assert last.endswith("prepare it again.")
+    assert "Traceback" not in done.stderr
 
 
 def test_help_shows_the_tasks(tmp_path: Path) -> None:

@@ -163,6 +163,8 @@ def _fail(error: Exception, *, show_trace: bool) -> None:
         cause = cause.__cause__
     shown = cause if isinstance(cause, HarError) else error
     sentence = str(shown).split("Config search path")[0]
+    if "Original Traceback" in sentence:  # raised in a loader process: its last line says what
+        sentence = sentence.strip().splitlines()[-1].partition(": ")[2]
     print(f"har: {' '.join(sentence.split())}", file=sys.stderr)
     raise SystemExit(2)
 

@@ -85,6 +85,11 @@ def test_a_loss_that_is_not_finite_names_its_samples(tiny_ntu: Path, tmp_path: P
         fit(tiny_ntu, tmp_path, module=module)
 
 
+def test_without_validation_subjects(tiny_ntu: Path, tmp_path: Path) -> None:
+    _, steps = fit(tiny_ntu, tmp_path, data={"val_subjects": []}, max_steps=4)
+    assert len(steps) == 4
+
+
 def test_no_test_subject_trains(tiny_ntu: Path) -> None:
     data = make_data(tiny_ntu)
     data.setup("fit")

@@ -226,8 +226,9 @@ class NTUDataModule(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
-        return self._eval_loader(self.val_clips)
+    def val_dataloader(self) -> Any:
+        # Nothing to validate on is no loader, not an empty one, which Lightning complains of.
+        return self._eval_loader(self.val_clips) if self.val_clips else []
 
     def test_dataloader(self) -> DataLoader[dict[str, Any]]:
         return self._eval_loader(self.test_clips)

@@ -90,8 +90,7 @@ class MultitaskModule(LightningModule):
         else:
             parameters = list(self.network.parameters())
         optimizer = phase.optimizer(parameters)
-        first = next(e for e in range(10**6) if self.plan.name_at(e) == self.phase)
-        batches = self._data.batches_in_epoch(*self.plan.epoch(first))
+        batches = self._data.batches_in_epoch(*self.plan.epoch(self.plan.first_epoch(self.phase)))
         schedule = phase.build_scheduler(optimizer, phase.epochs * batches)
         return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
 

@@ -90,6 +90,11 @@ class PhasePlan:
                 return name
         return name
 
+    def first_epoch(self, name: str) -> int:
+        """The epoch in which a phase begins."""
+        before = list(self.phases)[: list(self.phases).index(name)]
+        return sum(self.phases[earlier].epochs for earlier in before)
+
     def epoch(self, epoch: int) -> tuple[tuple[str, ...], int | None]:
         """What the data module has to deliver in an epoch: kinds in turn, batches per kind."""
         name = self.name_at(epoch)
