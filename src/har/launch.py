@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -52,7 +53,10 @@ def quote_argument(argument: str) -> str:
     is_path = name in _PATH_KEYS or name.endswith(_PATH_ENDINGS) or name.startswith("paths.")
     if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
         return argument
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    # In Hydra's quotes a backslash is special only in front of a quote.
+    escaped = re.sub(
+        r"(\\*)('|$)", lambda found: 2 * found[1] + found[2].replace("'", r"\'"), value
+    )
     return f"{key}='{escaped}'"
 
 

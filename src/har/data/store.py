@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from har import HarError
 
 Image = NDArray[np.uint8]
+
+
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 class StoreError(HarError):
@@ -47,7 +50,10 @@ def decode(data: NDArray[np.uint8], sample: str, where: str) -> Image:
     Raises:
         StoreError: these bytes are no image.
     """
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    image = None
+    # A file that is cut off would be decoded all the same, grey where its data end.
+    if data[:2].tobytes() == _JPEG_START and data[-2:].tobytes() == _JPEG_END:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise StoreError(
             f"A frame of {sample} in {where} is damaged; remove that file and prepare it again."
@@ -87,7 +93,7 @@ class HDF5Frames:
         if setup not in self._shards:
             path = self.folder / f"{setup}.h5"
             try:
-                file = h5py.File(path)
+                file = h5py.File(path, locking=False)
                 names = [name.decode() for name in file["name"][:].tolist()]
                 first = file["first_frame"][:]
                 self._shards[setup] = _OpenShard(
@@ -96,16 +102,16 @@ class HDF5Frames:
                     file["offsets"][:],
                     file["jpeg"],
                 )
-            except (OSError, KeyError) as error:
+            except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
                 raise StoreError(
-                    f"The frames of {sample} cannot be read from {path} ({error}); run "
-                    "python -m har.prepare ntu again."
+                    f"The frames of {sample} cannot be read from {path}: it is missing or damaged; "
+                    "remove it and run python -m har.prepare ntu again."
                 ) from error
         return self._shards[setup]
 
     def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
         """See :class:`FrameStore`."""
-        shard = self._shard(sample)
+        shard, path = self._shard(sample), str(self.folder / f"{sample[:4]}.h5")
         first, count = shard.first_frame.get(sample), shard.num_frames.get(sample, 0)
         images: dict[int, Image] = {}
         for frame in frames:
@@ -116,27 +122,40 @@ class HDF5Frames:
                         f"{frame}; run python -m har.prepare ntu again."
                     )
                 start, end = shard.offsets[first + frame : first + frame + 2].tolist()
-                images[frame] = decode(shard.jpeg[start:end], sample, str(self.folder))
+                images[frame] = decode(_bytes(shard.jpeg, start, end), sample, path)
         return [images[frame] for frame in frames]
 
 
+def _bytes(jpeg: h5py.Dataset, start: int, end: int) -> NDArray[np.uint8]:
+    """Some bytes of a shard; none where the disk does not give them."""
+    try:
+        return jpeg[start:end]
+    except OSError:
+        return np.empty(0, np.uint8)
+
+
 class JPEGFolders:
-    """The original program's extraction: ``<sample>/00001.jpg``, a file per video frame.
+    """The original program's extraction: ``<sample>/00001.jpg``, named by frame number from 1.
 
     Args:
         folder: where the samples' folders lie (``images-small``).
-        stride: every how many-th file belongs to the stored sequence.
+        frame_numbers: which frames of the video, from 0, are the stored sequence of a sample.
     """
 
-    def __init__(self, folder: Path, stride: int = 2) -> None:
-        self.folder, self.stride = folder, stride
+    def __init__(self, folder: Path, frame_numbers: Callable[[str], NDArray[np.int32]]) -> None:
+        self.folder, self.frame_numbers = folder, frame_numbers
 
     def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
         """See :class:`FrameStore`."""
         images: dict[int, Image] = {}
+        numbers = self.frame_numbers(sample)
         for frame in frames:
             if frame not in images:
-                path = self.folder / sample / f"{1 + self.stride * frame:05d}.jpg"
+                if not 0 <= frame < len(numbers):
+                    raise StoreError(
+                        f"{sample} has {len(numbers)} stored frames, but not number {frame}."
+                    )
+                path = self.folder / sample / f"{numbers[frame] + 1:05d}.jpg"
                 try:
                     data = np.fromfile(path, dtype=np.uint8)
                 except OSError as error:
@@ -165,6 +184,8 @@ class VideoFiles:
         """See :class:`FrameStore`."""
         if sample not in self.videos:
             raise StoreError(f"There is no video of {sample} among the files given.")
+        if not frames:
+            return []
         wanted = {frame * self.stride: frame for frame in frames}
         images: dict[int, Image] = {}
         capture = cv2.VideoCapture(str(self.videos[sample]))
@@ -176,7 +197,7 @@ class VideoFiles:
                 if found:
                     rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
                     if self.size is not None:
-                        rgb = cv2.resize(rgb, self.size, interpolation=cv2.INTER_CUBIC)
+                        rgb = cv2.resize(rgb, self.size, interpolation=cv2.INTER_AREA)
                     images[wanted[number]] = rgb  # type: ignore[assignment]
         capture.release()
         if len(images) < len(wanted):

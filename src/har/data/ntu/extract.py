@@ -8,45 +8,49 @@ finished is found again, in the shards or among the single files.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
+import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from har import HarError
-from har.data.ntu.index import NTUIndex, write_index
-from har.data.ntu.labels import SampleName, parse_sample_name
-from har.data.ntu.shards import (
-    StoredSample,
-    joint_rows,
-    merge_shards,
-    shard_names,
-    write_shard,
+from har.data.ntu.files import (
+    DatasetNotFoundError,
+    find_dataset_root,
+    find_images,
+    find_skeletons,
+    find_videos,
+    missing_data,
+    select_samples,
 )
-from har.data.ntu.skeleton import BodyTrack, main_body, read_deephar_annotation, read_skeleton
+from har.data.ntu.index import NTUIndex, write_index
+from har.data.ntu.processes import run_in_processes
+from har.data.ntu.sample import (
+    Settings,
+    SkipSample,
+    annotated_sample,
+    extract_sample,
+    open_video,
+    shrink,
+)
+from har.data.ntu.shards import merge_shards, shard_names, write_shard
 from har.data.ntu.splits import missing_skeletons
 from har.data.store import FrameStore, HDF5Frames, JPEGFolders
 
-_BLACK = 4  # mean grey level below which a video shows nothing
-_BYTES_PER_PIXEL = 0.3  # of a JPEG file of quality 95, generous: for the estimate of disk space
-_FRAMES_PER_VIDEO = 85
+__all__ = ["DatasetNotFoundError", "find_dataset_root", "open_prepared", "prepare_ntu"]
 
-
-class DatasetNotFoundError(HarError):
-    """Data that is not there yet, with the commands that bring it."""
-
-
-class SkipSample(HarError):
-    """Why a sample is left out, in a few words for the report."""
+_PROBED = 5  # videos from which the need of disk space is estimated
+_RESERVE = 1.15
 
 
 @dataclass
@@ -59,6 +63,7 @@ class PrepareReport:
         frames: frames stored now.
         seconds: how long it took.
         skipped: reason by name of every sample left out.
+        details: of some of them a sentence, which file and what about it.
         warnings: remark by name of samples that are in, but odd.
     """
 
@@ -67,6 +72,7 @@ class PrepareReport:
     frames: int = 0
     seconds: float = 0.0
     skipped: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
 
     def skipped_by_reason(self) -> dict[str, list[str]]:
@@ -77,188 +83,71 @@ class PrepareReport:
         return reasons
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How frames are stored; one folder holds frames of one kind."""
-
-    stride: int = 2
-    scale: float = 0.5
-    jpeg_quality: int = 95
-
-
-# --------------------------------------------------------------------------------- finding files
-
-
-def find_dataset_root(data_dir: Path) -> Path:
-    """Where NTU RGB+D lies: ``data_dir/ntu`` if there is such a folder, else ``data_dir``."""
-    return data_dir / "ntu" if (data_dir / "ntu").is_dir() else data_dir
-
-
-def _find(root: Path, ending: str, but: Path) -> dict[str, Path]:
-    """Files below a folder by sample name, whatever folders they lie in."""
-    found: dict[str, Path] = {}
-    for folder, subfolders, files in os.walk(root):
-        subfolders[:] = sorted(s for s in subfolders if Path(folder, s) != but)
-        for name in sorted(files):
-            if name.endswith(ending) and not name.startswith("."):
-                try:
-                    sample = str(parse_sample_name(name))
-                except HarError:
-                    continue
-                found.setdefault(sample, Path(folder, name))
-    return found
-
-
-def _wanted(
-    names: Sequence[str],
-    setups: Sequence[int] | None,
-    actions: Sequence[int] | None,
-    cameras: Sequence[int] | None,
-    shard: tuple[int, int] | None,
-) -> list[str]:
-    """The part of the samples that is asked for, sorted."""
-
-    def fits(sample: SampleName) -> bool:
-        return (
-            (setups is None or sample.setup in setups)
-            and (actions is None or sample.action in actions)
-            and (cameras is None or sample.camera in cameras)
-        )
-
-    chosen = sorted(name for name in names if fits(parse_sample_name(name)))
-    if shard is None:
-        return chosen
-    # Whole setups, so that jobs of an array never write the same shard.
-    part, parts = shard
-    order = {setup: i for i, setup in enumerate(sorted({name[:4] for name in chosen}))}
-    return [name for name in chosen if order[name[:4]] % parts == part]
-
-
 # --------------------------------------------------------------------------------- one sample
 
 
-def _track(skeleton: Path) -> BodyTrack:
-    if skeleton.suffix == ".npy":
-        return read_deephar_annotation(skeleton)[1]
-    track = main_body(read_skeleton(skeleton))
-    if track is None:
-        raise SkipSample("no body in any frame")
-    return track
+class _Task(NamedTuple):
+    """A sample to extract: a video, or a folder of the original program's frames."""
+
+    name: str
+    source: Path
+    skeleton: Path
+    output: Path
+    settings: Settings
 
 
-def _encode_frames(video: Path, settings: Settings, most: int) -> tuple[list[Any], int, Any]:
-    """JPEG files of every ``stride``-th frame, the number of frames seen, and the frame size."""
-    if video.stat().st_size == 0:
-        raise SkipSample("empty video file")
-    capture = cv2.VideoCapture(str(video))
-    width = round(capture.get(cv2.CAP_PROP_FRAME_WIDTH) * settings.scale)
-    height = round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT) * settings.scale)
-    jpegs, number, brightest = [], 0, 0.0
-    options = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
-    while number < most and capture.grab():
-        if number % settings.stride == 0:
-            decoded, image = capture.retrieve()
-            if not decoded:
-                break
-            if settings.scale != 1:
-                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-            brightest = max(brightest, float(image[::8, ::8].mean()))
-            jpegs.append(cv2.imencode(".jpg", image, options)[1])
-        number += 1
-    capture.release()
-    if not jpegs:
-        raise SkipSample("unreadable video")
-    if brightest < _BLACK:
-        raise SkipSample("black video")
-    return jpegs, number, (width, height)
+class _Outcome(NamedTuple):
+    """What became of a sample; ``failure`` says why nothing can be written any more."""
+
+    name: str
+    frames: int = 0
+    reason: str = ""
+    details: str = ""
+    remark: str = ""
+    failure: str = ""
 
 
-def _extract(
-    name: str, video: Path, skeleton: Path, staged: Path, settings: Settings
-) -> tuple[int, str]:
-    """Extracts one sample into its own file. Returns its stored frames and a remark."""
-    track = _track(skeleton)
-    length = len(track.joints_px)
-    jpegs, seen, frame_size = _encode_frames(video, settings, most=length + 2)
-    remark = ""
-    if abs(seen - length) > 1:
-        known = "at least " if seen > length else ""
-        remark = f"the video has {known}{seen} frames, the skeleton {length}"
-    numbers = np.arange(0, min(seen, length), settings.stride, dtype=np.int32)
-    jpegs = jpegs[: len(numbers)]
-    if not np.isfinite(track.joints_px[numbers]).any():
-        raise SkipSample("no body in any stored frame")
-    sample = StoredSample(
-        name,
-        frame_size,
-        joint_rows(track)[numbers],
-        numbers,
-        np.cumsum([0, *(len(jpeg) for jpeg in jpegs)], dtype=np.int64),
-        np.concatenate(jpegs),
-    )
-    write_shard(staged, [sample], [len(numbers)], len(sample.jpeg))
-    return len(numbers), remark
-
-
-def _work(name: str, *arguments: Any) -> tuple[str, int, str, str]:
-    """In a worker process: name, stored frames, remark, and why the sample was left out."""
-    cv2.setNumThreads(1)
+def _work(task: _Task) -> _Outcome:
+    """In a worker process: extracts a sample into a file of its own."""
+    name = task.name
     try:
-        frames, remark = _extract(name, *arguments)
-        return name, frames, remark, ""
-    except SkipSample as reason:
-        return name, 0, "", str(reason)
-    except HarError as error:
-        return name, 0, "", f"bad skeleton file: {error}"
+        if task.source.is_dir():
+            stride = task.settings.stride
+            sample, remark = annotated_sample(name, task.skeleton, task.source, stride)
+        else:
+            sample, remark = extract_sample(name, task.source, task.skeleton, task.settings)
+    except SkipSample as skip:
+        return _Outcome(name, reason=skip.reason, details=skip.details)
+    except Exception as error:  # whatever is wrong with one sample must not stop the others
+        return _Outcome(name, reason="unexpected error", details=f"{name}: {error!r}")
+    try:
+        if remark:  # written first, so that no finished sample lacks its remark
+            _write_text(_remark_path(task.output, name), remark)
+        write_shard(_staged_path(task.output, name), [sample], len(sample.joints), len(sample.jpeg))
+    except OSError as error:
+        return _Outcome(name, failure=str(error.strerror or error))
+    return _Outcome(name, len(sample.joints), remark=remark)
 
 
-# --------------------------------------------------------------------------------- shards
+def _crashed(task: _Task) -> _Outcome:
+    return _Outcome(
+        task.name, reason="decoder crashed", details=f"Reading {task.source} ends the process."
+    )
 
 
-class _Shards:
-    """The shards of an output folder, and the single samples that wait to become part of one."""
+def _staged_path(output: Path, name: str) -> Path:
+    return output / "staging" / f"{name}.h5"
 
-    def __init__(self, output: Path, settings: Settings) -> None:
-        self.frames, self.staging = output / "frames", output / "staging"
-        self.settings = settings
-        for folder in (self.frames, self.staging):
-            folder.mkdir(parents=True, exist_ok=True)
-        for partial in [*self.staging.glob("*.partial"), *self.frames.glob("*.partial")]:
-            partial.unlink(missing_ok=True)
-        self._check_settings(output / "settings.json")
 
-    def _check_settings(self, path: Path) -> None:
-        ours = asdict(self.settings)
-        if path.is_file() and (found := json.loads(path.read_text(encoding="utf-8"))) != ours:
-            raise HarError(
-                f"{path.parent} was prepared with {found}, not with {ours}: use the same settings, "
-                "or remove that folder first."
-            )
-        path.write_text(json.dumps(ours), encoding="utf-8")
+def _remark_path(output: Path, name: str) -> Path:
+    return output / "remarks" / f"{name}.txt"
 
-    def finished(self) -> set[str]:
-        """Names of all samples that are extracted."""
-        names = {path.stem for path in self.staging.glob("*.h5")}
-        for path in self.all():
-            names.update(shard_names(path))
-        return names
 
-    def all(self) -> list[Path]:
-        """The shards, sorted."""
-        return sorted(self.frames.glob("*.h5"))
-
-    def staged(self, name: str) -> Path:
-        return self.staging / f"{name}.h5"
-
-    def assemble(self, setup: str) -> None:
-        """Puts the waiting samples of a setup into its shard."""
-        waiting = sorted(self.staging.glob(f"{setup}*.h5"))
-        if not waiting:
-            return
-        shard = self.frames / f"{setup}.h5"
-        merge_shards([*([shard] if shard.is_file() else []), *waiting], shard)
-        for path in waiting:
-            path.unlink()
+def _write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
 
 
 # --------------------------------------------------------------------------------- all samples
@@ -281,6 +170,9 @@ def prepare_ntu(
 ) -> PrepareReport:
     """Extracts frames and annotations, and writes ``index.h5`` and ``prepare_report.json``.
 
+    Where the original program's extraction (``images-small``) lies instead of videos, its frames
+    are left where they are, and only annotations and index are written.
+
     Args:
         videos_root, skeletons_root: folders, searched with all that is below them.
         output: gets ``frames/S001.h5`` ... and ``index.h5``.
@@ -289,174 +181,245 @@ def prepare_ntu(
         jpeg_quality: 0 to 100.
         setups, actions, cameras: numbers to take; None: all.
         shard: (part, parts), part from 0: whole setups, for the jobs of a cluster.
-        workers: processes.
+        workers: processes; 0: everything in this one.
         progress: called as ``progress(done, total, frames=..., errors=...)``.
 
     Raises:
-        DatasetNotFoundError: no video is there.
+        DatasetNotFoundError: no video or no skeleton is there.
         HarError: the folder was prepared with other settings, or the disk is too small.
     """
+    try:
+        return _prepare(
+            videos_root,
+            skeletons_root,
+            output,
+            Settings(stride, scale, jpeg_quality),
+            lambda names: select_samples(names, setups, actions, cameras, shard),
+            shard,
+            workers,
+            progress,
+        )
+    except OSError as error:
+        raise HarError(
+            f"The preparation in {output} has stopped ({error.strerror or error}): see that there "
+            "is room and that files can be written, and start the same command again; finished "
+            "samples are kept."
+        ) from error
+
+
+def _prepare(
+    videos_root: Path,
+    skeletons_root: Path,
+    output: Path,
+    settings: Settings,
+    select: Callable[[list[str]], list[str]],
+    shard: tuple[int, int] | None,
+    workers: int,
+    progress: Callable[..., None] | None,
+) -> PrepareReport:
+    """See :func:`prepare_ntu`."""
     began = time.monotonic()
-    videos = _find(videos_root, "_rgb.avi", output)
-    skeletons = _find(skeletons_root, ".skeleton", output) or _find(skeletons_root, ".npy", output)
-    if not videos and (images := _deephar_images(videos_root)) is not None and skeletons:
-        return _index_deephar(images, skeletons, output, stride)
-    if not videos:
+    sources = find_videos(videos_root, output)
+    images = None if sources else find_images(videos_root, output)
+    if images is not None:
+        sources = {path.name: path for path in images.iterdir() if path.is_dir()}
+    if not sources:
         raise missing_data(videos_root, "no video *_rgb.avi lies")
-    settings = Settings(stride, scale, jpeg_quality)
-    shards = _Shards(output, settings)
-    names = _wanted(list(videos), setups, actions, cameras, shard)
-    report = PrepareReport()
-    there = shards.finished()
-    report.kept = len(there & set(names))
-    todo = []
+    skeletons = find_skeletons(skeletons_root, output)
+    if not skeletons:
+        raise missing_data(skeletons_root, "no *.skeleton lies")
+    if images is not None:
+        sources = {name: path for name, path in sources.items() if name in skeletons}
+    names = select(list(sources))
+    described: dict[str, Any] = asdict(settings)
+    if images is not None:
+        described["images"] = os.path.relpath(images.resolve(), output.resolve())
+    folder = _Output(output, described, mine=None if shard is None else {n[:4] for n in names})
+
+    there = folder.finished() & set(names)
+    report = PrepareReport(kept=len(there))
+    tasks = []
     for name in names:
         if name in there:
             continue
-        if name in missing_skeletons():
+        if images is None and name in missing_skeletons():
             report.skipped[name] = "on the official list of missing skeletons"
         elif name not in skeletons:
             report.skipped[name] = "no skeleton file"
         else:
-            todo.append(name)
-    _check_disk(output, [videos[name] for name in todo], settings)
-    _run(todo, videos, skeletons, shards, workers, report, len(names), progress)
-    for setup in sorted({path.stem[:4] for path in shards.staging.glob("*.h5")}):
-        shards.assemble(setup)
-    if report.done or not (output / "index.h5").is_file():
-        write_index(shards.all(), output / "index.h5", {**asdict(settings), "store": "hdf5"})
+            tasks.append(_Task(name, sources[name], skeletons[name], output, settings))
+    if images is None:
+        _check_disk(output, [task.source for task in tasks], settings)
+    _run(tasks, folder, workers, report, len(names), progress)
+    folder.write_index({**described, "store": "hdf5" if images is None else "jpeg"})
+    for name in names:
+        remark = _remark_path(output, name)
+        if remark.is_file():
+            report.warnings[name] = remark.read_text(encoding="utf-8")
     report.seconds = time.monotonic() - began
-    _write_report(output, report)
+    suffix = "" if shard is None else f"_{shard[0] + 1}_of_{shard[1]}"
+    _write_text(output / f"prepare_report{suffix}.json", json.dumps(asdict(report), indent=2))
     return report
 
 
 def _run(
-    todo: list[str],
-    videos: dict[str, Path],
-    skeletons: dict[str, Path],
-    shards: _Shards,
+    tasks: list[_Task],
+    folder: _Output,
     workers: int,
     report: PrepareReport,
     total: int,
     progress: Callable[..., None] | None,
 ) -> None:
-    """Extracts all samples of a list, setup by setup put together as they finish."""
-    remaining: dict[str, int] = {}
-    for name in todo:
-        remaining[name[:4]] = remaining.get(name[:4], 0) + 1
-    behind = total - len(todo)
-    # A fresh interpreter: forked copies of a process with threads (OpenCV's) may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, min(workers, len(todo))), mp_context=context) as pool:
-        tasks = {
-            pool.submit(
-                _work, name, videos[name], skeletons[name], shards.staged(name), shards.settings
-            ): name
-            for name in todo
-        }
-        for finished, task in enumerate(as_completed(tasks), start=1):
-            try:
-                name, frames, remark, reason = task.result()
-            except BrokenProcessPool as error:
-                raise HarError(
-                    "A worker process died (out of memory?); start the same command again, with "
-                    "workers=1 if it happens again: finished samples are kept."
-                ) from error
-            if reason:
-                report.skipped[name] = reason
+    """Extracts samples; setups are put together as they finish, while others go on."""
+    remaining = Counter(task.name[:4] for task in tasks)
+    finished = total - len(tasks)
+    with (
+        closing(run_in_processes(_work, tasks, _crashed, workers)) as outcomes,
+        ThreadPoolExecutor(1) as assembler,
+    ):
+        assembled: list[Future[None]] = [
+            assembler.submit(folder.assemble, setup)
+            for setup in folder.waiting_setups()
+            if not remaining[setup]
+        ]
+        for outcome in outcomes:
+            name = outcome.name
+            if outcome.failure:
+                raise OSError(outcome.failure)
+            if outcome.reason:
+                report.skipped[name] = outcome.reason
+                if outcome.details:
+                    report.details[name] = outcome.details
             else:
                 report.done += 1
-                report.frames += frames
-            if remark:
-                report.warnings[name] = remark
+                report.frames += outcome.frames
             remaining[name[:4]] -= 1
-            if remaining[name[:4]] == 0:
-                shards.assemble(name[:4])
+            if not remaining[name[:4]]:
+                assembled.append(assembler.submit(folder.assemble, name[:4]))
+            finished += 1
             if progress is not None:
-                progress(behind + finished, total, frames=report.frames, errors=len(report.skipped))
+                progress(finished, total, frames=report.frames, errors=len(report.skipped))
+    for future in assembled:
+        future.result()
 
 
 def _check_disk(output: Path, videos: list[Path], settings: Settings) -> None:
-    """Refuses to begin what the disk cannot hold."""
-    if not videos:
+    """Refuses to begin what the disk cannot hold, judged by a frame from a few of the videos."""
+    sizes = []
+    for video in videos[:: max(1, len(videos) // _PROBED)]:
+        capture = open_video(video)
+        read, image = capture.read()
+        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        capture.release()
+        if read and 0 < count < 1e5:
+            size = [max(1, round(length * settings.scale)) for length in image.shape[1::-1]]
+            small = shrink(image, (size[0], size[1]))  # type: ignore[arg-type]
+            options = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
+            sizes.append(cv2.imencode(".jpg", small, options)[1].size * count / settings.stride)
+    if not sizes:
         return
-    capture = cv2.VideoCapture(str(videos[0]))
-    pixels = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-    capture.release()
-    per_video = pixels * settings.scale**2 * _BYTES_PER_PIXEL * _FRAMES_PER_VIDEO / settings.stride
-    needed, free = per_video * len(videos), shutil.disk_usage(output).free
+    setups = Counter(video.name[:4] for video in videos)
+    # A setup lies there twice while its samples are put together.
+    copies = len(videos) + max(setups.values())
+    needed, free = _RESERVE * float(np.mean(sizes)) * copies, shutil.disk_usage(output).free
     if needed > free:
         raise HarError(
-            f"The frames of {len(videos)} videos need about {needed / 1e9:.0f} GB in {output}, and "
-            f"{free / 1e9:.0f} GB are free: make room, choose another paths.data_dir, or take part "
+            f"The frames of {len(videos)} videos need about {needed / 1e9:.1f} GB in {output}, and "
+            f"{free / 1e9:.1f} GB are free: make room, choose another paths.data_dir, or take part "
             "of the data (ntu.setups=[1,2])."
         )
 
 
-def _write_report(output: Path, report: PrepareReport) -> None:
-    path = output / "prepare_report.json"
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(report), indent=2), encoding="utf-8")
-    os.replace(partial, path)
+# --------------------------------------------------------------------------------- the output
 
 
-# --------------------------------------------------------------------------------- deephar's own
+class _Output:
+    """The prepared folder: shards, samples that wait to become part of one, index.
 
+    Args:
+        output: the folder.
+        settings: how its frames are stored; refused where it has frames of another kind.
+        mine: setups of this job, where others write to the same folder; None: all.
+    """
 
-def _deephar_images(root: Path) -> Path | None:
-    """The original program's folder of extracted frames, if it is there."""
-    images = root / "images-small"
-    return images if images.is_dir() else None
+    def __init__(self, output: Path, settings: dict[str, Any], mine: set[str] | None) -> None:
+        self.output, self.mine = output, mine
+        self.frames, self.staging = output / "frames", output / "staging"
+        for path in (self.frames, self.staging, output / "remarks"):
+            path.mkdir(parents=True, exist_ok=True)
+        self._check_settings(output / "settings.json", settings)
+        for path in [*self.frames.glob("*.partial"), *self.staging.glob("*.partial")]:
+            if self._is_mine(path):
+                path.unlink(missing_ok=True)  # what a killed run was writing
 
+    def _is_mine(self, path: Path) -> bool:
+        return self.mine is None or path.name[:4] in self.mine
 
-def _index_deephar(
-    images: Path, annotations: dict[str, Path], output: Path, stride: int
-) -> PrepareReport:
-    """An index over the original program's extraction: frames are read where they lie."""
-    began = time.monotonic()
-    output.mkdir(parents=True, exist_ok=True)
-    report = PrepareReport()
-
-    samples = []
-    for name in sorted(annotations):
-        first = images / name / "00001.jpg"
-        picture = cv2.imread(str(first)) if first.is_file() else None
-        if picture is None:
-            report.skipped[name] = "no extracted frames"
-            continue
+    def _check_settings(self, path: Path, ours: dict[str, Any]) -> None:
+        if not path.is_file():
+            _write_text(path, json.dumps(ours))
         try:
-            numbers, track = read_deephar_annotation(annotations[name])
-        except HarError as error:
-            report.skipped[name] = f"bad annotation file: {error}"
-            continue
-        rows = joint_rows(track)[::stride]
-        nothing = np.zeros(len(rows) + 1, dtype=np.int64)
-        size = (picture.shape[1], picture.shape[0])
-        kept = (numbers[::stride] - 1).astype(np.int32)
-        samples.append(StoredSample(name, size, rows, kept, nothing, np.empty(0, np.uint8)))
-    report.done = len(samples)
-    annotated = output / "annotations.h5"
-    write_shard(annotated, samples, [len(sample.joints) for sample in samples], 0)
-    settings = {"stride": stride, "scale": 0.5, "store": "jpeg", "images": str(images.resolve())}
-    write_index([annotated], output / "index.h5", settings)
-    annotated.unlink()
-    report.seconds = time.monotonic() - began
-    _write_report(output, report)
-    return report
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            found = "unknown settings"
+        if found != ours:
+            raise HarError(
+                f"{path.parent} was prepared with {found}, not with {ours}: use the same settings, "
+                "or remove that folder first."
+            )
+
+    def shards(self) -> list[Path]:
+        """The shards, sorted."""
+        return sorted(self.frames.glob("*.h5"))
+
+    def _staged(self) -> list[Path]:
+        return sorted(path for path in self.staging.glob("*.h5") if self._is_mine(path))
+
+    def finished(self) -> set[str]:
+        """Names of all samples that are extracted."""
+        names = set()
+        for path in self._staged():
+            try:
+                names.update(shard_names(path))
+            except HarError:
+                path.unlink()  # the machine went down before the disk had all of it
+        for path in self.shards():
+            names.update(shard_names(path))
+        return names
+
+    def waiting_setups(self) -> list[str]:
+        """Setups of which single samples wait to be put together, sorted."""
+        return sorted({path.name[:4] for path in self._staged()})
+
+    def assemble(self, setup: str) -> None:
+        """Puts the waiting samples of a setup into its shard."""
+        waiting = [path for path in self._staged() if path.name[:4] == setup]
+        shard = self.frames / f"{setup}.h5"
+        if waiting:
+            merge_shards([*([shard] if shard.is_file() else []), *waiting], shard)
+        for path in waiting:
+            path.unlink()
+
+    def write_index(self, settings: dict[str, Any]) -> None:
+        """Writes the index over all shards, those of other jobs included."""
+        path = self.output / "index.h5"
+        # Another job may add a shard while this one is reading. So each looks again after it has
+        # written: whoever writes last has seen all.
+        while not self._is_complete(path):
+            write_index(self.shards(), path, settings)
+
+    def _is_complete(self, index: Path) -> bool:
+        if not index.is_file():
+            return False
+        try:
+            listed = NTUIndex.open(index).names.tolist()
+        except HarError:
+            return False
+        names = {name.encode() for shard in self.shards() for name in shard_names(shard)}
+        return listed == sorted(names)
 
 
 # --------------------------------------------------------------------------------- reading it
-
-
-def missing_data(folder: Path, what: str) -> DatasetNotFoundError:
-    """The sentence for data that is not there."""
-    base = folder.parent if folder.name == "ntu" else folder
-    return DatasetNotFoundError(
-        f"NTU RGB+D is not ready: {what} in {folder.resolve()}. Download it from "
-        "https://rose1.ntu.edu.sg/dataset/actionRecognition/ into that folder, or write synthetic "
-        f"data with `python -m har.prepare synthetic paths.data_dir={base}`; then run "
-        f"`python -m har.prepare ntu paths.data_dir={base}`."
-    )
 
 
 def open_prepared(data_dir: str | Path) -> tuple[NTUIndex, FrameStore]:
@@ -471,5 +434,6 @@ def open_prepared(data_dir: str | Path) -> tuple[NTUIndex, FrameStore]:
         raise missing_data(root, "there is no prepared/index.h5")
     index = NTUIndex.open(path)
     if index.settings["store"] == "jpeg":
-        return index, JPEGFolders(Path(str(index.settings["images"])), index.stride)
+        images = path.parent / str(index.settings["images"])
+        return index, JPEGFolders(images, index.frame_numbers)
     return index, HDF5Frames(path.parent / "frames")

@@ -7,6 +7,7 @@ how they were made. A worker process opens it for itself; nothing is copied to w
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,14 +52,14 @@ class NTUIndex:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with h5py.File(path) as file:
+            with h5py.File(path, locking=False) as file:
                 self.settings: dict[str, Any] = dict(file.attrs)
                 self.names: NDArray[np.bytes_] = file["name"][:]
                 self._first_row: IntArray = file["first_frame"][:]
                 self._frame_sizes: NDArray[np.int32] = file["frame_size"][:]
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise HarError(
-                f"The index {path} cannot be read ({error}); remove it and run "
+                f"The index {path} cannot be read, it is damaged; remove it and run "
                 "python -m har.prepare ntu again."
             ) from error
         if self.settings.get("format") != FORMAT:
@@ -98,11 +99,39 @@ class NTUIndex:
         width, height = self._frame_sizes[sample].tolist()
         return width, height
 
+    def number_of(self, name: str) -> int:
+        """Number of a sample by its name.
+
+        Raises:
+            HarError: there is no such sample.
+        """
+        place = int(np.searchsorted(self.names, name.encode()))
+        if place == len(self) or self.names[place] != name.encode():
+            raise HarError(f"There is no sample {name} in {self.path}; prepare it first.")
+        return place
+
+    def frame_numbers(self, name: str) -> NDArray[np.int32]:
+        """Which frame of the video each stored frame of a sample is, from 0, (F,)."""
+        return self.annotation(self.number_of(name)).frame_numbers
+
     def annotation(self, sample: int) -> NTUAnnotation:
-        """The annotation of a sample, read from disk."""
+        """The annotation of a sample, read from disk.
+
+        Raises:
+            HarError: the file is damaged or gone.
+        """
+        try:
+            return self._read_annotation(sample)
+        except (OSError, KeyError) as error:
+            raise HarError(
+                f"The annotation of {self.names[sample].decode()} cannot be read from {self.path}; "
+                "remove that file and run python -m har.prepare ntu again."
+            ) from error
+
+    def _read_annotation(self, sample: int) -> NTUAnnotation:
         if self._joints is None or self._owner != os.getpid():
             # An HDF5 file that was open before a fork must not be used after it.
-            file = h5py.File(self.path)
+            file = h5py.File(self.path, locking=False)
             self._joints, self._numbers = file["joints"], file["frame_number"]
             self._owner = os.getpid()
         rows = slice(int(self._first_row[sample]), int(self._first_row[sample + 1]))
@@ -126,9 +155,12 @@ def write_index(shards: Sequence[Path], path: Path, settings: dict[str, Any]) ->
     Returns:
         Number of samples.
     """
-    building = path.with_name("building_" + path.name)
-    count = merge_shards(shards, building, with_frames=False)
-    with h5py.File(building, "a") as file:
-        file.attrs.update({**settings, "format": FORMAT})
-    os.replace(building, path)
+    building = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        count = merge_shards(shards, building, with_frames=False)
+        with h5py.File(building, "a") as file:
+            file.attrs.update({**settings, "format": FORMAT})
+        os.replace(building, path)
+    finally:
+        building.unlink(missing_ok=True)
     return count

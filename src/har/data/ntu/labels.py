@@ -135,7 +135,7 @@ ACTION_NAMES: tuple[str, ...] = (
 TWO_PERSON_ACTIONS = frozenset({*range(50, 61), *range(106, 121)})
 """Numbers of the actions that two people do together."""
 
-_SAMPLE_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})(?!\d)")
+_SAMPLE_NAME = re.compile(r"S([0-9]{3})C([0-9]{3})P([0-9]{3})R([0-9]{3})A([0-9]{3})(?!\d)")
 
 
 class SampleName(NamedTuple):
@@ -155,11 +155,22 @@ def parse_sample_name(name: str | Path) -> SampleName:
     """Reads ``SsssCcccPpppRrrrAaaa`` at the start of a file's name, whatever follows it.
 
     Raises:
-        HarError: the name is of another form, or a number is 0.
+        HarError: the name is of another form, a number is 0, or there is no such action.
     """
     found = _SAMPLE_NAME.match(Path(name).name)
     if found is None or not all(numbers := [int(group) for group in found.groups()]):
         raise HarError(
             f"{name} is not named like an NTU RGB+D sample, for example S001C002P003R002A013."
         )
-    return SampleName(*numbers)
+    sample = SampleName(*numbers)
+    if sample.action > len(ACTION_NAMES):
+        raise HarError(f"{name} has action {sample.action}, but NTU RGB+D has 120 actions.")
+    return sample
+
+
+def is_sample_name(name: str) -> bool:
+    """Whether this is the name of a sample, with nothing before or after it."""
+    try:
+        return str(parse_sample_name(name)) == name
+    except HarError:
+        return False

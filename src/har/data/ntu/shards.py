@@ -14,7 +14,8 @@ are merged into one per setup.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,89 +23,134 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from har import HarError
 from har.data.ntu.skeleton import BodyTrack
 
+_BLOCK_BYTES = 2**26  # merged at a time, so that memory does not depend on a shard's size
+_BLOCK_FRAMES = 2**17
 
-class StoredSample(NamedTuple):
-    """One sample as it is stored; F frames.
+
+class StoredSamples(NamedTuple):
+    """Some samples as they are stored: n samples with F frames in all.
 
     Attributes:
-        name: of the sample.
-        frame_size: (width, height) of the frames in pixels.
+        names: S20 (n,), ascending.
+        frame_sizes: int32 (n, 2), width and height of the frames in pixels.
+        num_frames: int64 (n,).
         joints: float32 (F, 25, 4), see the module.
         frame_number: int32 (F,).
-        offsets: int64 (F + 1,), where each frame's file begins in ``jpeg``.
-        jpeg: uint8, the frames' files end to end; empty where only annotations are stored.
+        num_bytes: int64 (F,), length of each frame's file; 0 where only annotations are stored.
+        jpeg: uint8, the frames' files end to end.
     """
 
-    name: str
-    frame_size: tuple[int, int]
+    names: NDArray[np.bytes_]
+    frame_sizes: NDArray[np.int32]
+    num_frames: NDArray[np.int64]
     joints: NDArray[np.float32]
     frame_number: NDArray[np.int32]
-    offsets: NDArray[np.int64]
+    num_bytes: NDArray[np.int64]
     jpeg: NDArray[np.uint8]
 
 
-def joint_rows(track: BodyTrack) -> NDArray[np.float32]:
-    """A person's joints as they are stored, (F, 25, 4)."""
-    rows = np.empty((*track.depth_mm.shape, 4), dtype=np.float32)
-    rows[..., :2], rows[..., 2], rows[..., 3] = track.joints_px, track.depth_mm, track.state
-    return rows
+def one_sample(
+    name: str,
+    frame_size: tuple[int, int],
+    track: BodyTrack,
+    frame_number: NDArray[np.int32],
+    jpegs: Sequence[NDArray[np.uint8]] = (),
+) -> StoredSamples:
+    """A sample ready to be written.
+
+    Args:
+        name: of the sample.
+        frame_size: (width, height) of the frames in pixels.
+        track: the acting person, in every stored frame.
+        frame_number: (F,), which frame of the video each stored frame is, from 0.
+        jpegs: the frames' files; none where only annotations are stored.
+    """
+    count = len(frame_number)
+    joints = np.empty((count, 25, 4), dtype=np.float32)
+    joints[..., :2], joints[..., 2], joints[..., 3] = track.joints_px, track.depth_mm, track.state
+    return StoredSamples(
+        np.array([name], dtype="S20"),
+        np.array([frame_size], dtype=np.int32),
+        np.array([count], dtype=np.int64),
+        joints,
+        frame_number.astype(np.int32),
+        np.array([jpeg.size for jpeg in jpegs] or [0] * count, dtype=np.int64),
+        np.concatenate([jpeg.ravel() for jpeg in jpegs]) if jpegs else np.empty(0, np.uint8),
+    )
 
 
 def write_shard(
-    path: Path, samples: Iterable[StoredSample], num_frames: Sequence[int], num_bytes: int
+    path: Path, parts: Iterable[StoredSamples], num_frames: int, num_bytes: int
 ) -> None:
     """Writes a shard, whole or not at all.
 
     Args:
         path: of the shard.
-        samples: sorted by name; read one at a time.
-        num_frames: frames of every sample, so that the arrays can be laid out first.
-        num_bytes: of all frames' files.
+        parts: its samples, ascending by name; one part is held in memory at a time.
+        num_frames: of all samples together, so that the arrays can be laid out first.
+        num_bytes: of all frames' files together.
     """
-    partial = path.with_name(path.name + ".partial")
-    first_frame = np.cumsum([0, *num_frames], dtype=np.int64)
-    names, sizes = [], []
-    with h5py.File(partial, "w") as file:
-        file["first_frame"] = first_frame
-        joints = file.create_dataset("joints", (first_frame[-1], 25, 4), "f4")
-        numbers = file.create_dataset("frame_number", (first_frame[-1],), "i4")
-        offsets = file.create_dataset("offsets", (first_frame[-1] + 1,), "i8")
-        jpeg = file.create_dataset("jpeg", (num_bytes,), "u1")
-        place = 0
-        for sample, first in zip(samples, first_frame, strict=False):
-            rows = slice(first, first + len(sample.joints))
-            joints[rows], numbers[rows] = sample.joints, sample.frame_number
-            offsets[rows.start : rows.stop + 1] = sample.offsets + place
-            jpeg[place : place + len(sample.jpeg)] = sample.jpeg
-            place += len(sample.jpeg)
-            names.append(sample.name)
-            sizes.append(sample.frame_size)
-        file["name"] = np.array(names, dtype="S20")
-        file["frame_size"] = np.array(sizes, dtype=np.int32).reshape(-1, 2)
-    os.replace(partial, path)
+    # Its own name for every attempt: jobs on several machines may write the same index.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    names, sizes, counts = [], [], []
+    frame, byte = 0, 0
+    try:
+        with h5py.File(partial, "w") as file:
+            joints = file.create_dataset("joints", (num_frames, 25, 4), "f4")
+            numbers = file.create_dataset("frame_number", (num_frames,), "i4")
+            offsets = file.create_dataset("offsets", (num_frames + 1,), "i8")
+            jpeg = file.create_dataset("jpeg", (num_bytes,), "u1")
+            offsets[0] = 0
+            for part in parts:
+                rows = slice(frame, frame + len(part.joints))
+                joints[rows], numbers[rows] = part.joints, part.frame_number
+                offsets[rows.start + 1 : rows.stop + 1] = byte + np.cumsum(part.num_bytes)
+                jpeg[byte : byte + len(part.jpeg)] = part.jpeg
+                frame, byte = rows.stop, byte + len(part.jpeg)
+                names.append(part.names)
+                sizes.append(part.frame_sizes)
+                counts.append(part.num_frames)
+            file["name"] = np.concatenate([np.empty(0, "S20"), *names])
+            file["frame_size"] = np.concatenate([np.empty((0, 2), np.int32), *sizes])
+            file["first_frame"] = np.cumsum(np.concatenate([[0], *counts]), dtype=np.int64)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+class _Columns(NamedTuple):
+    """What a shard says of its samples without their frames."""
+
+    names: NDArray[np.bytes_]
+    first_frame: NDArray[np.int64]
+    first_byte: NDArray[np.int64]
+
+
+def _columns(path: Path) -> _Columns:
+    """Raises HarError for a file that is no shard."""
+    try:
+        with h5py.File(path, locking=False) as file:
+            first_frame = file["first_frame"][:]
+            first_byte = file["offsets"][:][first_frame]
+            return _Columns(file["name"][:], first_frame, first_byte)
+    except (OSError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise HarError(
+            f"{path} is damaged; remove it and run python -m har.prepare ntu again, which makes "
+            "its samples anew."
+        ) from error
 
 
 def shard_names(path: Path) -> list[str]:
-    """Names of the samples in a shard."""
-    with h5py.File(path) as file:
-        return [name.decode() for name in file["name"][:]]
+    """Names of the samples in a shard.
 
-
-def _read(file: h5py.File, number: int, with_frames: bool) -> StoredSample:
-    rows = slice(*file["first_frame"][number : number + 2])
-    offsets = file["offsets"][rows.start : rows.stop + 1]
-    jpeg = file["jpeg"][offsets[0] : offsets[-1]] if with_frames else np.empty(0, np.uint8)
-    width, height = file["frame_size"][number].tolist()
-    return StoredSample(
-        file["name"][number].decode(),
-        (width, height),
-        file["joints"][rows],
-        file["frame_number"][rows],
-        offsets - offsets[0] if with_frames else np.zeros_like(offsets),
-        jpeg,
-    )
+    Raises:
+        HarError: the file is damaged.
+    """
+    return [name.decode() for name in _columns(path).names.tolist()]
 
 
 def merge_shards(sources: Sequence[Path], path: Path, with_frames: bool = True) -> int:
@@ -117,26 +163,69 @@ def merge_shards(sources: Sequence[Path], path: Path, with_frames: bool = True) 
 
     Returns:
         Number of samples.
+
+    Raises:
+        HarError: a source is damaged.
     """
-    files = [h5py.File(source) for source in sources]
-    try:
-        places: dict[bytes, tuple[h5py.File, int]] = {}
-        frames: dict[bytes, int] = {}
-        size: dict[bytes, int] = {}
-        for file in files:
-            first, offsets = file["first_frame"][:], file["offsets"][:]
-            for number, name in enumerate(file["name"][:].tolist()):
-                places[name] = file, number
-                frames[name] = int(first[number + 1] - first[number])
-                size[name] = int(offsets[first[number + 1]] - offsets[first[number]])
-        order = sorted(places)
-        write_shard(
-            path,
-            (_read(*places[name], with_frames) for name in order),
-            [frames[name] for name in order],
-            sum(size.values()) if with_frames else 0,
+    columns = [_columns(source) for source in sources]
+    lengths = [len(c.names) for c in columns]
+    source = np.repeat(np.arange(len(sources)), lengths)  # of every sample
+    number = np.concatenate([np.empty(0, np.int64), *(np.arange(n) for n in lengths)])
+    names = np.concatenate([np.empty(0, "S20"), *(c.names for c in columns)])
+    frames = np.concatenate([np.empty(0, np.int64), *(np.diff(c.first_frame) for c in columns)])
+    size = np.concatenate([np.empty(0, np.int64), *(np.diff(c.first_byte) for c in columns)])
+    last = len(names) - 1 - np.unique(names[::-1], return_index=True)[1]  # sorted by name
+    source, number, frames, size = source[last], number[last], frames[last], size[last]
+    if not with_frames:
+        size = np.zeros_like(size)
+
+    def parts() -> Iterator[StoredSamples]:
+        begin = 0
+        for end in _block_ends(source, number, frames, size):
+            yield _read(sources[source[begin]], number[begin], number[end - 1] + 1, with_frames)
+            begin = end
+
+    write_shard(path, parts(), int(frames.sum()), int(size.sum()))
+    return len(last)
+
+
+def _block_ends(
+    source: NDArray[np.int64],
+    number: NDArray[np.int64],
+    frames: NDArray[np.int64],
+    size: NDArray[np.int64],
+) -> Iterator[int]:
+    """Cuts samples into blocks that lie side by side in one source and fit into memory."""
+    held_frames = held_bytes = 0
+    for place in range(len(source)):
+        held_frames, held_bytes = held_frames + frames[place], held_bytes + size[place]
+        following = place + 1
+        if (
+            following == len(source)
+            or source[following] != source[place]
+            or number[following] != number[place] + 1
+            or held_bytes + size[following] > _BLOCK_BYTES
+            or held_frames + frames[following] > _BLOCK_FRAMES
+        ):
+            held_frames = held_bytes = 0
+            yield following
+
+
+def _read(path: Path, begin: int, end: int, with_frames: bool) -> StoredSamples:
+    """Samples ``begin`` to ``end`` of a shard."""
+    with h5py.File(path, locking=False) as file:
+        first_frame = file["first_frame"][begin : end + 1]
+        rows = slice(first_frame[0], first_frame[-1])
+        offsets = file["offsets"][rows.start : rows.stop + 1]
+        jpeg = np.empty(0, np.uint8)
+        if with_frames:
+            jpeg = file["jpeg"][offsets[0] : offsets[-1]]
+        return StoredSamples(
+            file["name"][begin:end],
+            file["frame_size"][begin:end],
+            np.diff(first_frame),
+            file["joints"][rows],
+            file["frame_number"][rows],
+            np.diff(offsets) if with_frames else np.zeros(len(offsets) - 1, np.int64),
+            jpeg,
         )
-    finally:
-        for file in files:
-            file.close()
-    return len(order)

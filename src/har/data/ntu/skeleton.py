@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,11 @@ from har import HarError
 NUM_JOINTS = 25
 _JOINT_COLUMNS = 12
 _BODY_COLUMNS = 10
-_MAX_BODIES = 64  # the Kinect tracks 6 at a time; ids change, so a file may name more
+_BLOCK = _BODY_COLUMNS + 1 + NUM_JOINTS * _JOINT_COLUMNS  # values of a body in a frame
+# The longest recordings have some 300 frames, and the Kinect tracks 6 people at a time. Limits far
+# above that keep a damaged file from taking the memory of the machine.
+_MAX_BYTES = 64 * 2**20
+_MAX_TRACKED = 100_000  # frames x bodies
 
 FloatArray = NDArray[np.float32]
 
@@ -45,84 +50,95 @@ def read_skeleton(path: str | Path) -> dict[str, np.ndarray]:
         SkeletonError: the file is missing, empty, cut off, or anything else than a skeleton.
     """
     path = Path(path)
-    try:
-        words = path.read_bytes().split()
-    except OSError as error:
-        raise SkeletonError(
-            f"The skeleton file {path} cannot be read: {error.strerror}."
-        ) from error
+    data = _read_bytes(path)
+    words = data.split()
     if not words:
         raise SkeletonError(f"The skeleton file {path} is empty; copy it again.")
     try:
+        if b"_" in data:
+            raise ValueError  # Python reads 1_0 as ten, nobody else does
         return _parse(words, path)
     except (ValueError, OverflowError) as error:
         raise SkeletonError(
-            f"The skeleton file {path} holds something else than numbers ({error}); copy it again."
+            f"The skeleton file {path} holds something else than numbers; copy it again."
         ) from error
     except IndexError as error:
         raise SkeletonError(f"The skeleton file {path} is cut off; copy it again.") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    """A file's content, refused where it is far larger than any recording."""
+    try:
+        size = path.stat().st_size
+        if size > _MAX_BYTES:
+            raise SkeletonError(
+                f"The skeleton file {path} has {size / 1e6:.0f} MB, far more than a recording "
+                "needs; copy it again."
+            )
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise SkeletonError(f"The skeleton file {path} cannot be read: {reason}.") from error
 
 
 def _count(word: bytes, what: str, most: int, path: Path) -> int:
     """A count of the file, refused where the file cannot hold so many."""
     count = int(word)
     if not 0 <= count <= most:
-        raise SkeletonError(f"The skeleton file {path} speaks of {count} {what}; copy it again.")
+        raise SkeletonError(
+            f"The skeleton file {path} speaks of {count:.6g} {what}; copy it again."
+        )
     return count
 
 
 def _parse(words: list[bytes], path: Path) -> dict[str, np.ndarray]:
     """The arrays of :func:`read_skeleton` from the file's words."""
-    num_frames = _count(words[0], "frames", len(words), path)
-    place, block = 1, NUM_JOINTS * _JOINT_COLUMNS
+    num_frames = _count(words[0], "frames", len(words) - 1, path)
+    place = 1
     order: dict[int, int] = {}  # body id -> its number
-    where: list[tuple[int, int]] = []  # frame and body of every block of joints
-    heads: list[list[bytes]] = []
-    blocks: list[list[bytes]] = []
+    blocks: dict[tuple[int, int], int] = {}  # frame and body -> place of its first value
     for frame in range(num_frames):
-        bodies = _count(words[place], "bodies in a frame", _MAX_BODIES, path)
+        bodies = _count(words[place], "bodies in a frame", len(words) // _BLOCK, path)
         place += 1
         for _ in range(bodies):
-            head = words[place : place + _BODY_COLUMNS]
-            body_id = int(head[0])
+            body_id, joints = int(words[place]), int(words[place + _BODY_COLUMNS])
             if not 0 <= body_id < 2**63:
-                raise ValueError(f"the body id {body_id}")
-            place += _BODY_COLUMNS
-            joints = int(words[place])
+                raise ValueError
             if joints != NUM_JOINTS:
                 raise SkeletonError(
-                    f"The skeleton file {path} has {joints} joints in frame {frame}, not 25."
+                    f"The skeleton file {path} has {joints:.6g} joints in frame {frame}, not 25."
                 )
-            place += 1
-            values = words[place : place + block]
-            if len(values) < block:
-                raise IndexError
-            place += block
-            number = order.setdefault(body_id, len(order))
-            if number >= _MAX_BODIES or (where and where[-1] == (frame, number)):
+            key = frame, order.setdefault(body_id, len(order))
+            if key in blocks:
                 raise SkeletonError(
-                    f"The skeleton file {path} names a body twice in frame {frame}, or too many "
-                    "bodies; copy it again."
+                    f"The skeleton file {path} names the body {body_id} twice in frame {frame}; "
+                    "copy it again."
                 )
-            where.append((frame, number))
-            heads.append(head[1:])
-            blocks.append(values)
-    if place != len(words):
+            blocks[key] = place
+            place += _BLOCK
+    if place > len(words):
+        raise IndexError
+    if place < len(words):
         raise SkeletonError(
             f"The skeleton file {path} goes on after its {num_frames} frames; copy it again."
         )
-    count = len(order)
-    joint_values = np.full((num_frames, count, NUM_JOINTS, _JOINT_COLUMNS), np.nan, np.float32)
-    infos = np.full((num_frames, count, _BODY_COLUMNS - 1), np.nan, np.float32)
-    present = np.zeros((num_frames, count), dtype=bool)
-    if where:
-        frames, numbers = np.array(where).T
-        with np.errstate(over="ignore"):  # too large for float32: infinite, so NaN below
-            parsed = np.array(blocks, dtype=np.float64).astype(np.float32)
-            infos[frames, numbers] = np.array(heads, dtype=np.float64)
-        parsed[~np.isfinite(parsed)] = np.nan
-        joint_values[frames, numbers] = parsed.reshape(-1, NUM_JOINTS, _JOINT_COLUMNS)
-        present[frames, numbers] = True
+    if num_frames * len(order) > _MAX_TRACKED:
+        raise SkeletonError(
+            f"The skeleton file {path} has {num_frames} frames with {len(order)} bodies in all, "
+            "more than a recording can have; copy it again."
+        )
+    shape = (num_frames, len(order))
+    values = np.full((*shape, _BLOCK), np.nan, dtype=np.float32)
+    present = np.zeros(shape, dtype=bool)
+    if blocks:
+        numbers = np.fromiter(map(float, words), np.float64, len(words))
+        filled = tuple(np.array(list(blocks)).T)
+        starts = np.fromiter(blocks.values(), np.int64, len(blocks))
+        with np.errstate(over="ignore"):
+            values[filled] = numbers[starts[:, None] + np.arange(_BLOCK)]
+        values[~np.isfinite(values)] = np.nan
+        present[filled] = True
+    joint_values = values[..., _BODY_COLUMNS + 1 :].reshape(*shape, NUM_JOINTS, _JOINT_COLUMNS)
     states = np.nan_to_num(joint_values[..., 11], nan=0.0)
     return {
         "body_ids": np.array(list(order), dtype=np.int64),
@@ -132,7 +148,7 @@ def _parse(words: list[bytes], path: Path) -> dict[str, np.ndarray]:
         "colour_px": joint_values[..., 5:7],
         "orientation": joint_values[..., 7:11],
         "joint_state": np.clip(states, 0, 2).astype(np.uint8),
-        "body_info": infos,
+        "body_info": values[..., 1:_BODY_COLUMNS],
     }
 
 
@@ -164,9 +180,10 @@ def main_body(skeleton: dict[str, np.ndarray]) -> BodyTrack | None:
 
     Where there are several bodies, those seen for 11 frames or fewer are left out, then those
     that are wider than high most of the time (chairs and tables tracked as people). What is
-    left is sorted by motion, the variance of the joints over time. The Kinect gives a person a
-    new id after losing it, so bodies that do not overlap the first in time continue it. Frame
-    numbers are kept, unlike in skeleton-only work: the frames have to meet the video's.
+    left is sorted by motion, the variance of all its joints' places (in all its frames or in the
+    plausible ones, whichever is less). The Kinect gives a person a new id after losing it, so
+    bodies that do not overlap the first in time continue it. Frame numbers are kept, unlike in
+    skeleton-only work: the frames have to meet the video's.
 
     Args:
         skeleton: of :func:`read_skeleton`.
@@ -174,17 +191,12 @@ def main_body(skeleton: dict[str, np.ndarray]) -> BodyTrack | None:
     Returns:
         None if no frame has a body.
     """
-    present, xyz = skeleton["present"], skeleton["xyz_m"]
+    present = skeleton["present"]
     bodies = np.flatnonzero(present.any(0))
     if not bodies.size:
         return None
     if bodies.size > 1:
-        long = [b for b in bodies if present[:, b].sum() > _SHORT_TRACK]
-        plausible = [b for b in long if _share_wide(xyz[present[:, b], b]) < _MOST_WIDE]
-        # the last one standing stays, whatever it looks like
-        bodies = np.array(plausible or long or list(bodies))
-    motion = [_motion(xyz[present[:, b], b]) for b in bodies]
-    bodies = bodies[np.argsort(-np.array(motion), kind="stable")]
+        bodies = _by_motion(skeleton, bodies)
     owner = np.full(len(present), -1)
     for body in bodies:
         seen = present[:, body]
@@ -196,27 +208,42 @@ def main_body(skeleton: dict[str, np.ndarray]) -> BodyTrack | None:
     depth_mm = np.full((len(present), NUM_JOINTS), np.nan, np.float32)
     state = np.zeros((len(present), NUM_JOINTS), np.uint8)
     joints_px[frames] = skeleton["colour_px"][chosen]
-    depth_mm[frames] = 1000 * xyz[..., 2][chosen]
+    depth_mm[frames] = 1000 * skeleton["xyz_m"][..., 2][chosen]
     state[frames] = skeleton["joint_state"][chosen]
     return BodyTrack(joints_px, depth_mm, state)
 
 
-def _motion(xyz: FloatArray) -> float:
-    """Sum of the variances over time of all coordinates (F, 25, 3), NaN left out."""
-    known = np.isfinite(xyz)
-    count = np.maximum(known.sum(0), 1)
-    values = np.where(known, xyz, 0).astype(np.float64)
-    away = np.where(known, values - values.sum(0) / count, 0)
-    return float((away**2 / count).sum())
+def _by_motion(skeleton: dict[str, np.ndarray], bodies: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The plausible ones among several bodies, those that move most first."""
+    motion: dict[int, float] = {}
+    wide: list[int] = []
+    long = skeleton["present"].sum(0) > _SHORT_TRACK
+    for body in bodies[long[bodies]] if long.any() else bodies:
+        frames = skeleton["present"][:, body]
+        # Joints of a body that is about to vanish have state 0 and lie in the camera.
+        tracked = (skeleton["joint_state"][frames, body] > 0)[..., None]
+        xyz = np.where(tracked, skeleton["xyz_m"][frames, body], np.nan)  # (F, 25, 3)
+        known = np.isfinite(xyz)
+        low = xyz.min(1, where=known, initial=np.inf)
+        extent = xyz.max(1, where=known, initial=-np.inf) - low
+        is_wide = extent[:, 0] > _WIDE * extent[:, 1]
+        motion[body] = min(_variance(xyz), _variance(xyz[~is_wide]))
+        if is_wide.mean() >= _MOST_WIDE:
+            wide.append(body)
+    for body in wide:
+        if len(motion) > 1:  # the last one stays, whatever it looks like
+            del motion[body]
+    return np.array(sorted(motion, key=lambda body: -motion[body]))
 
 
-def _share_wide(xyz: FloatArray) -> float:
-    """Share of frames (F, 25, 3) in which a body is too wide for a person."""
-    known = np.isfinite(xyz)
-    low = np.where(known, xyz, np.inf).min(1)
-    high = np.where(known, xyz, -np.inf).max(1)
-    extent = high.astype(np.float64) - low
-    return float((extent[:, 0] > _WIDE * extent[:, 1]).mean())
+def _variance(xyz: FloatArray) -> float:
+    """How much a body moves: the sum over the axes of the variance of all its joints' places.
+
+    Infinite where there is no joint, so that the smaller of two says something.
+    """
+    if not np.isfinite(xyz).any():
+        return np.inf
+    return float(np.nanvar(xyz.reshape(-1, 3), axis=0).sum())
 
 
 def read_deephar_annotation(path: str | Path) -> tuple[NDArray[np.int64], BodyTrack]:
@@ -231,17 +258,39 @@ def read_deephar_annotation(path: str | Path) -> tuple[NDArray[np.int64], BodyTr
     Raises:
         SkeletonError: the file cannot be read or is of another form.
     """
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SkeletonError(f"The annotation {path} cannot be read ({error}).") from error
+    path = Path(path)
+    rows = _read_array(path)
     if rows.ndim != 2 or rows.shape[1] != 151 or rows.dtype.kind not in "fiu":
         raise SkeletonError(
             f"The annotation {path} is {rows.dtype} of shape {rows.shape}, not numbers of "
             "frames x 151."
         )
     rows = rows.astype(np.float64)
-    joints = np.stack([rows[:, 76:101], rows[:, 101:126]], -1).astype(np.float32)
-    depth = rows[:, 126:151].astype(np.float32)
+    with np.errstate(over="ignore"):
+        joints = np.stack([rows[:, 76:101], rows[:, 101:126]], -1).astype(np.float32)
+        depth = rows[:, 126:151].astype(np.float32)
+    numbers = rows[:, 0]
+    if not ((numbers >= 1) & (numbers < 1e6)).all() or (np.diff(numbers) < 1).any():
+        raise SkeletonError(
+            f"The annotation {path} does not count its frames upwards from 1 in its first column."
+        )
     known = np.isfinite(joints).all(-1) & np.isfinite(depth) & (depth > 0)
-    return rows[:, 0].astype(np.int64), BodyTrack(joints, depth, 2 * known.astype(np.uint8))
+    return numbers.astype(np.int64), BodyTrack(joints, depth, 2 * known.astype(np.uint8))
+
+
+def _read_array(path: Path) -> np.ndarray:
+    """The array of a ``.npy`` file, nothing allocated that the file does not hold."""
+    file = io.BytesIO(_read_bytes(path))
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, in_columns, dtype = read_header(file)
+        if dtype.hasobject:
+            raise ValueError
+        flat = np.frombuffer(file.read(), dtype)
+        return flat.reshape(shape, order="F" if in_columns else "C")
+    except Exception as error:  # numpy reads the header as Python: anything may come out
+        raise SkeletonError(f"The annotation {path} is damaged; copy it again.") from error

@@ -90,8 +90,10 @@ def split_indices(
         actions: keep these action numbers only.
 
     Raises:
-        HarError: an unknown protocol.
+        HarError: an unknown protocol or split.
     """
+    if split not in ("train", "test"):
+        raise HarError(f"There is no split {split}; choose train or test.")
     trains = training_mask(protocol, samples.setups, samples.cameras, samples.subjects)
     chosen = trains if split == "train" else ~trains
     if protocol.endswith("60"):

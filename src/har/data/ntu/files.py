@@ -1,0 +1,109 @@
+"""Where the official files lie, in whatever folders, and what to do when they are missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from har import HarError
+from har.data.ntu.labels import SampleName, is_sample_name, parse_sample_name
+
+_IMAGES = "images-small"  # the original program's folder of extracted frames
+
+
+class DatasetNotFoundError(HarError):
+    """Data that is not there yet, with the commands that bring it."""
+
+
+def missing_data(folder: Path, what: str) -> DatasetNotFoundError:
+    """The sentence for data that is not there."""
+    base = folder.parent if folder.name == "ntu" else folder
+    return DatasetNotFoundError(
+        f"NTU RGB+D is not ready: {what} in {folder.resolve()}. Download it from "
+        "https://rose1.ntu.edu.sg/dataset/actionRecognition/ into that folder, or write synthetic "
+        f"data with `python -m har.prepare synthetic paths.data_dir={base}`; then run "
+        f"`python -m har.prepare ntu paths.data_dir={base}`."
+    )
+
+
+def find_dataset_root(data_dir: Path) -> Path:
+    """Where NTU RGB+D lies: ``data_dir/ntu`` if there is such a folder, else ``data_dir``."""
+    return data_dir / "ntu" if (data_dir / "ntu").is_dir() else data_dir
+
+
+def find_videos(root: Path, output: Path) -> dict[str, Path]:
+    """Paths of the videos ``<sample>_rgb.avi`` below a folder, by sample name."""
+    return _by_sample(root, output, "_rgb.avi")
+
+
+def find_skeletons(root: Path, output: Path) -> dict[str, Path]:
+    """Paths of the skeletons below a folder, by sample name.
+
+    Where a sample has no ``.skeleton`` file, the original program's annotation (``.npy``) is taken.
+    """
+    return {**_by_sample(root, output, ".npy"), **_by_sample(root, output, ".skeleton")}
+
+
+def find_images(root: Path, output: Path) -> Path | None:
+    """The original program's folder of extracted frames below a folder, if there is one."""
+    for folder, folders, _ in _walk(root, output):
+        if _IMAGES in folders:
+            return Path(folder, _IMAGES)
+    return None
+
+
+def _by_sample(root: Path, output: Path, ending: str) -> dict[str, Path]:
+    """Files with an ending by the sample that their name begins with; of two, the first."""
+    found: dict[str, Path] = {}
+    for folder, _, files in _walk(root, output):
+        for name in sorted(files):
+            if name.endswith(ending):
+                sample = name.removesuffix(ending)
+                if is_sample_name(sample):
+                    found.setdefault(sample, Path(folder, name))
+    return found
+
+
+def _walk(root: Path, output: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """``os.walk`` in a fixed order, along links, but not into our own or millions of frames."""
+    seen = {_identity(output)} if output.is_dir() else set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        identity = _identity(Path(folder))
+        if identity in seen:  # the output, or a link that leads back
+            folders.clear()
+            continue
+        seen.add(identity)
+        folders.sort()
+        yield folder, list(folders), files
+        folders[:] = [name for name in folders if name != _IMAGES]
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def select_samples(
+    names: Sequence[str],
+    setups: Sequence[int] | None,
+    actions: Sequence[int] | None,
+    cameras: Sequence[int] | None,
+    shard: tuple[int, int] | None,
+) -> list[str]:
+    """The part of the samples that is asked for, sorted; see :func:`prepare_ntu`."""
+
+    def fits(sample: SampleName) -> bool:
+        return (
+            (setups is None or sample.setup in setups)
+            and (actions is None or sample.action in actions)
+            and (cameras is None or sample.camera in cameras)
+        )
+
+    chosen = sorted(name for name in names if fits(parse_sample_name(name)))
+    if shard is None:
+        return chosen
+    # Whole setups, so that jobs of an array never write the same shard.
+    part, parts = shard
+    order = {setup: i for i, setup in enumerate(sorted({name[:4] for name in chosen}))}
+    return [name for name in chosen if order[name[:4]] % parts == part]

@@ -1,0 +1,214 @@
+"""One sample: its video and its skeleton become stored frames with the acting person."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from har import HarError
+from har.data.ntu.shards import StoredSamples, one_sample
+from har.data.ntu.skeleton import BodyTrack, main_body, read_deephar_annotation, read_skeleton
+
+_BLACK = 4  # mean grey level below which a video shows nothing
+
+# What decoders have to say of damaged files is said in the report.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+class SkipSample(HarError):
+    """Why a sample is left out: the reason in a few words, the same for all its like; details."""
+
+    def __init__(self, reason: str, details: str = "") -> None:
+        super().__init__(details or reason)
+        self.reason, self.details = reason, details
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How frames are stored; one folder holds frames of one kind.
+
+    Attributes:
+        stride: every how many-th frame is kept.
+        scale: of width and height.
+        jpeg_quality: 0 to 100.
+    """
+
+    stride: int = 2
+    scale: float = 0.5
+    jpeg_quality: int = 95
+
+
+class Extracted(NamedTuple):
+    """A sample ready to be written, and what is odd about it (empty: nothing)."""
+
+    sample: StoredSamples
+    remark: str
+
+
+class Frames(NamedTuple):
+    """Frames taken from a video.
+
+    Attributes:
+        jpegs: JPEG files of the kept frames.
+        seen: frames of the video, as far as it was looked at.
+        size: (width, height) of the kept frames in pixels.
+    """
+
+    jpegs: list[NDArray[np.uint8]]
+    seen: int
+    size: tuple[int, int]
+
+
+def open_video(path: Path) -> cv2.VideoCapture:
+    """A video that is decoded by one thread: every process has a video of its own."""
+    return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+
+
+def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """An image at another (width, height).
+
+    Shrinking averages areas: at half size that is closer to the filter of the original's
+    extraction (bicubic of PIL, which widens when it shrinks) than OpenCV's bicubic, which aliases.
+    """
+    if (image.shape[1], image.shape[0]) == size:
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def encode_frames(video: Path, settings: Settings, length: int) -> Frames:
+    """Keeps every ``stride``-th of the first ``length`` frames of a video as a JPEG file.
+
+    Looks at two more, without keeping them, to know whether the video is longer.
+
+    Raises:
+        SkipSample: nothing can be decoded, or nothing is to be seen.
+    """
+    if video.stat().st_size == 0:
+        raise SkipSample("empty video file")
+    capture = open_video(video)
+    jpegs: list[NDArray[np.uint8]] = []
+    seen, brightest, size = 0, 0.0, (0, 0)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
+    try:
+        while seen < length + 2 and capture.grab():
+            if seen < length and seen % settings.stride == 0:
+                decoded, image = capture.retrieve()
+                if not decoded:
+                    break
+                if not jpegs:
+                    height, width = image.shape[:2]
+                    size = (
+                        max(1, round(width * settings.scale)),
+                        max(1, round(height * settings.scale)),
+                    )
+                image = shrink(image, size)  # type: ignore[arg-type]
+                brightest = max(brightest, float(image[::8, ::8].mean()))
+                jpegs.append(cv2.imencode(".jpg", image, quality)[1].ravel())
+            seen += 1
+    finally:
+        capture.release()
+    if not jpegs:
+        raise SkipSample("unreadable video")
+    if brightest < _BLACK:
+        raise SkipSample("black video")
+    return Frames(jpegs, seen, size)
+
+
+def read_track(path: Path) -> tuple[NDArray[np.int64], BodyTrack]:
+    """Frame numbers (from 0) and the acting person, of a ``.skeleton`` or the original's ``.npy``.
+
+    Raises:
+        SkipSample: nobody is in it.
+        SkeletonError: the file is damaged.
+    """
+    if path.suffix == ".npy":
+        numbers, track = read_deephar_annotation(path)
+        return numbers - 1, track
+    person = main_body(read_skeleton(path))
+    if person is None:
+        raise SkipSample("no body in any frame")
+    return np.arange(len(person.depth_mm)), person
+
+
+def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -> Extracted:
+    """Frames and annotation of one sample.
+
+    The shorter of video and skeleton decides; a video of less than half the skeleton's length is
+    cut off, and too little of the action is left.
+
+    Raises:
+        SkipSample: why it cannot be used.
+    """
+    try:
+        numbers, track = read_track(skeleton)
+    except SkipSample:
+        raise
+    except HarError as error:
+        raise SkipSample("bad skeleton file", str(error)) from error
+    if not len(numbers):
+        raise SkipSample("no body in any frame")
+    length = int(numbers[-1]) + 1
+    frames = encode_frames(video, settings, length)
+    seen = frames.seen
+    remark = ""
+    if abs(seen - length) > 1:
+        known = "at least " if seen > length else ""
+        remark = f"the video has {known}{seen} frames, the skeleton {length}"
+    if 2 * seen < length:
+        raise SkipSample("frame count mismatch", f"{video}: {remark}.")
+    kept = np.arange(0, min(seen, length), settings.stride, dtype=np.int32)
+    person = _at(kept, numbers, track)
+    if not (np.isfinite(person.joints_px).all(-1) & (person.state > 0)).any():
+        raise SkipSample("no body in any frame")
+    return Extracted(one_sample(name, frames.size, person, kept, frames.jpegs), remark)
+
+
+def _at(frames: NDArray[np.int32], numbers: NDArray[np.int64], track: BodyTrack) -> BodyTrack:
+    """The person in some frames of the video; absent in frames that the annotation leaves out."""
+    row = np.searchsorted(numbers, frames)
+    annotated = numbers[row] == frames
+    return BodyTrack(
+        np.where(annotated[:, None, None], track.joints_px[row], np.float32(np.nan)),
+        np.where(annotated[:, None], track.depth_mm[row], np.float32(np.nan)),
+        np.where(annotated[:, None], track.state[row], np.uint8(0)),
+    )
+
+
+def annotated_sample(name: str, annotation: Path, images: Path, stride: int) -> Extracted:
+    """The annotation of a sample whose frames the original program has extracted.
+
+    Args:
+        name: of the sample.
+        annotation: the original's ``.npy``, or a ``.skeleton`` file.
+        images: the sample's folder, ``00001.jpg`` ... by frame number.
+        stride: every how many-th annotated frame is kept.
+
+    Raises:
+        SkipSample: why it cannot be used.
+    """
+    try:
+        numbers, track = read_track(annotation)
+    except SkipSample:
+        raise
+    except HarError as error:
+        raise SkipSample("bad annotation file", str(error)) from error
+    there = set(os.listdir(images)) if images.is_dir() else set()
+    rows = np.arange(0, len(numbers), stride)
+    kept = [row for row in rows if f"{numbers[row] + 1:05d}.jpg" in there]
+    if not kept:
+        raise SkipSample("no extracted frames")
+    first = images / f"{numbers[kept[0]] + 1:05d}.jpg"
+    picture = cv2.imread(str(first))
+    if picture is None:
+        raise SkipSample("unreadable frame", f"The frame {first} cannot be decoded.")
+    person = BodyTrack(track.joints_px[kept], track.depth_mm[kept], track.state[kept])
+    size = (picture.shape[1], picture.shape[0])
+    missing = len(rows) - len(kept)
+    remark = f"{missing} of {len(rows)} frames are not extracted" if missing else ""
+    return Extracted(one_sample(name, size, person, numbers[kept].astype(np.int32)), remark)
