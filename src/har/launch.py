@@ -46,6 +46,10 @@ def config_dir() -> Path:
     raise HarError(f"The configuration files of har are missing beside {package}; reinstall har.")
 
 
+def _escape(found: re.Match[str]) -> str:
+    return 2 * found[1] + found[2].replace("'", "\\'")
+
+
 def quote_argument(argument: str) -> str:
     """``key=value`` in Hydra's grammar, whatever characters a path value has."""
     key, separator, value = argument.partition("=")
@@ -54,9 +58,7 @@ def quote_argument(argument: str) -> str:
     if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
         return argument
     # In Hydra's quotes a backslash is special only in front of a quote.
-    escaped = re.sub(
-        r"(\\*)('|$)", lambda found: 2 * found[1] + found[2].replace("'", r"\'"), value
-    )
+    escaped = re.sub(r"(\\*)('|$)", _escape, value)
     return f"{key}='{escaped}'"
 
 

@@ -109,8 +109,9 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def __init__(self, channels: int, scale: bool = True) -> None:
         super().__init__(channels, eps=BATCH_NORM_EPS, momentum=0.01)
-        if not scale:
-            self.weight.requires_grad_(False)
+        if not scale:  # nothing to learn, also for who frees all parameters
+            del self.weight
+            self.register_buffer("weight", torch.ones(channels), persistent=False)
 
 
 class BNReLU(BatchNorm2d):

@@ -49,9 +49,9 @@ class NameTable(Protocol):
 
 def name_tables() -> list[NameTable]:
     """The name tables of all networks in this package."""
-    from har.models.weights import spnet_names
+    from har.models.weights import action_merge_names, reception_names, spnet_names
 
-    return [spnet_names]
+    return [spnet_names, reception_names, action_merge_names]
 
 
 def name_table(network: str) -> NameTable | None:
@@ -76,7 +76,7 @@ def stored_weights(module: nn.Module, kernel: str = "kernel") -> dict[str, str]:
     if isinstance(module, nn.modules.conv._ConvNd):
         return {"weight": kernel}
     if isinstance(module, nn.modules.batchnorm._BatchNorm):
-        learned = {"weight": "gamma"} if module.weight.requires_grad else {}
+        learned = {"weight": "gamma"} if isinstance(module.weight, nn.Parameter) else {}
         return {
             **learned,
             "bias": "beta",
@@ -178,6 +178,7 @@ def infer_config(path: str | Path) -> dict[str, Any]:
 
     ``softargmax_alpha``, ``context_alpha`` and the clip length are not in a file and keep their
     defaults; without action blocks the same holds for the number of pose and visual features.
+    ActionMergeNet's ``pose_net`` is given as the arguments of its ReceptionNet.
 
     Example:
         >>> model = SPNet(**infer_config("weights.h5"))  # doctest: +SKIP
@@ -193,7 +194,7 @@ def _infer(path: str | Path, layers: Layers) -> tuple[str, dict[str, Any]]:
         if table.recognises(layers):
             try:
                 return table.NETWORK, table.infer(layers)
-            except (HarError, ValueError, IndexError, StopIteration) as error:
+            except (HarError, ValueError, LookupError, ArithmeticError, StopIteration) as error:
                 raise HarError(
                     f"{path} looks like an incomplete {table.NETWORK}: {error}."
                 ) from error
@@ -229,7 +230,13 @@ def load_keras_h5(model: nn.Module, path: str | Path, strict: bool = True) -> Lo
     if network != kind:
         raise HarError(f"{path} holds the weights of {network}, not of {kind}; build that network.")
     report = LoadReport(str(path))
-    report.verified = _verify(path, layers, table.fixed_kernels(model, layers))
+    try:
+        fixed = table.fixed_kernels(model, layers)
+    except ValueError as error:
+        raise HarError(
+            f"{path} does not fit: a fixed layer has no known shape ({error})."
+        ) from error
+    report.verified = _verify(path, layers, fixed)
     places = table.weight_names(model, layers)
     arrays: dict[Place, np.ndarray] = {}
     for layer, weights in layers.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,17 +149,25 @@ def put_weights(
 
 def what_would_fit(network: nn.Module, arguments: Mapping[str, Any]) -> str:
     """The arguments in which a file's network differs from this one, as a sentence, or nothing."""
-    config: Any = getattr(network, "config", None)
-    other = {
-        name: value
-        for name, value in arguments.items()
-        if hasattr(config, name) and _plain(getattr(config, name)) != _plain(value)
-    }
+    other = dict(_differences(getattr(network, "config", None), arguments))
     if not other:
         return ""
-    wanted = ", ".join(f"{name}={_plain(value)}" for name, value in other.items())
-    here = ", ".join(f"{name}={_plain(getattr(config, name))}" for name in other)
+    wanted = ", ".join(f"{name}={theirs}" for name, (theirs, _) in other.items())
+    here = ", ".join(f"{name}={ours}" for name, (_, ours) in other.items())
     return f" The file fits {type(network).__name__}({wanted}); here it is ({here})."
+
+
+def _differences(
+    config: Any, arguments: Mapping[str, Any], inside: str = ""
+) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Arguments that differ, each with the file's value and the network's; also those of a network
+    inside, as ``pose_net.num_joints``."""
+    for name, theirs in arguments.items():
+        ours = getattr(config, name, None)
+        if isinstance(theirs, Mapping):
+            yield from _differences(ours, theirs, f"{inside}{name}.")
+        elif hasattr(config, name) and _plain(ours) != _plain(theirs):
+            yield f"{inside}{name}", (_plain(theirs), _plain(ours))
 
 
 def _plain(value: Any) -> Any:

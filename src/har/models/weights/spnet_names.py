@@ -168,22 +168,30 @@ def class_weights(model: nn.Module) -> set[str]:
 
 
 def fixed_kernels(model: nn.Module, layers: Layers) -> dict[str, list[np.ndarray]]:
-    """Layers without anything to learn, as this package computes them: the soft-argmax.
-
-    A kernel is what :func:`soft_argmax_2d` says of maps with a single cell, channel by channel.
-    """
+    """Layers without anything to learn, as this package computes them: the soft-argmax."""
     fixed = {}
     for layer, weights in layers.items():
         axis = _FIXED.search(layer)
-        if axis is None or not weights:
-            continue
-        height, width, joints, _ = weights[0][1].shape
-        along = "xy".index(axis.group(1))  # a column has the same x, a row the same y
-        cells = torch.zeros(1, width if along == 0 else height, height, width)
-        for i in range(cells.shape[1]):
-            cells[0, i, 0 if along == 0 else i, i if along == 0 else 0] = 1
-        places = soft_argmax_2d(cells)[0, :, along]
-        places = places.view(1, -1) if along == 0 else places.view(-1, 1)
-        kernel = places.expand(height, width)[..., None, None].expand(height, width, joints, 1)
-        fixed[layer] = [kernel.numpy(), np.eye(joints, dtype=np.float32)[None, None]]
+        if axis is not None and weights:
+            fixed[layer] = soft_argmax_kernels(weights[0][1].shape, "xy".index(axis.group(1)))
     return fixed
+
+
+def soft_argmax_kernels(shape: tuple[int, ...], along: int) -> list[np.ndarray]:
+    """The original's two kernels for one coordinate of a soft-argmax.
+
+    The first is what :func:`soft_argmax_2d` says of maps with a single cell, channel by channel.
+
+    Args:
+        shape: of the first kernel, (H, W, joints, 1).
+        along: 0 for x, 1 for y.
+    """
+    height, width, joints, _ = shape
+    cells = torch.zeros(1, height if along else width, height, width)
+    for i in range(cells.shape[1]):
+        # a column has the same x, a row the same y
+        cells[0, i, i if along else 0, 0 if along else i] = 1
+    places = soft_argmax_2d(cells)[0, :, along]
+    places = places.view(-1, 1) if along else places.view(1, -1)
+    kernel = places.expand(height, width)[..., None, None].expand(height, width, joints, 1)
+    return [kernel.numpy(), np.eye(joints, dtype=np.float32)[None, None]]
