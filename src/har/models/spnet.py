@@ -296,11 +296,11 @@ class PosePart(nn.Module):
             stored[step.level] = x
             poses.append(pose)
             if step.has_action and with_actions:
-                features.append(_frame_features(action_pose, probability, visual))
+                features.append(frame_features(action_pose, probability, visual))
         return poses, features
 
 
-def _frame_features(pose: Tensor, probability: Tensor, visual: Tensor) -> FrameFeatures:
+def frame_features(pose: Tensor, probability: Tensor, visual: Tensor) -> FrameFeatures:
     """Coordinates times confidence, and the visual features summed under each joint's map."""
     maps = probability.flatten(2).to(visual.dtype)  # (N, J, H W)
     gathered = maps @ visual.flatten(2).transpose(1, 2)  # (N, J, C)
