@@ -5,7 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 
 from golden_files import golden_arrays, golden_json
 from har.models.layers import (
@@ -16,6 +19,7 @@ from har.models.layers import (
     glorot_uniform_,
     max_min_pool,
     max_pool,
+    same_padding,
     upsample,
 )
 from har.models.soft_argmax import (
@@ -132,3 +136,22 @@ def test_initial_weights() -> None:
         assert float(kernel.abs().max()) <= limit
         if record["count"] > 1000:
             assert np.isclose(float(kernel.std()), limit / 3**0.5, rtol=0.05), record["kind"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 23), st.integers(1, 23), st.sampled_from([1, 2, 3, 5, 7]), st.integers(1, 2))
+def test_padding_same_of_any_size(height: int, width: int, kernel: int, stride: int) -> None:
+    """TensorFlow's rule written out, and windows over an input that was padded by hand."""
+    sides = []
+    for size in (height, width):
+        total = max((int(np.ceil(size / stride)) - 1) * stride + kernel - size, 0)
+        assert same_padding(size, kernel, stride) == (total // 2, total - total // 2)
+        sides.append((total // 2, total - total // 2))
+    x = torch.randn(1, 2, height, width)
+    padding = (*sides[1], *sides[0])
+    layer = Conv2d(2, 3, kernel, stride)
+    y = layer(x)
+    assert y.shape[2:] == (-(-height // stride), -(-width // stride))
+    torch.testing.assert_close(y, F.conv2d(F.pad(x, padding), layer.weight, stride=stride))
+    lowest = F.pad(x, padding, value=float(x.min()) - 1)
+    torch.testing.assert_close(max_pool(x, kernel, stride), F.max_pool2d(lowest, kernel, stride))

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from golden_files import golden_arrays, golden_json, golden_path
 from har import HarError
+from har.losses import action_loss, pose_loss
 from har.models import SPNet
+from har.models.spnet import FrameFeatures
 from har.models.weights import infer_config, load_keras_h5
 from keras_names import spnet_of
 
@@ -119,3 +121,118 @@ def test_images_and_clips_have_the_same_poses() -> None:
 def test_contradicting_arguments(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(HarError, match=said):
         SPNet(**{"growth": 8, **arguments})
+
+
+def small_network(**arguments: Any) -> SPNet:
+    torch.manual_seed(0)
+    small = {"num_levels": 3, "growth": 8, "num_pose_features": 16, "num_visual_features": 16}
+    return SPNet(**{"num_joints": 5, "num_actions": (4,), **small, **arguments})
+
+
+def test_frames_one_by_one_and_a_buffer_give_the_clip() -> None:
+    """What streaming does: every frame once through the pose part, then windows of frames."""
+    model = small_network().eval()
+    video = torch.rand(6, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        frames = [model.pose_part(image[None]) for image in video]
+        for start in range(3):
+            window = frames[start : start + 4]
+            blocks = zip(*(features for _, features in window), strict=True)
+            features = [
+                FrameFeatures(
+                    torch.stack([f.pose for f in block], 1),  # (1, T, J, dim)
+                    torch.stack([f.visual for f in block], 1),
+                )
+                for block in blocks
+            ]
+            logits = model.action_part(features)
+            whole = model(video[None, start : start + 4])
+            for ours, expected in zip(logits, whole.action_logits, strict=True):
+                torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
+            for block, expected in enumerate(whole.poses):
+                ours = torch.stack([poses[block] for poses, _ in window], 1)
+                torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("phase", ["eval", "train"])
+def test_low_precision_leaves_poses_precise_and_gradients_finite(phase: str) -> None:
+    model = small_network().train(phase == "train").to(memory_format=torch.channels_last)
+    clips = torch.rand(2, 4, 3, 64, 64) * 2 - 1
+    target = torch.rand(2, 4, 5, 4)
+    target[0, 1, 2], target[..., 3] = -1e9, 1
+    target[0, 1, 2, 3] = 0
+    precise = model(clips)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = model(clips)
+    outputs = [*out.poses, *out.actions, *out.action_logits]
+    assert {value.dtype for value in outputs} == {torch.float32}
+    for low, full in zip(out.poses, precise.poses, strict=True):
+        # a quarter of a pixel of 256 in evaluation; statistics of low precision cost more
+        assert float((low - full).abs().max()) < (1e-3 if phase == "eval" else 1e-2)
+    loss = torch.stack([pose_loss(pose, target).mean() for pose in out.poses]).sum()
+    labels = torch.tensor([1, 3])
+    loss = loss + sum(action_loss(logits, labels).mean() for logits in out.action_logits)
+    loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("num_levels", [2, 3])
+@pytest.mark.parametrize("num_pyramids", [1, 2])
+@pytest.mark.parametrize("image_div", [4, 8])
+def test_image_sizes_run_or_are_refused_in_a_sentence(
+    num_levels: int, num_pyramids: int, image_div: int
+) -> None:
+    """What is refused is what would not run, no more: odd sizes are rounded up where they fit."""
+    arguments = {"num_pyramids": num_pyramids, "num_levels": num_levels, "image_div": image_div}
+    model = small_network(num_actions=(), action_pyramids=(), growth=4, **arguments).eval()
+    seen = set()
+    with torch.no_grad():
+        for height in (15, 16, 17, 31, 32, 33, 48, 57, 64, 72, 81):
+            images = torch.zeros(1, 3, height, 64)
+            try:
+                model.pose(images)
+            except RuntimeError:
+                with pytest.raises(HarError, match=f"64x{height} .*multiples of"):
+                    model(images)
+                with pytest.raises(HarError, match="multiples of"):
+                    model.pose_part(images.mT)
+                seen.add("refused")
+            else:
+                assert model(images).poses[-1].shape == (1, 5, 4)
+                seen.add("taken")
+    assert seen == {"refused", "taken"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((3, 64, 64), r"not \(3, 64, 64\)"), ((1, 1, 64, 64), "images"), ((1, 2, 4, 64, 64), "clips")],
+)
+def test_other_shapes(shape: tuple[int, ...], said: str) -> None:
+    model = small_network()
+    with pytest.raises(HarError, match=said):
+        model(torch.zeros(shape))
+    with pytest.raises(HarError, match="SPNet"):
+        model.pose_part(torch.zeros(shape))
+
+
+def test_misuse_of_the_input() -> None:
+    model = small_network()
+    with pytest.raises(HarError, match="flatten a clip's frames"):
+        model.pose_part(torch.zeros(1, 2, 3, 64, 64))
+    with pytest.raises(HarError, match=r"floating-point images in \[-1, 1\], not torch.uint8"):
+        model(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+
+
+def test_the_action_part_is_what_the_frozen_phase_trains() -> None:
+    """Replica maps belong to the pose; together the two parts are the whole network."""
+    model = small_network(pose_replica=True)
+    actions = {id(p) for p in model.action_parameters()}
+    pose = {id(p) for part in model.pose_modules() for p in part.parameters()}
+    replica = {id(p) for name, p in model.named_parameters() if "replica" in name}
+    assert replica
+    assert replica <= pose
+    assert not actions & pose
+    assert actions | pose == {id(p) for p in model.parameters()}

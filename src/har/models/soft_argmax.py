@@ -3,7 +3,8 @@
 Source: Luvizon, Tabia, Picard, "2D/3D Pose Estimation and Action Recognition using Multitask Deep
 Learning", CVPR 2018, section 3.1; joint confidence and depth as in TPAMI 2020, section 4.
 Everything here runs in float32 at least, whatever the precision around it: a bf16 coordinate of a
-256-pixel crop would be off by a pixel.
+256-pixel crop would be off by a pixel. So places are sums of products and not matrix products, which
+autocast would compute in low precision.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ def soft_argmax_2d(probability: Tensor) -> Tensor:
     Returns:
         (N, J, 2), x and y in [0, 1].
     """
+    probability = _precise(probability)
     height, width = probability.shape[-2:]
     kwargs = {"dtype": probability.dtype, "device": probability.device}
-    x = probability.sum(-2) @ torch.linspace(0, 1, width, **kwargs)  # type: ignore[call-overload]
-    y = probability.sum(-1) @ torch.linspace(0, 1, height, **kwargs)  # type: ignore[call-overload]
+    columns = torch.linspace(0, 1, width, **kwargs)  # type: ignore[call-overload]
+    rows = torch.linspace(0, 1, height, **kwargs)  # type: ignore[call-overload]
+    x = (probability.sum(-2) * columns).sum(-1)
+    y = (probability.sum(-1) * rows).sum(-1)
     return torch.stack([x, y], -1)
 
 
@@ -59,12 +63,12 @@ def soft_argmax_1d(maps: Tensor) -> Tensor:
     half = 0.5 / cells
     centres = torch.linspace(half, 1 - half, cells, dtype=torch.float64, device=maps.device)
     probability = _precise(maps).softmax(-1)
-    return probability @ centres.to(probability.dtype)
+    return (probability * centres.to(probability.dtype)).sum(-1)
 
 
 def window_maximum(maps: Tensor) -> Tensor:
     """The largest sum of a 2x2 window, stride 1, no padding: (N, J, H, W) to (N, J)."""
-    return 4 * F.avg_pool2d(maps, 2, stride=1).amax((2, 3))
+    return 4 * F.avg_pool2d(_precise(maps), 2, stride=1).amax((2, 3))
 
 
 def joint_confidence(probability: Tensor) -> Tensor:

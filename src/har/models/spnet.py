@@ -555,7 +555,16 @@ class SPNet(nn.Module):
         Returns:
             One (N, J, dim + 1) per prediction block, and :class:`FrameFeatures` with (N, J, dim)
             and (N, J, C) per block with actions.
+
+        Raises:
+            HarError: not single frames, or of a size that does not fit the pyramids.
         """
+        if images.ndim != 4:
+            raise HarError(
+                "SPNet.pose_part takes single frames (N, 3, H, W), not "
+                f"{tuple(images.shape)}; flatten a clip's frames into N."
+            )
+        self._check_images(images)
         poses, features = self.pose(images)
         return poses, features
 
@@ -571,13 +580,36 @@ class SPNet(nn.Module):
         logits: list[Tensor] = self.action(features)
         return logits
 
-    def forward(self, x: Tensor) -> NetworkOutput:
-        """Images (N, 3, H, W) give poses; clips (N, T, 3, H, W) give poses and actions."""
-        is_clip = x.ndim == 5
+    def _check_images(self, x: Tensor) -> None:
+        """Says what is wrong with an input before a convolution fails over it."""
         if x.ndim not in (4, 5) or x.shape[-3] != 3:
             raise HarError(
                 f"SPNet takes images (N, 3, H, W) or clips (N, T, 3, H, W), not {tuple(x.shape)}."
             )
+        if not x.is_floating_point():
+            raise HarError(f"SPNet takes floating-point images in [-1, 1], not {x.dtype}.")
+        shrinking = 2 ** (self.config.num_levels - 1)  # from level 0 to the last level
+        for size in x.shape[-2:]:
+            cells = -(-size // self.config.image_div)  # every stride rounds up
+            # The way up doubles exactly; a confidence needs 2x2 cells.
+            uneven = self.config.num_pyramids > 1 and cells % shrinking != 0
+            if uneven or cells <= shrinking:
+                multiple = self.config.image_div * shrinking
+                raise HarError(
+                    f"SPNet cannot take images of {x.shape[-1]}x{x.shape[-2]} (width x height): "
+                    f"with image_div={self.config.image_div} and num_levels="
+                    f"{self.config.num_levels} choose sides that are multiples of {multiple}, "
+                    f"at least {2 * multiple}."
+                )
+
+    def forward(self, x: Tensor) -> NetworkOutput:
+        """Images (N, 3, H, W) give poses; clips (N, T, 3, H, W) give poses and actions.
+
+        Raises:
+            HarError: another shape, or images of a size that does not fit the pyramids.
+        """
+        is_clip = x.ndim == 5
+        self._check_images(x)
         frames = x.flatten(0, 1) if is_clip else x
         poses, features = self.pose(frames, with_actions=is_clip)
         if not is_clip:
