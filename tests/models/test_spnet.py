@@ -154,25 +154,30 @@ def test_frames_one_by_one_and_a_buffer_give_the_clip() -> None:
                 torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("phase", ["eval", "train"])
-def test_low_precision_leaves_poses_precise_and_gradients_finite(phase: str) -> None:
-    model = small_network().train(phase == "train").to(memory_format=torch.channels_last)
+def test_low_precision_leaves_poses_precise() -> None:
+    """The soft-argmax sees float32: a bf16 coordinate near 0.5 would be off by up to 2e-3."""
+    model = small_network().eval()
     clips = torch.rand(2, 4, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        full = model(clips)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            low = model.to(memory_format=torch.channels_last)(clips)
+    assert {v.dtype for v in (*low.poses, *low.actions, *low.action_logits)} == {torch.float32}
+    for ours, expected in zip(low.poses, full.poses, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-3)
+
+
+def test_training_in_low_precision_reaches_every_weight() -> None:
+    """Both losses under bf16: gradients are finite, and none is missing or zero."""
+    model = small_network().train().to(memory_format=torch.channels_last)
     target = torch.rand(2, 4, 5, 4)
-    target[0, 1, 2], target[..., 3] = -1e9, 1
-    target[0, 1, 2, 3] = 0
-    precise = model(clips)
+    target[..., 3] = 1
+    target[0, 1, 2], target[0, 1, 2, 3] = -1e9, 0
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        out = model(clips)
-    outputs = [*out.poses, *out.actions, *out.action_logits]
-    assert {value.dtype for value in outputs} == {torch.float32}
-    for low, full in zip(out.poses, precise.poses, strict=True):
-        # a quarter of a pixel of 256 in evaluation; statistics of low precision cost more
-        assert float((low - full).abs().max()) < (1e-3 if phase == "eval" else 1e-2)
-    loss = torch.stack([pose_loss(pose, target).mean() for pose in out.poses]).sum()
-    labels = torch.tensor([1, 3])
-    loss = loss + sum(action_loss(logits, labels).mean() for logits in out.action_logits)
-    loss.backward()
+        out = model(torch.rand(2, 4, 3, 64, 64) * 2 - 1)
+    losses = [pose_loss(pose, target).mean() for pose in out.poses]
+    losses += [action_loss(logits, torch.tensor([1, 3])).mean() for logits in out.action_logits]
+    torch.stack(losses).sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
@@ -190,7 +195,7 @@ def test_image_sizes_run_or_are_refused_in_a_sentence(
     model = small_network(num_actions=(), action_pyramids=(), growth=4, **arguments).eval()
     seen = set()
     with torch.no_grad():
-        for height in (15, 16, 17, 31, 32, 33, 48, 57, 64, 72, 81):
+        for height in (8, 15, 16, 17, 31, 32, 33, 48, 57, 64, 72, 81):
             images = torch.zeros(1, 3, height, 64)
             try:
                 model.pose(images)
