@@ -160,15 +160,17 @@ def _load(run: Callable[[DictConfig], Any] | str) -> Callable[[DictConfig], Any]
     return loaded
 
 
+def _har_error_behind(error: BaseException | None) -> HarError | None:
+    """The sentence for people, where Hydra has wrapped what an object's constructor raised."""
+    while error is not None and not isinstance(error, HarError):
+        error = error.__cause__
+    return error
+
+
 def _fail(error: Exception, *, show_trace: bool) -> None:
     if show_trace:
         traceback.print_exc()
-    # Hydra wraps what an object's constructor raised: the sentence is in the innermost cause.
-    cause: BaseException = error
-    while not isinstance(cause, HarError) and cause.__cause__ is not None:
-        cause = cause.__cause__
-    shown = cause if isinstance(cause, HarError) else error
-    sentence = str(shown).split("Config search path")[0]
+    sentence = str(_har_error_behind(error) or error).split("Config search path")[0]
     if "Original Traceback" in sentence:  # raised in a loader process: its last line says what
         sentence = sentence.strip().splitlines()[-1].partition(": ")[2]
     print(f"har: {' '.join(sentence.split())}", file=sys.stderr)
@@ -199,9 +201,7 @@ def instantiate(config: Any, **arguments: Any) -> Any:
         # "all": plain lists and dicts, and objects inside dicts stay what they are
         return hydra.utils.instantiate(config, _convert_="all", **arguments)
     except hydra.errors.InstantiationException as error:
-        cause = error.__cause__
-        while cause is not None and not isinstance(cause, HarError):
-            cause = cause.__cause__
+        cause = _har_error_behind(error)
         if cause is not None:
             raise cause from error
         raise HarError(f"The configuration does not build an object: {error}") from error

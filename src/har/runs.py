@@ -121,8 +121,7 @@ def evaluate(cfg: DictConfig) -> None:
     data.setup("test")
     module = instantiate(cfg.module)
     check_classes(module, data)
-    if cfg.ckpt_path is not None or cfg.weights is not None:
-        load_weights(module.network, cfg.ckpt_path or cfg.weights)
+    load_weights(module.network, cfg.ckpt_path or cfg.weights)
     callbacks = [
         instantiate(cfg.callbacks[name])
         for name in ("progress_bar", "figures")

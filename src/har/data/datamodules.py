@@ -118,14 +118,17 @@ class NTUDataModule(LightningDataModule):
         self.test_clips = self._fixed_clips(
             split_indices(self.index, self.protocol, "test", self.actions)
         )
-        self.datasets["action"] = self._dataset(
-            self.train_selection, self.clip_size, self.augmentation
-        )
+        self.datasets = self._training_datasets()
         if stage == "fit" and len(self.train_selection) == 0:
             raise HarError(
                 f"No training sample of {self.protocol} lies in {self.data_dir} for the actions "
                 f"{self.actions}; prepare more samples, or change data.protocol or data.actions."
             )
+
+    def _training_datasets(self) -> dict[str, NTUDataset]:
+        """What training batches are drawn from, by kind."""
+        clips = self._dataset(self.train_selection, self.clip_size, self.augmentation)
+        return {"action": clips}
 
     def _dataset(
         self, selection: np.ndarray, clip_size: int | None, augmentation: Augmentation | None
@@ -259,6 +262,6 @@ class MultitaskDataModule(NTUDataModule):
         self.batch_sizes["pose"] = frame_batch_size
         self.frame_augmentation = frame_augmentation
 
-    def setup(self, stage: str | None = None) -> None:
-        super().setup(stage)
-        self.datasets["pose"] = self._dataset(self.train_selection, None, self.frame_augmentation)
+    def _training_datasets(self) -> dict[str, NTUDataset]:
+        frames = self._dataset(self.train_selection, None, self.frame_augmentation)
+        return {**super()._training_datasets(), "pose": frames}

@@ -72,24 +72,23 @@ class MultitaskModule(LightningModule):
                 part.eval()
         return self
 
-    def _apply_phase(self) -> None:
-        frozen = self.phase == "frozen"
+    def _learning(self) -> list[nn.Parameter]:
+        """The parameters that the current phase trains."""
+        everything = list(self.network.parameters())
+        if self.phase == "joint":
+            return everything
         actions = {id(parameter) for parameter in self.network.action_parameters()}
+        return [p for p in everything if (id(p) in actions) == (self.phase == "frozen")]
+
+    def _apply_phase(self) -> None:
+        learning = {id(parameter) for parameter in self._learning()}
         for parameter in self.network.parameters():
-            parameter.requires_grad_(not frozen or id(parameter) in actions)
+            parameter.requires_grad_(id(parameter) in learning)
         self.train()
 
     def configure_optimizers(self) -> Any:
         phase = self.plan.phases[self.phase]
-        actions = list(self.network.action_parameters())
-        if self.phase == "frozen":
-            parameters = actions
-        elif self.phase == "pose":
-            known = {id(parameter) for parameter in actions}
-            parameters = [p for p in self.network.parameters() if id(p) not in known]
-        else:
-            parameters = list(self.network.parameters())
-        optimizer = phase.optimizer(parameters)
+        optimizer = phase.optimizer(self._learning())
         batches = self._data.batches_in_epoch(*self.plan.epoch(self.plan.first_epoch(self.phase)))
         schedule = phase.build_scheduler(optimizer, phase.epochs * batches)
         return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}

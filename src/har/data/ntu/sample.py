@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from har import HarError
 from har.data.ntu.shards import StoredSamples, one_sample
-from har.data.ntu.skeleton import BodyTrack, main_body, read_deephar_annotation, read_skeleton
+from har.data.ntu.skeleton import (
+    BodyTrack,
+    SkeletonError,
+    main_body,
+    read_deephar_annotation,
+    read_skeleton,
+)
 
 _BLACK = 4  # mean grey level below which a video shows nothing
 
@@ -120,17 +126,23 @@ def encode_frames(video: Path, settings: Settings, length: int) -> Frames:
     return Frames(jpegs, seen, size)
 
 
-def read_track(path: Path) -> tuple[NDArray[np.int64], BodyTrack]:
+def read_track(path: Path, called: str = "skeleton") -> tuple[NDArray[np.int64], BodyTrack]:
     """Frame numbers (from 0) and the acting person, of a ``.skeleton`` or the original's ``.npy``.
 
+    Args:
+        path: of the file.
+        called: what the report calls such a file.
+
     Raises:
-        SkipSample: nobody is in it.
-        SkeletonError: the file is damaged.
+        SkipSample: nobody is in it, or the file is damaged.
     """
-    if path.suffix == ".npy":
-        numbers, track = read_deephar_annotation(path)
-        return numbers - 1, track
-    person = main_body(read_skeleton(path))
+    try:
+        if path.suffix == ".npy":
+            numbers, track = read_deephar_annotation(path)
+            return numbers - 1, track
+        person = main_body(read_skeleton(path))
+    except SkeletonError as error:
+        raise SkipSample(f"bad {called} file", str(error)) from error
     if person is None:
         raise SkipSample("no body in any frame")
     return np.arange(len(person.depth_mm)), person
@@ -145,12 +157,7 @@ def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -
     Raises:
         SkipSample: why it cannot be used.
     """
-    try:
-        numbers, track = read_track(skeleton)
-    except SkipSample:
-        raise
-    except HarError as error:
-        raise SkipSample("bad skeleton file", str(error)) from error
+    numbers, track = read_track(skeleton)
     if not len(numbers):
         raise SkipSample("no body in any frame")
     length = int(numbers[-1]) + 1
@@ -192,12 +199,7 @@ def annotated_sample(name: str, annotation: Path, images: Path, stride: int) -> 
     Raises:
         SkipSample: why it cannot be used.
     """
-    try:
-        numbers, track = read_track(annotation)
-    except SkipSample:
-        raise
-    except HarError as error:
-        raise SkipSample("bad annotation file", str(error)) from error
+    numbers, track = read_track(annotation, called="annotation")
     there = set(os.listdir(images)) if images.is_dir() else set()
     rows = np.arange(0, len(numbers), stride)
     kept = [row for row in rows if f"{numbers[row] + 1:05d}.jpg" in there]
