@@ -25,6 +25,7 @@ FLOORS = {
     "export": 4,
     "launch": 5,
     "report": 5,
+    "progress": 5,
     "runs": 6,
     "preparation": 6,
     "benchmarks": 6,
@@ -74,7 +75,7 @@ def test_preparation_and_help_do_not_wait_for_torch() -> None:
     """Importing torch and Lightning takes seconds that extraction and --help do not need."""
     code = (
         "import sys, har, har.launch, har.layouts, har.geometry, har.data.ntu.extract, "
-        "har.data.synthetic.ntu, har.preparation; "
+        "har.data.synthetic.ntu, har.preparation.ntu, har.preparation.synthetic; "
         "print([m for m in ('torch', 'pytorch_lightning', 'torchvision') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

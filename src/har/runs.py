@@ -137,8 +137,8 @@ def evaluate(cfg: DictConfig) -> None:
 
 def _test(trainer: pl.Trainer, module: Any, data: Any) -> dict[str, Any]:
     """The test split's figures, empty where it has no sample."""
-    if len(data.test_clips) == 0:
-        log.warning("The test split of %s is empty in this data: nothing is tested.", data.protocol)
+    if data.num_test_samples == 0:
+        log.warning("The test split of this data is empty: nothing is tested.")
         return {}
     trainer.test(module, datamodule=data, verbose=False)
     results: dict[str, Any] = module.results
@@ -153,15 +153,8 @@ def _report(
     results: dict[str, Any],
     untrained: dict[str, Any],
 ) -> None:
-    protocol = {
-        "split": data.protocol,
-        "clips": "single, centred",
-        "num_test_clips": len(data.test_clips),
-        "boxes": "ground truth",
-        "actions": list(data.actions),
-        "prediction_block": "last",
-    }
+    protocol = data.describe_protocol()
     write_metrics(folder / "metrics.json", cfg, module.network, protocol, results, untrained)
     if results:
-        print_table(results, untrained, list(data.labels), title=f"{cfg.name}, {data.protocol}")
+        print_table(results, untrained, list(data.labels), title=f"{cfg.name}, {protocol['split']}")
     print(f"Run folder: {folder}")

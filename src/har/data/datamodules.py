@@ -4,40 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import cv2
 import numpy as np
-import torch
-from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from har import HarError
 from har.data.augment import Augmentation
-from har.data.batches import EpochBatches, Key, SampleOrder, ShareOfSamples
 from har.data.datasets import NTUDataset
 from har.data.ntu.extract import open_prepared
 from har.data.ntu.labels import ACTION_NAMES
 from har.data.ntu.splits import split_indices
+from har.data.training import TrainingDataModule
 
 
-def start_worker(worker: int) -> None:
-    """A worker has one core: more threads in it would only get in the others' way."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-
-
-class KindsOfSamples(Dataset[dict[str, Any]]):
-    """Several data sets behind one loader; the key's first part says which one is meant."""
-
-    def __init__(self, datasets: dict[str, NTUDataset]) -> None:
-        self.datasets = datasets
-
-    def __getitem__(self, key: Key) -> dict[str, Any]:
-        return self.datasets[key[0]][key]
-
-
-class NTUDataModule(LightningDataModule):
+class NTUDataModule(TrainingDataModule):
     """Clips of NTU RGB+D with poses and actions.
 
     Args:
@@ -83,26 +64,23 @@ class NTUDataModule(LightningDataModule):
         num_workers: int = 2,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        # Loader processes are forked: threads that OpenCV had by then would be missing in them,
-        # and the first call that waits for one would never return.
-        cv2.setNumThreads(1)
+        super().__init__(
+            batch_sizes={"action": batch_size},
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            seed=seed,
+        )
         self.data_dir, self.protocol = Path(data_dir), protocol
         count = 120 if protocol.endswith("120") else 60
         self.actions = list(actions) if actions is not None else list(range(1, count + 1))
         self.labels = [ACTION_NAMES[action - 1] for action in self.actions]
         self.val_subjects = tuple(val_subjects)
-        self.batch_sizes = {"action": batch_size}
         self.clip_size, self.step = clip_size, step
         self.resolution = (int(resolution[0]), int(resolution[1]))
         self.layout, self.augmentation = layout, augmentation
-        self.eval_batch_size, self.limit_eval = eval_batch_size, limit_eval
-        self.validate_on_training = validate_on_training
-        self.num_workers, self.seed = num_workers, seed
-        self.datasets: dict[str, NTUDataset] = {}
+        self.limit_eval, self.validate_on_training = limit_eval, validate_on_training
         self.val_clips: NTUDataset | None = None
         self.test_clips: NTUDataset | None = None
-        self._resumed_batches = 0
 
     # ---------------------------------------------------------------- samples
 
@@ -154,80 +132,23 @@ class NTUDataModule(LightningDataModule):
             selection = selection[chosen]
         return self._dataset(selection, self.clip_size, None)
 
-    # ---------------------------------------------------------------- batches of a run
-
-    def batches_in_epoch(self, kinds: Sequence[str], steps: int | None) -> int:
-        """Batches of an epoch in which ``kinds`` take turns, ``steps`` of each.
-
-        ``steps=None``: one pass over the clips, or over the samples where only frames are read.
-        """
-        return len(kinds) * self._steps(kinds, steps)
-
-    def _steps(self, kinds: Sequence[str], steps: int | None) -> int:
-        if steps is not None:
-            return steps
-        kind = "action" if "action" in kinds else kinds[0]
-        world_size = self.trainer.world_size if self.trainer else 1
-        return max(1, len(self.datasets[kind]) // (self.batch_sizes[kind] * world_size))
-
-    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """The loader of the current epoch, as the module's plan of phases wants it."""
-        trainer = cast(Any, self.trainer)
-        if trainer.reload_dataloaders_every_n_epochs != 1:
-            raise HarError(
-                "trainer.reload_dataloaders_every_n_epochs has to be 1: the data module makes a "
-                "loader for every epoch of the plan."
-            )
-        plan = trainer.lightning_module.plan
-        first = dict.fromkeys(self.datasets, 0)  # batches of each kind that earlier epochs used
-        batches_before = 0
-        for epoch in range(trainer.current_epoch):
-            kinds, steps = plan.epoch(epoch)
-            batches_before += self.batches_in_epoch(kinds, steps)
-            for kind in kinds:
-                first[kind] += self._steps(kinds, steps)
-        kinds, steps = plan.epoch(trainer.current_epoch)
-        batches = EpochBatches(
-            {kind: SampleOrder(kind, len(data), self.seed) for kind, data in self.datasets.items()},
-            self.batch_sizes,
-            kinds,
-            first,
-            self._steps(kinds, steps),
-            done=max(0, self._resumed_batches - batches_before),
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-        )
-        return DataLoader(
-            KindsOfSamples(self.datasets),
-            batch_sampler=batches,
-            num_workers=self.num_workers,
-            worker_init_fn=start_worker,
-            pin_memory=torch.cuda.is_available(),
-            prefetch_factor=4 if self.num_workers else None,
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        assert self.trainer is not None
-        progress = self.trainer.fit_loop.epoch_loop.batch_progress
-        return {"batches_done": progress.total.ready}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._resumed_batches = int(state_dict["batches_done"])
-
     # ---------------------------------------------------------------- evaluation
 
-    def _eval_loader(self, clips: NTUDataset | None) -> DataLoader[dict[str, Any]]:
-        assert clips is not None
-        assert self.trainer is not None
-        share = ShareOfSamples(len(clips), self.trainer.global_rank, self.trainer.world_size)
-        return DataLoader(
-            clips,
-            batch_size=self.eval_batch_size,
-            sampler=share,
-            num_workers=self.num_workers,
-            worker_init_fn=start_worker,
-            pin_memory=torch.cuda.is_available(),
-        )
+    @property
+    def num_test_samples(self) -> int:
+        """Number of test clips."""
+        return len(self.test_clips) if self.test_clips is not None else 0
+
+    def describe_protocol(self) -> dict[str, Any]:
+        """Split, clips, boxes and classes."""
+        return {
+            "split": self.protocol,
+            "clips": "single, centred",
+            "num_test_clips": self.num_test_samples,
+            "boxes": "ground truth",
+            "actions": list(self.actions),
+            "prediction_block": "last",
+        }
 
     def val_dataloader(self) -> Any:
         # Nothing to validate on is no loader, not an empty one, which Lightning complains of.

@@ -1,0 +1,56 @@
+"""Progress of long work: a bar on a terminal, a line per tenth where there is no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class ProgressCallback(Protocol):
+    """Called after every finished sample."""
+
+    def __call__(self, done: int, total: int, frames: int = 0, errors: int = 0) -> None: ...
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[ProgressCallback]:
+    """A bar with count, rate, time left and errors; a line per tenth where there is no screen."""
+    console = Console()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[red]{task.fields[errors]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task(what, total=None, rate="", errors="")
+    told = -1
+
+    def report(done: int, total: int, frames: int = 0, errors: int = 0) -> None:
+        nonlocal told
+        seconds = bar.tasks[0].elapsed or 0.0
+        rate = f"{frames / seconds:.0f} frames/s" if frames and seconds else ""
+        failed = f"{errors} errors" if errors else ""
+        bar.update(task, completed=done, total=total, rate=rate, errors=failed)
+        tenth = 10 * done // max(total, 1)
+        if bar.disable and tenth > told:
+            told = tenth
+            console.print(f"{what}: {done}/{total} {failed}".rstrip())
+
+    with bar:
+        yield report
