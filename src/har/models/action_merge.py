@@ -199,10 +199,16 @@ class ActionMergeNet(nn.Module):
         Returns:
             One (N, J, dim + 1), and :class:`FrameFeatures` with (N, J, dim) and (N, J, C).
         """
+        pose, probability, features = self.look(images)
+        return [pose], [frame_features(pose, probability, features)]
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (N, 3, H, W) to the pose (N, J, dim + 1), the joints' probability maps
+        (N, J, h, w) and the appearance (N, C, h, w)."""
         maps, features = self.pose_net.maps_and_features(images)
         # The confidence is sharper than ReceptionNet's own, as the weights were trained.
         pose, own = self.pose_net.regress(maps[-1], scale=2 if self.config.pose_net.dim == 3 else 4)
-        return [pose], [frame_features(pose, channel_softmax_2d(own), features)]
+        return pose, channel_softmax_2d(own), features
 
     def action_part(self, features: Sequence[FrameFeatures]) -> list[Tensor]:
         """Logits of clips from the features of their frames.

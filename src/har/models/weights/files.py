@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from har import HarError
+from har.models.weights.description import Description, from_json, from_run
 from har.models.weights.keras_h5 import infer_network, load_keras_h5, name_table
 from har.models.weights.report import LoadReport, is_counter, put_weights, what_would_fit
 
@@ -48,7 +49,7 @@ def load_weights(network: nn.Module, source: str | Path, strict: bool = True) ->
     if path.suffix == ".safetensors":
         state, kind, config = _read_safetensors(path)
     else:
-        state, kind, config = _read_checkpoint(path), None, {}
+        state, kind, config = _read_checkpoint_weights(path), None, {}
     if kind not in (None, type(network).__name__):
         raise HarError(f"{path} holds the weights of {kind}, not of {type(network).__name__}.")
     table = name_table(type(network).__name__)
@@ -71,8 +72,10 @@ def load_network(source: str | Path, **arguments: Any) -> nn.Module:
     """The network of a weight file, built and filled, ready to predict (``eval``).
 
     Args:
-        source: a published name, a ``.safetensors`` of this package, or ``.h5`` of the original.
-        arguments: what an ``.h5`` does not show (``softargmax_alpha``, ``context_alpha``).
+        source: a published name, a ``.safetensors`` of this package, a ``.ckpt`` of a run, or
+            ``.h5`` of the original.
+        arguments: what an ``.h5`` does not show (``softargmax_alpha``, ``context_alpha``), or
+            ``stop_after``, which leaves out what lies behind a prediction block.
 
     Raises:
         HarError: as :func:`load_weights`, or a file that does not say what network it is for.
@@ -92,9 +95,40 @@ def empty_network(path: Path, **arguments: Any) -> nn.Module:
         if named is None:
             raise HarError(f"{path} does not say which network it belongs to; build it yourself.")
         kind = named
+    elif path.suffix == ".ckpt":
+        config = dict((_read_run(path).get("config") or {}).get("model") or {})
+        kind = _network_name(path, config.pop("_target_", None))
     else:
-        raise HarError(f"{path} is not a .safetensors or .h5 file, so its network is not known.")
+        raise HarError(
+            f"{path} is not a .ckpt, .safetensors or .h5 file, so its network is not known."
+        )
     return build_network(kind, {**config, **arguments})
+
+
+def describe_weights(path: Path) -> Description:
+    """How the network of a weight file wants to be used, as far as the file says.
+
+    Raises:
+        HarError: a file that cannot be read.
+    """
+    if path.suffix == ".ckpt":
+        found = from_run(_read_run(path))
+    elif path.suffix == ".safetensors":
+        header = _open_safetensors(path)[1]
+        found = from_json(header.get("har_description", "{}"))
+    else:
+        found = Description()
+    return found
+
+
+def _network_name(path: Path, target: Any) -> str:
+    """The class of a run's network; only those of :mod:`har.models` are ever built."""
+    room, _, kind = str(target).rpartition(".")
+    if room != "har.models" and not room.startswith("har.models."):
+        raise HarError(
+            f"{path} does not say which network of har it belongs to (it says {target})."
+        )
+    return kind
 
 
 def find_weights(source: str | Path) -> Path:
@@ -125,7 +159,8 @@ def build_network(kind: str, config: Mapping[str, Any]) -> nn.Module:
         raise HarError(f"These weights are for {kind}, which this version of har does not have.")
     arguments = dict(config)
     if isinstance(arguments.get("pose_net"), Mapping):  # the network inside ActionMergeNet
-        arguments["pose_net"] = build_network("ReceptionNet", arguments["pose_net"])
+        inner = {k: v for k, v in arguments["pose_net"].items() if not k.startswith("_")}
+        arguments["pose_net"] = build_network("ReceptionNet", inner)
     try:
         network: nn.Module = cls(**arguments)
     except TypeError as error:
@@ -133,16 +168,21 @@ def build_network(kind: str, config: Mapping[str, Any]) -> nn.Module:
     return network
 
 
-def save_weights(network: nn.Module, path: str | Path) -> None:
+def save_weights(
+    network: nn.Module, path: str | Path, description: Description | None = None
+) -> None:
     """Writes weights as safetensors with the network's class and arguments in the header.
 
     Args:
         network: a network of this package; its ``config`` is a dataclass of its arguments.
         path: file to write; an older one is replaced in one step.
+        description: names of joints and actions, size and pace of the clips, where known.
     """
     path = Path(path)
     config = dataclasses.asdict(getattr(network, "config"))  # noqa: B009
     header = {"har_network": type(network).__name__, "har_config": json.dumps(config)}
+    if description is not None:
+        header["har_description"] = description.to_json()
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     try:
@@ -157,31 +197,54 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None, dict[str, Any]]:
     """Weights, class name and arguments; the latter two only where this package wrote the file."""
+    state, header = _open_safetensors(path)
+    return state, header.get("har_network"), json.loads(header.get("har_config", "{}"))
+
+
+def _open_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Weights and header, whose JSON values have been looked at."""
     try:
         with safe_open(path, framework="pt") as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            header = file.metadata() or {}
-        config = json.loads(header.get("har_config", "{}"))
+            header: dict[str, str] = file.metadata() or {}
+        json.loads(header.get("har_config", "{}"))
+        from_json(header.get("har_description", "{}"))
     except Exception as error:  # the library raises its own, undocumented kinds
         raise HarError(
             f"{path} is not a complete safetensors file ({_first_line(error)}); delete it, "
             "then download or convert it again."
         ) from error
-    return state, header.get("har_network"), config
+    return state, header
 
 
-def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+def _read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         # Never pickle: a checkpoint from elsewhere must not run code.
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-        items = [(str(key), value) for key, value in state.items() if isinstance(value, Tensor)]
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(checkpoint.get("state_dict"), Mapping):
+            raise TypeError("it holds no weights")
     except Exception as error:
         raise HarError(
             f"The checkpoint {path} cannot be read: it is damaged, or holds more than tensors and "
             f"plain values, which is never opened ({_first_line(error)})."
         ) from error
+    found: dict[str, Any] = checkpoint
+    return found
+
+
+def _read_checkpoint_weights(path: Path) -> dict[str, Tensor]:
+    state = _read_checkpoint(path)["state_dict"]
+    items = [(str(key), value) for key, value in state.items() if isinstance(value, Tensor)]
     inner = [(k.removeprefix(_PREFIX), v) for k, v in items if k.startswith(_PREFIX)]
     return dict(inner or items)
+
+
+def _read_run(path: Path) -> Mapping[str, Any]:
+    """What a run wrote into its checkpoint about itself."""
+    run = _read_checkpoint(path).get("har")
+    if not isinstance(run, Mapping) or not isinstance(run.get("config"), Mapping):
+        raise HarError(f"{path} is not a checkpoint of har: it does not say what it was made from.")
+    return run
 
 
 def _first_line(error: Exception) -> str:
