@@ -14,6 +14,7 @@ FLOORS = {
     "": 0,  # har itself: HarError
     "layouts": 1,
     "geometry": 1,
+    "precision": 1,
     "data": 2,
     "models": 2,
     "losses": 2,

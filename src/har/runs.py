@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from har import HarError
 from har.launch import instantiate, run_folder, write_config
 from har.models.weights.files import load_weights
+from har.precision import trainer_precision
 from har.report import print_table, write_metrics
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,10 @@ def make_trainer(cfg: DictConfig, max_epochs: int, **arguments: Any) -> pl.Train
     """The trainer of the configuration; ``trainer.max_epochs=null`` means the plan's length."""
     if cfg.trainer.max_epochs is not None:
         max_epochs = cfg.trainer.max_epochs
-    trainer: pl.Trainer = instantiate(cfg.trainer, max_epochs=max_epochs, **arguments)
+    precision = trainer_precision(cfg.trainer.precision, cfg.trainer.accelerator)
+    trainer: pl.Trainer = instantiate(
+        cfg.trainer, max_epochs=max_epochs, precision=precision, **arguments
+    )
     return trainer
 
 

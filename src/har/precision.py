@@ -1,0 +1,36 @@
+"""Which arithmetic a device is quick at.
+
+Low precision is a gain only where the processor has instructions for it. A CPU without them
+computes bfloat16 step by step, several times slower than float32.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def has_fast_bfloat16(device_type: str) -> bool:
+    """Whether a device multiplies bfloat16 matrices faster than float32 ones.
+
+    Args:
+        device_type: ``"cuda"``, ``"cpu"``, or another type of torch device.
+    """
+    if device_type == "cuda":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(False)
+    if device_type == "cpu":
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        return any("bf16" in name and bool(there) for name, there in capabilities.items())
+    return False
+
+
+def trainer_precision(precision: str | int, accelerator: str) -> str | int:
+    """The trainer's precision where the configuration leaves it to the hardware (``"auto"``).
+
+    Args:
+        precision: as in the configuration; anything but ``"auto"`` is returned as it is.
+        accelerator: of the trainer: ``"cpu"``, ``"gpu"``, ``"auto"``, ...
+    """
+    if precision != "auto":
+        return precision
+    uses_gpu = accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()
+    return "bf16-mixed" if has_fast_bfloat16("cuda" if uses_gpu else "cpu") else "32-true"
