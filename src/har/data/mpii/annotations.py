@@ -1,0 +1,90 @@
+"""Which annotations lie in a folder, and reading them: three kinds of file, one record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from har.data.mpii.deephar import read_deephar
+from har.data.mpii.files import missing_data
+from har.data.mpii.json_files import read_json
+from har.data.mpii.official import read_official
+from har.data.mpii.persons import Annotations, MPIIError
+
+log = logging.getLogger(__name__)
+
+KINDS = ("official", "json", "deephar")
+_OFFICIAL = "mpii_human_pose_v1*.mat"
+
+
+@dataclass(frozen=True)
+class AnnotationFiles:
+    """The files of one kind of annotations.
+
+    Attributes:
+        kind: ``official``, ``json`` or ``deephar``.
+        paths: the files; for ``json`` train.json, valid.json and gt_valid.mat, as far as they are
+            there.
+    """
+
+    kind: str
+    paths: tuple[Path, ...]
+
+
+def find_annotations(root: Path, kind: str | None = None) -> AnnotationFiles:
+    """The annotations in a folder or in a folder of it; of several kinds the first of ``KINDS``.
+
+    Args:
+        root: the data set's folder.
+        kind: look for this kind only.
+
+    Raises:
+        DatasetNotFoundError: there are none.
+        MPIIError: an unknown kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise MPIIError(f"There are no {kind} annotations of MPII; choose {', '.join(KINDS)}.")
+    folders = [root, *sorted(path for path in root.glob("*") if path.is_dir())]
+    for wanted in KINDS if kind is None else (kind,):
+        for folder in folders:
+            if wanted == "official":
+                found = sorted(folder.glob(_OFFICIAL))[:1]
+            elif wanted == "json":
+                found = [folder / name for name in ("train.json", "valid.json")]
+                found = [path for path in found if path.is_file()]
+                if found and (folder / "gt_valid.mat").is_file():
+                    found.append(folder / "gt_valid.mat")
+            else:
+                found = [path for path in [folder / "annotations.mat"] if path.is_file()]
+            if found:
+                return AnnotationFiles(wanted, tuple(found))
+    what = "there are no annotations" if kind is None else f"there are no {kind} annotations"
+    raise missing_data(root, what)
+
+
+def read_annotations(files: AnnotationFiles) -> Annotations:
+    """Persons of the files; the log names them.
+
+    Raises:
+        MPIIError: files that are damaged, or without a person that can be used.
+    """
+    log.info("MPII annotations: %s.", ", ".join(str(path) for path in files.paths))
+    if files.kind == "json":
+        by_name = {path.name: path for path in files.paths}
+        names = ("train.json", "valid.json", "gt_valid.mat")
+        annotations = read_json(*(by_name.get(name) for name in names))
+        if "valid.json" in by_name and "gt_valid.mat" not in by_name:
+            log.warning(
+                "There is no gt_valid.mat beside %s: without its head boxes PCKh cannot be "
+                "measured.", by_name["valid.json"],
+            )  # fmt: skip
+        if (files.paths[0].parent / "test.json").is_file():
+            log.info("test.json is not used: there are no head boxes to score its persons with.")
+    elif files.kind == "official":
+        annotations = read_official(files.paths[0])
+    else:
+        annotations = read_deephar(files.paths[0])
+    if len(annotations.persons) == 0:
+        raise MPIIError(f"No person in {files.paths[0]} has a joint, a centre and a scale.")
+    return annotations

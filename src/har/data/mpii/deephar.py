@@ -1,0 +1,60 @@
+"""``annotations.mat`` of the original program (Luvizon et al., CVPR 2018)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.data.mpii.matlab import entries, field, number, numbers, read_matlab, text
+from har.data.mpii.persons import NUM_JOINTS, Annotations, MPIIError, PersonList, Split
+
+
+def read_deephar(path: Path) -> Annotations:
+    """Persons of ``annot_tr`` and ``annot_val``.
+
+    Each of the two has an entry per image: which of its persons count (from 1), the image's name,
+    and the persons, with head box, centre, scale and pose (2 x 16, NaN where unlabelled).
+
+    Raises:
+        MPIIError: not such a file, or damaged.
+    """
+    persons = PersonList("annotations of the original program")
+    for variable, split in (("annot_tr", Split.TRAIN), ("annot_val", Split.VALIDATION)):
+        (table,) = read_matlab(path, variable)
+        table = np.asarray(table)
+        if table.dtype != object or table.ndim != 2 or table.shape[0] != 3:
+            raise MPIIError(
+                f"{variable} in {path} has to be a cell array of 3 rows: person numbers, images, "
+                "persons."
+            )
+        for chosen, name, annotated in table.T:
+            image, rects = text(name), entries(annotated)
+            if not image:
+                persons.note("an image has no name", f"{variable} in {path.name}")
+                continue
+            for order in numbers(chosen).tolist():
+                if order not in range(1, len(rects) + 1):
+                    persons.note("a person is counted but not there", f"{image}, person {order:g}")
+                    continue
+                _add(persons, image, int(order), rects[int(order) - 1], split)
+    return persons.finish()
+
+
+def _add(persons: PersonList, image: str, order: int, rect: Any, split: Split) -> None:
+    pose = numbers(field(rect, "pose"))
+    if pose.size == 2 * NUM_JOINTS:
+        joints = pose.reshape(2, NUM_JOINTS).T
+    else:
+        joints = np.full((NUM_JOINTS, 2), np.nan)
+    centre, box = numbers(field(rect, "objpos")), numbers(field(rect, "head"))
+    persons.add(
+        image,
+        order,
+        joints,
+        centre_px=centre if centre.size == 2 else np.full(2, np.nan),
+        scale=number(field(rect, "scale")),
+        head_box_px=box if box.size == 4 else np.full(4, np.nan),
+        split=split,
+    )

@@ -1,0 +1,208 @@
+"""MATLAB 5 files that may be damaged: checked before scipy reads them, one kind of error.
+
+scipy trusts the sizes that a file states: a few wrong bytes make it reserve gigabytes, or follow a
+thousand nested cells. So the elements are walked first, and have to fill the file exactly.
+Format: "MAT-File Format", The MathWorks, version 5.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from har.data.mpii.persons import MPIIError
+
+_HEADER_BYTES = 128
+_MAX_BYTES = 1 << 30  # of a variable, unpacked; the official annotations are some 200 MB
+_MAX_DEPTH = 24
+_MATRIX, _COMPRESSED = 14, 15
+_CELL, _STRUCT, _CHAR = 1, 2, 4
+_NUMBERS = range(6, 16)
+_TAG = struct.Struct("<II")
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 17: 2, 18: 4}
+
+
+class _Damaged(Exception):
+    """The elements of a file do not fit into each other."""
+
+
+def read_matlab(path: Path, *variables: str) -> list[Any]:
+    """Variables of a MATLAB 5 file, as scipy gives them with ``struct_as_record=False``.
+
+    Raises:
+        MPIIError: no such file, not a MATLAB 5 file, damaged, or without one of the variables.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MPIIError(f"{path} cannot be read: {error.strerror}.") from error
+    if data[:8] == b"\x89HDF\r\n\x1a\n" or b"MATLAB 7.3" in data[:_HEADER_BYTES]:
+        raise MPIIError(
+            f"{path} is a MATLAB 7.3 file, which none of MPII's is: take the original download, or "
+            "save it in MATLAB with -v7."
+        )
+    try:
+        _check_file(data)
+        found = scipy.io.loadmat(
+            io.BytesIO(data), struct_as_record=False, variable_names=list(variables)
+        )
+    except Exception as error:  # scipy raises nearly everything for damaged files
+        raise MPIIError(
+            f"{path} is damaged or is not a MATLAB 5 file: download it again."
+        ) from error
+    missing = [name for name in variables if name not in found]
+    if missing:
+        raise MPIIError(
+            f"{path} has no variable {missing[0]}: it is not the file that its name says."
+        )
+    return [found[name] for name in variables]
+
+
+def _check_file(data: bytes) -> None:
+    if len(data) < _HEADER_BYTES or data[126:128] != b"IM":
+        raise _Damaged
+    at = _HEADER_BYTES
+    while at < len(data):
+        kind, size = _TAG.unpack_from(data, at)
+        content = data[at + 8 : at + 8 + size]
+        if len(content) < size:
+            raise _Damaged
+        if kind == _COMPRESSED:
+            unpacker = zlib.decompressobj()
+            content = unpacker.decompress(content, _MAX_BYTES)
+            if not unpacker.eof:
+                raise _Damaged
+            kind, inner = _TAG.unpack_from(content, 0)
+            start, end = 8, 8 + inner
+        else:
+            start, end = 0, size
+        if kind != _MATRIX or end != len(content):
+            raise _Damaged
+        _check_matrix(content, start, end, 0)
+        at += 8 + size
+
+
+def _element(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
+    """Type, first byte and size of an element's data, and where the next element starts."""
+    if at + 8 > end:
+        raise _Damaged
+    kind, size = _TAG.unpack_from(data, at)
+    if kind >> 16:  # the small form: four bytes of data inside the tag
+        size, kind, first, after = kind >> 16, kind & 0xFFFF, at + 4, at + 8
+        if size > 4:
+            raise _Damaged
+    else:
+        first = at + 8
+        after = first + size + (-size % 8)
+    if after > end:
+        raise _Damaged
+    return kind, first, size, after
+
+
+def _check_matrix(data: bytes, at: int, end: int, depth: int) -> None:
+    """An array, whose content lies between two bytes, and what it holds."""
+    if at == end:
+        return
+    kind, first, size, at = _element(data, at, end)
+    if kind != 6 or size != 8 or depth > _MAX_DEPTH:
+        raise _Damaged
+    array_class, is_complex = data[first], bool(data[first + 1] & 8)
+    kind, first, size, at = _element(data, at, end)
+    if kind != 5 or size % 4 or not 8 <= size <= 32:
+        raise _Damaged
+    count = 1
+    for length in struct.unpack_from(f"<{size // 4}i", data, first):
+        if length < 0:
+            raise _Damaged
+        count *= length
+    kind, _, _, at = _element(data, at, end)  # the array's name
+    if kind != 1:
+        raise _Damaged
+    if array_class in _NUMBERS or array_class == _CHAR:
+        for _ in range(1 + is_complex):
+            kind, _, size, at = _element(data, at, end)
+            if count > size or (array_class != _CHAR and size != count * _SIZES.get(kind, -1)):
+                raise _Damaged
+        if at != end:
+            raise _Damaged
+        return
+    if array_class == _STRUCT:
+        kind, first, size, at = _element(data, at, end)
+        if kind != 5 or size != 4:
+            raise _Damaged
+        (name_length,) = struct.unpack_from("<i", data, first)
+        kind, _, size, at = _element(data, at, end)
+        if kind != 1 or not 1 <= name_length <= 64 or size % name_length:
+            raise _Damaged
+        children = count * (size // name_length)
+        if count > 1 and children == 0:
+            raise _Damaged
+    elif array_class == _CELL:
+        children = count
+    else:  # sparse arrays, objects, functions: nothing that MPII has
+        raise _Damaged
+    if 8 * children > end - at:
+        raise _Damaged
+    for _ in range(children):
+        kind, first, size, at = _element(data, at, end)
+        if kind != _MATRIX or first + size != at:
+            raise _Damaged
+        _check_matrix(data, first, at, depth + 1)
+    if at != end:
+        raise _Damaged
+
+
+# ------------------------------------------------------------------------------------- what lies in
+
+
+def field(value: Any, name: str) -> np.ndarray:
+    """A field of a struct (or of a 1 x 1 array of one) as an array, empty where it is not there."""
+    if isinstance(value, np.ndarray):
+        if value.size == 0 or value.dtype != object:
+            return np.empty(0)
+        value = value.flat[0]
+    return np.asarray(getattr(value, name, np.empty(0)))
+
+
+def entries(value: Any) -> list[Any]:
+    """The elements of a cell or a struct array, in order; none where it is something else."""
+    array = np.asarray(value)
+    return list(array.flat) if array.dtype == object else []
+
+
+def numbers(value: Any) -> np.ndarray:
+    """Numbers of any type, also written as text, as a flat float64 array.
+
+    The files use the smallest type that fits, so differences of what they hold would wrap around.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind == "U":
+        array = np.array([_from_text(text) for text in array.flat])
+    if array.dtype.kind not in "biuf":
+        return np.empty(0)
+    return array.astype(np.float64).ravel()
+
+
+def number(value: Any) -> float:
+    """One number; NaN where there is none."""
+    found = numbers(value)
+    return float(found[0]) if found.size else float("nan")
+
+
+def text(value: Any) -> str:
+    """A text; empty where there is none."""
+    array = np.asarray(value)
+    return str(array.flat[0]) if array.size and array.dtype.kind == "U" else ""
+
+
+def _from_text(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
