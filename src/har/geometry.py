@@ -174,16 +174,29 @@ def warp(
     to_crop[:2, 2] = 0.5 / width, 0.5 / height
     to_part = np.diag([1 / factor, 1 / factor, 1.0])
     to_part[:2, 2] = -first / factor - 0.5
-    cv2.warpAffine(
-        part,
-        (to_part @ back @ to_crop)[:2],
+    _warp_affine(part, (to_part @ back @ to_crop)[:2], resolution, out)
+    return out
+
+
+def _warp_affine(
+    part: NDArray[np.uint8], back: FloatArray, resolution: tuple[int, int], out: NDArray[np.uint8]
+) -> None:
+    """``cv2.warpAffine``, with a fourth channel while it runs.
+
+    OpenCV 5 warps four channels three times as fast as three, to the same values.
+    """
+    colour = part.ndim == 3 and part.shape[2] == 3
+    warped = cv2.warpAffine(
+        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if colour else part,
+        back,
         resolution,
-        dst=out,
+        dst=None if colour else out,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
-    return out
+    if colour:
+        cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out)
 
 
 _UNIT_CORNERS = np.array([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
