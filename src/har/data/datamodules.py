@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from har import HarError
 from har.data.augment import Augmentation
 from har.data.datasets import NTUDataset
+from har.data.ntu.boxes import open_boxes
 from har.data.ntu.extract import open_prepared
 from har.data.ntu.labels import ACTION_NAMES
 from har.data.ntu.splits import split_indices
@@ -34,6 +35,8 @@ class NTUDataModule(TrainingDataModule):
         step: frame step of evaluation clips, in stored frames.
         resolution: (width, height) of crops in pixels.
         layout: joint layout of the poses.
+        boxes: crop around the ``ground_truth`` joints, or around boxes ``predicted`` by
+            ``python -m har.prepare boxes``.
         augmentation: for training clips.
         eval_batch_size: clips per evaluation batch and process.
         limit_eval: at most so many evaluation clips, spread evenly; None: all.
@@ -57,6 +60,7 @@ class NTUDataModule(TrainingDataModule):
         step: int = 4,
         resolution: Sequence[int] = (256, 256),
         layout: str = "pa17j",
+        boxes: str = "ground_truth",
         augmentation: Augmentation | None = None,
         eval_batch_size: int = 8,
         limit_eval: int | None = None,
@@ -78,6 +82,7 @@ class NTUDataModule(TrainingDataModule):
         self.clip_size, self.step = clip_size, step
         self.resolution = (int(resolution[0]), int(resolution[1]))
         self.layout, self.augmentation = layout, augmentation
+        self.boxes = boxes
         self.limit_eval, self.validate_on_training = limit_eval, validate_on_training
         self.val_clips: NTUDataset | None = None
         self.test_clips: NTUDataset | None = None
@@ -88,6 +93,7 @@ class NTUDataModule(TrainingDataModule):
         if self.datasets:
             return
         self.index, self.store = open_prepared(self.data_dir)
+        self.predicted_boxes = open_boxes(self.index, self.boxes)
         training = split_indices(self.index, self.protocol, "train", self.actions)
         kept_out = np.isin(self.index.subjects[training], self.val_subjects)
         self.train_selection = training[~kept_out]
@@ -124,6 +130,7 @@ class NTUDataModule(TrainingDataModule):
             augmentation=augmentation,
             step=self.step,
             seed=self.seed,
+            boxes=self.predicted_boxes,
         )
 
     def _fixed_clips(self, selection: np.ndarray) -> NTUDataset:
@@ -145,7 +152,7 @@ class NTUDataModule(TrainingDataModule):
             "split": self.protocol,
             "clips": "single, centred",
             "num_test_clips": self.num_test_samples,
-            "boxes": "ground truth",
+            "boxes": self.boxes.replace("_", " "),
             "actions": list(self.actions),
             "prediction_block": "last",
         }

@@ -11,8 +11,9 @@ from torch.utils.data import Dataset
 from har.data.augment import Augmentation, Draw, crop_frames
 from har.data.batches import Key, seeded_rng
 from har.data.clips import clip_frames, num_random_starts
-from har.data.ntu.index import NTUIndex
-from har.data.ntu.targets import clip_target
+from har.data.ntu.boxes import PredictedBoxes, box_of_clip
+from har.data.ntu.index import NTUAnnotation, NTUIndex
+from har.data.ntu.targets import Target, clip_target
 from har.data.store import FrameStore
 from har.layouts import get_layout
 
@@ -41,6 +42,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
         augmentation: what is drawn at random; its default draws nothing.
         step: frame step of the fixed clip.
         seed: the run's seed.
+        boxes: crop around these; None: around the true joints.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
         augmentation: Augmentation | None = None,
         step: int = 4,
         seed: int = 0,
+        boxes: PredictedBoxes | None = None,
     ) -> None:
         self.index, self.store = index, store
         self.selection, self.classes = selection, classes
@@ -63,6 +66,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
         self.layout = get_layout(layout)
         self.augmentation = augmentation or Augmentation()
         self.step, self.seed = step, seed
+        self.boxes = boxes
 
     def __len__(self) -> int:
         return len(self.selection)
@@ -78,6 +82,32 @@ class NTUDataset(Dataset[dict[str, Any]]):
         start = int(rng.integers(num_random_starts(length, self.clip_size, step)))
         return np.array(clip_frames(length, self.clip_size, step, start))
 
+    def target(
+        self, sample: int, annotation: NTUAnnotation, frames: np.ndarray, draw: Draw
+    ) -> Target:
+        """Crop and poses of some frames of a sample that share one box.
+
+        Args:
+            sample: its number in the index.
+            annotation: of the sample.
+            frames: positions in the stored sequence, (T,).
+            draw: augmentation.
+        """
+        size, box = self.index.frame_size(sample), None
+        if self.boxes is not None:
+            name = self.index.names[sample].decode()
+            boxes = self.boxes.of_sample(name, len(annotation.joints_px))
+            box = box_of_clip(boxes[frames], size)
+        return clip_target(
+            annotation.joints_px[frames],
+            annotation.depth_mm[frames],
+            annotation.state[frames],
+            layout=self.layout,
+            frame_size=size,
+            draw=draw,
+            box=box,
+        )
+
     def __getitem__(self, key: int | Key) -> dict[str, Any]:
         if isinstance(key, tuple):
             kind, number, draw_number = key
@@ -89,15 +119,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
         name = self.index.names[sample].decode()
         annotation = self.index.annotation(sample)
         frames = self._frames(len(annotation.joints_px), draw, rng)
-        frame_size = self.index.frame_size(sample)
-        target = clip_target(
-            annotation.joints_px[frames],
-            annotation.depth_mm[frames],
-            annotation.state[frames],
-            layout=self.layout,
-            frame_size=frame_size,
-            draw=draw,
-        )
+        target = self.target(sample, annotation, frames, draw)
         pictures = self.store.read(name, frames.tolist())
         crops = crop_frames(pictures, target.affine, self.resolution)  # (T, H, W, 3)
         single = self.clip_size is None
@@ -111,5 +133,5 @@ class NTUDataset(Dataset[dict[str, Any]]):
             "affine": torch.from_numpy(target.affine),
             "root_depth_mm": target.root_depth_mm,
             "depth_scale": target.depth_scale,
-            "frame_width": frame_size[0],
+            "frame_width": self.index.frame_size(sample)[0],
         }

@@ -1,0 +1,218 @@
+"""Evaluation protocols on NTU RGB+D: which clips of a sequence are looked at, in which crops.
+
+An item is a whole sequence: its crops, each once, and clips as numbers of crops. So frames that
+several clips share need to pass through a network once only, and a batch may hold clips of many
+sequences. Luvizon et al., TPAMI 2020, section 6: one centred clip, or all clips, half overlapping,
+with and without mirroring, whose probabilities are multiplied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from har import HarError
+from har.data.augment import Draw, crop_frames
+from har.data.clips import clip_frames, multi_clip_frames
+from har.data.datasets import NTUDataset
+from har.data.ntu.targets import Target
+
+CLIPS, BOXES = ("single", "multi"), ("clip", "sequence")
+
+
+@dataclass(frozen=True)
+class ClipProtocol:
+    """Which clips of a sequence are judged together.
+
+    Attributes:
+        clips: ``single``, the centred one, or ``multi``, all that overlap by half.
+        steps: between the frames of a clip, in stored frames; several for clips at several paces.
+        flip: judge every clip mirrored as well.
+        box_per: ``clip``, each has its own crop, as in the papers; ``sequence``, one crop for all
+            of it, so that overlapping clips share frames.
+
+    Raises:
+        HarError: another word, or a step below 1.
+    """
+
+    clips: str = "single"
+    steps: Sequence[int] = (4,)
+    flip: bool = False
+    box_per: str = "clip"
+
+    def __post_init__(self) -> None:
+        for key, value, known in (("clips", self.clips, CLIPS), ("box_per", self.box_per, BOXES)):
+            if value not in known:
+                raise HarError(f"protocol.{key}={value}: choose {' or '.join(known)}.")
+        if not self.steps or min(self.steps) < 1:
+            raise HarError(f"protocol.steps={list(self.steps)}: give steps of 1 or more.")
+
+    def clips_of(self, num_frames: int, clip_size: int) -> np.ndarray:
+        """Positions of the frames of every clip of a sequence, (C, T)."""
+        if self.clips == "single":
+            return np.array([clip_frames(num_frames, clip_size, self.steps[0])])
+        return np.array(multi_clip_frames(num_frames, clip_size, self.steps))
+
+    def describe(self) -> dict[str, Any]:
+        """In words, for ``metrics.json``."""
+        overlap = "all, half overlapping, probabilities multiplied"
+        return {
+            "clips": "single, centred" if self.clips == "single" else overlap,
+            "steps": [int(step) for step in self.steps],
+            "flip": "with and without" if self.flip else "without",
+            "box_per": self.box_per,
+        }
+
+
+class ProtocolDataset(Dataset[dict[str, Any]]):
+    """Sequences with all clips of a protocol.
+
+    Item ``number`` is a sequence with U crops, in which C clips of T frames are seen:
+
+    - ``crops``: uint8 RGB (U, H, W, 3); ``mirrored``: bool (U,), which of them are flipped;
+    - ``clips``: int64 (C, T), numbers of crops;
+    - ``pose`` float32 (U, J, 4), ``tracked`` bool (U, J), ``affine`` float64 (U, 3, 3),
+      ``root_depth_mm``, ``depth_scale`` float64 (U,) and ``frame_width`` (U,): as in
+      :class:`har.data.datasets.NTUDataset`, of every crop;
+    - ``action``: class index; ``name``: sample name.
+
+    Args:
+        samples: fixed clips, which say what data, what classes and what crops.
+        protocol: which clips are judged.
+    """
+
+    def __init__(self, samples: NTUDataset, protocol: ClipProtocol) -> None:
+        if samples.clip_size is None:
+            raise HarError("Evaluation protocols need clips, not single frames.")
+        self.samples, self.protocol, self.clip_size = samples, protocol, samples.clip_size
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def num_crops(self) -> np.ndarray:
+        """Number of crops of every sequence, (N,), without reading any."""
+
+        @cache  # sequences of one length have the same clips
+        def count(length: int) -> int:
+            clips = self.protocol.clips_of(length, self.clip_size)
+            crops = sum(len(frames) for frames in self._in_one_box(clips))
+            return crops * (1 + self.protocol.flip)
+
+        lengths = self.samples.index.num_frames[self.samples.selection]
+        return np.array([count(length) for length in lengths.tolist()])
+
+    def _in_one_box(self, clips: np.ndarray) -> list[np.ndarray]:
+        """Which frames share a box, ascending and each once."""
+        if self.protocol.box_per == "sequence":
+            return [np.unique(clips)]
+        return [np.unique(clip) for clip in clips]
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        samples = self.samples
+        sample = int(samples.selection[number])
+        name = samples.index.names[sample].decode()
+        clips = self.protocol.clips_of(int(samples.index.num_frames[sample]), self.clip_size)
+        seen = np.unique(clips)
+        pictures = dict(zip(seen.tolist(), samples.store.read(name, seen.tolist()), strict=True))
+        annotation = samples.index.annotation(sample)
+        groups = self._in_one_box(clips)
+        crops: list[np.ndarray] = []
+        targets: list[tuple[Target, int]] = []  # with the number of crops
+        numbers: list[np.ndarray] = []  # of the crops of every clip
+        first = 0
+        for flip in (False, True) if self.protocol.flip else (False,):
+            for group, frames in enumerate(groups):
+                target = samples.target(sample, annotation, frames, Draw(flip=flip))
+                shown = [pictures[frame] for frame in frames.tolist()]
+                crops.append(crop_frames(shown, target.affine, samples.resolution))
+                targets.append((target, len(frames)))
+                of_group = clips if len(groups) == 1 else clips[group : group + 1]
+                numbers.append(first + np.searchsorted(frames, of_group))
+                first += len(frames)
+
+        def each(attribute: str) -> torch.Tensor:
+            values = [np.asarray(getattr(target, attribute))[None] for target, _ in targets]
+            counts = [count for _, count in targets]
+            return torch.from_numpy(np.repeat(np.concatenate(values), counts, axis=0))
+
+        return {
+            "crops": torch.from_numpy(np.concatenate(crops)),
+            "mirrored": each("mirrored"),
+            "clips": torch.from_numpy(np.concatenate(numbers)),
+            "pose": torch.from_numpy(np.concatenate([target.pose for target, _ in targets])),
+            "tracked": torch.from_numpy(np.concatenate([t.tracked for t, _ in targets])),
+            "affine": each("affine"),
+            "root_depth_mm": each("root_depth_mm"),
+            "depth_scale": each("depth_scale"),
+            "frame_width": torch.full((first,), samples.index.frame_size(sample)[0]),
+            "action": int(samples.classes[number]),
+            "name": name,
+        }
+
+
+def collate_sequences(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One batch of sequences: crops end to end, clips numbered through.
+
+    ``sequence``: int64 (C,), which sequence of the batch every clip belongs to. ``first_clip``:
+    int64 (N,), number of every sequence's first clip.
+    """
+    batch: dict[str, Any] = {
+        key: torch.cat([item[key] for item in items])
+        for key in items[0]
+        if key not in ("clips", "action", "name")
+    }
+    num_crops = [len(item["crops"]) for item in items]
+    num_clips = torch.tensor([len(item["clips"]) for item in items])
+    offsets = np.cumsum([0, *num_crops[:-1]]).tolist()
+    shifted = [item["clips"] + offset for item, offset in zip(items, offsets, strict=True)]
+    batch["clips"] = torch.cat(shifted)
+    batch["sequence"] = torch.arange(len(items)).repeat_interleave(num_clips)
+    batch["first_clip"] = num_clips.cumsum(0) - num_clips
+    batch["action"] = torch.tensor([item["action"] for item in items])
+    batch["name"] = [item["name"] for item in items]
+    return batch
+
+
+class CropBatches(Sampler[list[int]]):
+    """Sequences in batches of about equally many crops, shared out over processes.
+
+    Every process gets every ``world_size``-th sequence, without padding: none is counted twice.
+
+    Args:
+        num_crops: of every sequence, (N,).
+        crops_per_batch: at most so many, or a single sequence that has more.
+        rank, world_size: of the processes.
+
+    Raises:
+        HarError: there are more processes than sequences.
+    """
+
+    def __init__(
+        self, num_crops: np.ndarray, crops_per_batch: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        if len(num_crops) < world_size:
+            raise HarError(
+                f"{len(num_crops)} samples cannot be shared out over {world_size} processes: set "
+                "trainer.devices to a smaller number."
+            )
+        self.batches: list[list[int]] = []
+        held = crops_per_batch
+        for number in range(rank, len(num_crops), world_size):
+            crops = int(num_crops[number])
+            if held + crops > crops_per_batch:
+                self.batches.append([])
+                held = 0
+            self.batches[-1].append(number)
+            held += crops
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
