@@ -33,11 +33,13 @@ def pose_loss(
 
     A coordinate counts if its target is greater than 0. The sum over coordinates is divided by
     the number of those that count; the confidence is compared with the visibility by binary
-    cross-entropy, averaged over joints. Clips average over their frames.
+    cross-entropy, averaged over the joints whose visibility is known. Clips average over their
+    frames.
 
     Args:
         pred: (N, [T,] J, dim + 1), coordinates in [0, 1] and confidence.
-        target: the same shape, coordinates and visibility (0 or 1).
+        target: the same shape, coordinates and visibility (0 or 1; NaN for joints that a data
+            set does not annotate at all, which teach nothing).
         kind: ``l1``, ``l2``, ``l1l2``, or ``l1l2bincross`` with 0.01 times the binary
             cross-entropy of the coordinates.
         visibility_weight: weight of the confidence's cross-entropy.
@@ -72,7 +74,10 @@ def pose_loss(
                 counts, _binary_cross_entropy(p, y), 0.0
             )
         loss = terms.sum((-1, -2)) / counts.sum((-1, -2)).clamp(min=1)
-        confidence = _binary_cross_entropy(pred[..., -1], target[..., -1]).mean(-1)
+        known = ~target[..., -1].isnan()
+        visibility = torch.where(known, target[..., -1], 0.0)
+        cross_entropy = _binary_cross_entropy(pred[..., -1], visibility)
+        confidence = torch.where(known, cross_entropy, 0.0).sum(-1) / known.sum(-1).clamp(min=1)
         loss = loss + visibility_weight * confidence  # (N, [T])
         return loss.flatten(1).mean(1) if loss.ndim > 1 else loss
 

@@ -17,18 +17,20 @@ from har.modules.scores import MultitaskScores, normalise_images
 
 
 class MultitaskModule(LightningModule):
-    """Trains an SPNet on single frames (poses) and clips (actions) in up to three phases.
+    """Trains a network on single frames (poses) and clips (actions) in phases.
 
     ``pose`` learns poses from single frames, ``frozen`` the action part on a fixed pose part,
-    ``joint`` both, one update on frames and one on clips in turn. In the frozen phase the pose
-    part's batch normalisation uses its stored statistics: what its weights will meet later (the
-    original normalises by the batch there).
+    ``joint`` both, one update on frames and one on clips in turn, ``full`` everything from clips
+    and their actions alone. In the frozen phase the pose part's batch normalisation uses its
+    stored statistics: what its weights will meet later (the original normalises by the batch
+    there).
 
     Source: Luvizon, Picard, Tabia, "Multi-task Deep Learning for Real-Time 3D Human Pose
-    Estimation and Action Recognition", TPAMI 2020, section 6.
+    Estimation and Action Recognition", TPAMI 2020, section 6; CVPR 2018, section 5.
 
     Args:
-        network: an :class:`har.models.SPNet` with an action part.
+        network: an :class:`har.models.SPNet` or :class:`har.models.ActionMergeNet`; in a plan of
+            the pose phase alone, one without an action part.
         phases: by name, see :class:`har.modules.phases.Phase`.
         layout: the joint layout of the poses.
         action_weight: weight of every action output's cross-entropy; pose losses weigh 1.
@@ -75,7 +77,7 @@ class MultitaskModule(LightningModule):
     def _learning(self) -> list[nn.Parameter]:
         """The parameters that the current phase trains."""
         everything = list(self.network.parameters())
-        if self.phase == "joint":
+        if self.phase in ("joint", "full"):
             return everything
         actions = {id(parameter) for parameter in self.network.action_parameters()}
         return [p for p in everything if (id(p) in actions) == (self.phase == "frozen")]
@@ -109,11 +111,13 @@ class MultitaskModule(LightningModule):
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
         images = normalise_images(batch["images"], batch["powers"])
         size = len(images)
-        out = self.network(images)
         if images.ndim == 4:  # single frames
+            # ActionMergeNet shows its last pose only; in training every block has to learn.
+            out = getattr(self.network, "pose_net", self.network)(images)
             parts = [pose_loss(pose, batch["pose"]).mean() for pose in out.poses]
             kind, loss = "pose", torch.stack(parts).sum()
         else:
+            out = self.network(images)
             parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]
             kind, loss = "action", self.action_weight * torch.stack(parts).sum()
             hits = (out.action_logits[-1].argmax(1) == batch["action"]).float().mean()

@@ -1,7 +1,8 @@
 """The phases of multi-task training: what learns, for how long, with which optimiser.
 
 TPAMI 2020, section 6: the pose part is trained first; then the action part learns on top of a
-fixed pose part; at last everything is tuned together.
+fixed pose part; at last everything is tuned together, on poses and actions in turn (``joint``), or
+on actions alone (``full``, CVPR 2018).
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ from torch.optim import Optimizer
 from har import HarError
 
 # What a phase is fed with, batch by batch in turn.
-KINDS = {"pose": ("pose",), "frozen": ("action",), "joint": ("pose", "action")}
+KINDS = {
+    "pose": ("pose",),
+    "frozen": ("action",),
+    "joint": ("pose", "action"),
+    "full": ("action",),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class PhasePlan:
     """The phases in their order, addressed by epoch.
 
     Args:
-        phases: by name (``pose``, ``frozen``, ``joint``); None leaves a phase out.
+        phases: by name (``pose``, ``frozen``, ``joint``, ``full``); None leaves a phase out.
 
     Raises:
         HarError: an unknown name, or no phase at all.
@@ -75,7 +81,7 @@ class PhasePlan:
             if phase is not None and phase.epochs > 0:
                 self.phases[name] = phase
         if not self.phases:
-            raise HarError("module.phases is empty: give at least one of pose, frozen and joint.")
+            raise HarError(f"module.phases is empty: give at least one of {', '.join(KINDS)}.")
 
     @property
     def total_epochs(self) -> int:
