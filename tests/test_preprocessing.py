@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from ntu_files import video_frames
 from PIL import Image
 
 from golden_files import real_path
-from har.data.store import VideoFiles
 from har.geometry import crop_affine, warp
 
 
@@ -43,7 +43,7 @@ def test_mpii_crops(name: str, share: float) -> None:
 
 def test_ntu_crops() -> None:
     path = real_path("ntu/videos/S001C001P001R001A001_rgb.avi")
-    image = VideoFiles({"a": path}, size=(960, 540)).read("a", [15])[0]
+    image = video_frames(path, [30], (960, 540))[0]
     shift, difference = compare(image, (480.0, 270.0), 420)
     print(f"NTU: shift {shift:.3f} px, {difference:.2f} grey levels")
     assert shift < 0.05

@@ -1,5 +1,6 @@
 """Small files in the official formats, for the tests of preparation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -42,3 +43,11 @@ def write_sample(root: Path, name: str, frames: int = 9) -> None:
     """Video and skeleton of a sample, each in a folder of its own."""
     write_video(root / "nturgb+d_rgb" / f"{name}_rgb.avi", frames)
     write_skeleton(root / "nturgb+d_skeletons" / f"{name}.skeleton", frames)
+
+
+def video_frames(path: Path, numbers: Sequence[int], size: tuple[int, int]) -> list[np.ndarray]:
+    """Frames of a video, counted from 0, as RGB images of another (width, height)."""
+    capture = cv2.VideoCapture(str(path))
+    frames = [capture.read()[1] for _ in range(max(numbers) + 1)]
+    capture.release()
+    return [cv2.resize(frames[n][..., ::-1], size, interpolation=cv2.INTER_AREA) for n in numbers]

@@ -12,7 +12,7 @@ import pytest
 from ntu_files import grey_level, write_sample
 
 from har.data.ntu.extract import open_prepared, prepare_ntu
-from har.data.store import FrameStore, HDF5Frames, JPEGFolders, StoreError, VideoFiles
+from har.data.store import FrameStore, HDF5Frames, JPEGFolders, StoreError
 
 NAMES = ["S001C001P001R001A001", "S001C001P002R001A001", "S002C001P001R001A001"]
 
@@ -34,15 +34,12 @@ def shard(data_dir: Path) -> Path:
     return data_dir / "prepared" / "frames" / "S001.h5"
 
 
-@pytest.mark.parametrize("kind", ["hdf5", "video", "jpeg"])
+@pytest.mark.parametrize("kind", ["hdf5", "jpeg"])
 def test_positions_are_those_of_the_stored_sequence(
     kind: str, data_dir: Path, tmp_path: Path
 ) -> None:
     store: FrameStore = HDF5Frames(data_dir / "prepared" / "frames")
-    if kind == "video":
-        videos = {path.name[:20]: path for path in data_dir.rglob("*.avi")}
-        store = VideoFiles(videos, stride=2, size=(32, 24))
-    elif kind == "jpeg":
+    if kind == "jpeg":
         for name in NAMES:
             (tmp_path / name).mkdir()
             with h5py.File(data_dir / "prepared" / "frames" / f"{name[:4]}.h5") as file:

@@ -1,4 +1,4 @@
-"""Frames on disk behind one reader: HDF5 shards, folders of JPEG files, or the videos."""
+"""Frames on disk behind one reader: HDF5 shards, or folders of JPEG files."""
 
 from __future__ import annotations
 
@@ -42,6 +42,17 @@ class FrameStore(Protocol):
             StoreError: the sample or a frame is missing or damaged.
         """
         ...
+
+
+def keep_freed_memory() -> None:
+    """Makes this process keep the memory of frames that are done with, for the next ones.
+
+    Else glibc gives it back and gets it again for every frame, cleared by the system page by page:
+    a clip of full-size frames then takes half as long again. Freeing one large block raises the
+    sizes from which glibc does so (``mallopt(3)``, M_MMAP_THRESHOLD) for the rest of the process
+    and those forked from it; with other C libraries nothing happens.
+    """
+    np.empty(30 * 2**20, np.uint8)  # the largest that counts are 32 MiB
 
 
 def decode(data: NDArray[np.uint8], sample: str, where: str) -> Image:
@@ -163,43 +174,4 @@ class JPEGFolders:
                         f"The frame {path} cannot be read: {error.strerror}; extract it again."
                     ) from error
                 images[frame] = decode(data, sample, str(path))
-        return [images[frame] for frame in frames]
-
-
-class VideoFiles:
-    """The videos themselves, decoded up to the frame that is asked for: slow, needs no disk.
-
-    Args:
-        videos: path of every sample's video.
-        stride: every how many-th frame belongs to the stored sequence.
-        size: (width, height) to which frames are resized; None: as they are.
-    """
-
-    def __init__(
-        self, videos: dict[str, Path], stride: int = 2, size: tuple[int, int] | None = None
-    ) -> None:
-        self.videos, self.stride, self.size = videos, stride, size
-
-    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
-        """See :class:`FrameStore`."""
-        if sample not in self.videos:
-            raise StoreError(f"There is no video of {sample} among the files given.")
-        if not frames:
-            return []
-        wanted = {frame * self.stride: frame for frame in frames}
-        images: dict[int, Image] = {}
-        capture = cv2.VideoCapture(str(self.videos[sample]))
-        for number in range(max(wanted) + 1):
-            if not capture.grab():
-                break
-            if number in wanted:
-                found, image = capture.retrieve()
-                if found:
-                    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-                    if self.size is not None:
-                        rgb = cv2.resize(rgb, self.size, interpolation=cv2.INTER_AREA)
-                    images[wanted[number]] = rgb  # type: ignore[assignment]
-        capture.release()
-        if len(images) < len(wanted):
-            raise StoreError(f"The video {self.videos[sample]} ends early or is damaged.")
         return [images[frame] for frame in frames]

@@ -13,12 +13,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from har import HarError
 from har.data.batches import EpochBatches, Key, SampleOrder, ShareOfSamples
+from har.data.store import keep_freed_memory
 
 
 def start_worker(worker: int) -> None:
     """A worker has one core: more threads in it would only get in the others' way."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    keep_freed_memory()
 
 
 class KindsOfSamples(Dataset[dict[str, Any]]):
@@ -58,6 +60,7 @@ class TrainingDataModule(LightningDataModule):
         # Loader processes are forked: threads that OpenCV had by then would be missing in them,
         # and the first call that waits for one would never return.
         cv2.setNumThreads(1)
+        keep_freed_memory()
         self.batch_sizes = dict(batch_sizes)
         self.eval_batch_size = eval_batch_size
         self.num_workers, self.seed = num_workers, seed
