@@ -11,6 +11,7 @@ from har import HarError
 # Imported only when it runs: extraction does not need torch, and --help nothing at all.
 TASKS = {
     "ntu": "har.preparation.ntu:prepare_ntu",
+    "mpii": "har.preparation.mpii:prepare_mpii",
     "synthetic": "har.preparation.synthetic:prepare_synthetic",
 }
 

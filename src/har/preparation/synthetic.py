@@ -7,12 +7,21 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from har.data.synthetic import ntu
+from har import HarError
+from har.data.synthetic import mpii_files, ntu
 from har.progress import progress_bar
 
 
 def prepare_synthetic(cfg: DictConfig) -> None:
-    """Writes synthetic videos and skeletons in the NTU RGB+D formats."""
+    """Writes a synthetic data set, ``dataset=ntu`` or ``dataset=mpii``."""
+    writers = {"ntu": _prepare_ntu, "mpii": _prepare_mpii}
+    if cfg.dataset not in writers:
+        raise HarError(f"dataset={cfg.dataset}: choose {' or '.join(writers)}.")
+    writers[cfg.dataset](cfg)
+
+
+def _prepare_ntu(cfg: DictConfig) -> None:
+    """Videos and skeletons in the NTU RGB+D formats."""
     options = cfg.synthetic
     samples = ntu.synthetic_samples(
         subjects=list(options.subjects),
@@ -32,3 +41,17 @@ def prepare_synthetic(cfg: DictConfig) -> None:
             progress=progress,
         )
     Console().print(f"{report.written} videos written, {report.skipped} were there: {root}")
+
+
+def _prepare_mpii(cfg: DictConfig) -> None:
+    """Images and annotations in all the formats of MPII Human Pose."""
+    root = Path(cfg.paths.data_dir) / "mpii"
+    with progress_bar("synthetic MPII images") as progress:
+        report = mpii_files.write_mpii(
+            root,
+            int(cfg.synthetic.images),
+            seed=cfg.seed,
+            workers=cfg.workers,
+            progress=progress,
+        )
+    Console().print(f"{report.written} images written, {report.skipped} were there: {root}")

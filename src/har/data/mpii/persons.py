@@ -34,7 +34,8 @@ PERSON = np.dtype(
 
 - ``image``: file name of the image; ``number``: of the person in it, from 1 (in the JSON files,
   which do not tell the official one, a running number);
-- ``joints_px``: in MPII's order, NaN where unlabelled; ``visible``: 1 visible, 0 hidden, -1 not told;
+- ``joints_px``: in MPII's order, NaN where unlabelled;
+- ``visible``: 1 visible, 0 hidden, -1 not told;
 - ``centre_px``, ``scale``: rough centre, and body height / 200 px;
 - ``head_box_px``: x1 y1 x2 y2, NaN where there is none;
 - ``split``: a :class:`Split`; ``stands_apart``: 1 far from other persons, 0 not, -1 not told.

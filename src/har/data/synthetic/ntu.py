@@ -242,7 +242,7 @@ def _write_sample(name: str, root: str, size: tuple[int, int], seed: int) -> int
     return len(scene.joints)
 
 
-def _check_settings(root: Path, settings: dict[str, object]) -> None:
+def check_settings(root: Path, settings: dict[str, object]) -> None:
     """One folder, one kind of data.
 
     Raises:
@@ -282,7 +282,7 @@ def write_ntu(
     """
     for folder in ("nturgb+d_rgb", "nturgb+d_skeletons"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    _check_settings(root, {"size": list(size), "seed": seed, "version": VERSION})
+    check_settings(root, {"size": list(size), "seed": seed, "version": VERSION})
     missing = [n for n in samples if not (root / "nturgb+d_rgb" / f"{n}_rgb.avi").is_file()]
     report = WriteReport(skipped=len(samples) - len(missing))
     context = multiprocessing.get_context("spawn")

@@ -1,0 +1,367 @@
+"""Writing synthetic MPII: images, and the same annotations in all the forms in which MPII is used.
+
+Images that are validation images of MPII by their number are so here too, with the same person
+numbers. The official structure has the irregularities of the real one, see
+:mod:`har.data.mpii.official`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy.io
+
+from har import HarError
+from har.data.mpii.split import tompson_validation
+from har.data.ntu.processes import run_in_processes
+from har.data.synthetic.mpii import VERSION, draw, simulate
+from har.data.synthetic.ntu import WriteReport, check_settings
+
+_JOINT_ORDER = (6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15)  # most often in the real file
+_FOUND_BY_BOX = (8, 9)  # neck and head top are not clicked, so nobody says whether they are seen
+_NO_NUMBER = np.zeros((0, 0))
+OFFICIAL_NAME = "mpii_human_pose_v1_u12_1.mat"
+
+
+@dataclass
+class AnnotatedPerson:
+    """A person as it is annotated, in MPII's pixels, which count from 1.
+
+    Attributes:
+        joints_px: (16, 2), NaN where unlabelled; all NaN for somebody whom nobody labelled.
+        visible: (16,) bool.
+        centre_px, head_box_px, scale: as MPII has them.
+    """
+
+    joints_px: np.ndarray
+    visible: np.ndarray
+    centre_px: np.ndarray
+    scale: float
+    head_box_px: np.ndarray
+
+    @property
+    def labelled(self) -> bool:
+        """Whether somebody labelled the joints."""
+        return bool(np.isfinite(self.joints_px).any())
+
+
+@dataclass
+class AnnotatedImage:
+    """An image with its persons; ``persons[0]`` is person 1."""
+
+    number: int
+    train: bool
+    validation: tuple[int, ...]  # person numbers
+    persons: list[AnnotatedPerson] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """File name."""
+        return f"{self.number:09d}.jpg"
+
+
+def annotate(number: int, seed: int, validation: tuple[int, ...]) -> AnnotatedImage:
+    """The annotations of an image.
+
+    Args:
+        number: of the image, from 1.
+        seed: of everything random.
+        validation: numbers of the persons who validate, from 1.
+    """
+    rng = np.random.default_rng([seed, number, 0, 3])
+    train = bool(validation) or rng.random() > 0.03
+    image = AnnotatedImage(number, train, validation)
+    scene = simulate(number, seed, labelled=max(len(validation), 1))
+    people = [_annotate(person, rng) for person in scene.people]
+    # The first of the labelled ones validate. Numbers in between that nobody has belong to people
+    # in the crowd, of whom the real file tells no more than where they are.
+    people.sort(key=lambda person: not person.labelled)
+    for place in range(1, max([*validation, len(people)]) + 1):
+        rest = len([number for number in validation if number >= place])
+        if place in validation and people:
+            image.persons.append(people.pop(0))
+        elif place not in validation and len(people) > rest:
+            image.persons.append(people.pop())
+        else:
+            image.persons.append(_in_the_crowd(rng))
+    return image
+
+
+def _annotate(person: Any, rng: np.random.Generator) -> AnnotatedPerson:
+    """What an annotator writes down: whole pixels from 1, a rough centre and scale."""
+    joints = np.rint(person.joints_px + 0.5)
+    joints[list(_FOUND_BY_BOX)] = person.joints_px[list(_FOUND_BY_BOX)] + 0.5
+    guesses = rng.random() < 0.05  # an annotator who also labels what lies outside
+    unlabelled = ~person.inside & ~guesses
+    joints[unlabelled if person.labelled else slice(None)] = np.nan
+    height = person.height_px
+    return AnnotatedPerson(
+        joints_px=joints,
+        visible=person.visible & person.inside,
+        centre_px=np.rint(np.maximum(person.centre_px + rng.normal(0, 0.02 * height, 2), 1)),
+        scale=float(height / 200 * rng.uniform(0.95, 1.08)),
+        head_box_px=np.rint(np.maximum(person.head_box_px + 0.5, 1)),
+    )
+
+
+def _in_the_crowd(rng: np.random.Generator) -> AnnotatedPerson:
+    return AnnotatedPerson(
+        joints_px=np.full((16, 2), np.nan),
+        visible=np.zeros(16, bool),
+        centre_px=np.rint(rng.uniform(1, 300, 2)),
+        scale=float(rng.uniform(0.5, 2.0)),
+        head_box_px=np.full(4, np.nan),
+    )
+
+
+# ------------------------------------------------------------------------------------ everything
+
+
+def write_mpii(
+    root: Path,
+    images: int,
+    seed: int = 0,
+    workers: int = 2,
+    progress: Callable[..., None] | None = None,
+) -> WriteReport:
+    """Writes images and annotations; images that are there already stay as they are.
+
+    Args:
+        root: gets ``images/``, the official ``.mat``, ``annot/`` with the JSON files, and the
+            original program's ``annotations.mat``.
+        images: how many.
+        seed: of everything random.
+        workers: processes.
+        progress: called as ``progress(done, total)`` after every image.
+
+    Raises:
+        HarError: other settings than the folder's, or a folder that cannot be written.
+    """
+    (root / "images").mkdir(parents=True, exist_ok=True)
+    (root / "annot").mkdir(exist_ok=True)
+    check_settings(root, {"images": images, "seed": seed, "version": VERSION})
+    validation = defaultdict(list)
+    for number, person in tompson_validation().tolist():
+        validation[number].append(person)
+    tasks = [(number, tuple(validation.get(number, ()))) for number in range(1, images + 1)]
+    report, annotated = WriteReport(), []
+    results = run_in_processes(
+        partial(_write_image, folder=str(root / "images"), seed=seed),
+        tasks,
+        _killed,
+        workers if images > 20 else 0,
+    )
+    for image, new in results:
+        annotated.append(image)
+        report.written += new
+        report.skipped += not new
+        if progress is not None:
+            progress(len(annotated), images)
+    annotated.sort(key=lambda image: image.number)
+    write_official(root / OFFICIAL_NAME, annotated, seed)
+    write_json(root / "annot", annotated)
+    write_deephar(root / "annotations.mat", annotated)
+    return report
+
+
+def _killed(task: tuple[int, tuple[int, ...]]) -> tuple[AnnotatedImage, bool]:
+    raise HarError(f"A process died while it wrote image {task[0]}: is there memory left?")
+
+
+def _write_image(
+    task: tuple[int, tuple[int, ...]], folder: str, seed: int
+) -> tuple[AnnotatedImage, bool]:
+    """Writes an image if it is not there; its annotations, and whether it was written."""
+    number, validation = task
+    image = annotate(number, seed, validation)
+    path = Path(folder, image.name)
+    if path.is_file():
+        return image, False
+    picture = draw(simulate(number, seed, labelled=max(len(validation), 1)))
+    partial_path = path.with_name(f".{path.stem}.partial.jpg")
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
+    if not cv2.imwrite(str(partial_path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality):
+        raise HarError(f"OpenCV cannot write the image {partial_path}: is the folder writable?")
+    os.replace(partial_path, path)
+    return image, True
+
+
+def _save_matlab(path: Path, variables: dict[str, Any]) -> None:
+    partial_path = path.with_name(f".{path.stem}.partial.mat")
+    scipy.io.savemat(partial_path, variables, do_compression=True)
+    os.replace(partial_path, path)
+
+
+def _struct_array(rows: list[dict[str, Any]]) -> np.ndarray:
+    """A 1 x N struct array; fields that a row lacks are empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    array = np.empty((1, len(rows)), dtype=[(name, object) for name in names])
+    for number, row in enumerate(rows):
+        for name in names:
+            array[0, number][name] = row.get(name, _NO_NUMBER)
+    return array
+
+
+def _cell(items: list[Any], shape: tuple[int, ...]) -> np.ndarray:
+    array = np.empty(len(items), dtype=object)
+    for number, item in enumerate(items):
+        array[number] = item
+    return array.reshape(shape)
+
+
+def _smallest(value: float) -> np.ndarray:
+    """A number in the smallest type that fits, as MATLAB scripts left them."""
+    kind: Any = np.float64
+    if value == int(value):
+        kind = next(
+            (k for k in (np.uint8, np.uint16, np.int16) if value == np.array(value).astype(k)),
+            np.float64,
+        )
+    return np.array([[value]]).astype(kind)
+
+
+# ---------------------------------------------------------------------------------- the official
+
+
+def write_official(path: Path, images: list[AnnotatedImage], seed: int = 0) -> None:
+    """``mpii_human_pose_v1_u12_1.mat``."""
+    annolist = []
+    for image in images:
+        rng = np.random.default_rng([seed, image.number, 0, 4])
+        rects = [_rect(person, image.train, rng) for person in image.persons]
+        annolist.append(
+            {
+                "image": {"name": image.name},
+                "annorect": _struct_array(rects) if rects else _NO_NUMBER,
+                "frame_sec": _smallest(image.number % 300) if image.train else _NO_NUMBER,
+                "vididx": _smallest(1 + image.number % 7) if image.train else _NO_NUMBER,
+            }
+        )
+    apart = [
+        np.array([n for n, p in enumerate(image.persons, 1) if p.labelled], np.uint8)[:, None]
+        for image in images
+    ]
+    activity = {"cat_name": "synthetic", "act_name": "any pose", "act_id": _smallest(1)}
+    unknown = {"cat_name": _NO_NUMBER, "act_name": _NO_NUMBER, "act_id": np.array([[-1]])}
+    release = {
+        "annolist": _struct_array(annolist),
+        "img_train": np.array([[image.train for image in images]], np.uint8),
+        "version": "12",
+        "single_person": _cell([a if a.size else _NO_NUMBER for a in apart], (len(images), 1)),
+        "act": _struct_array([activity if image.train else unknown for image in images]).T,
+        "video_list": _cell([f"video{number}" for number in range(7)], (1, 7)),
+    }
+    _save_matlab(path, {"RELEASE": release})
+
+
+def _rect(person: AnnotatedPerson, train: bool, rng: np.random.Generator) -> dict[str, Any]:
+    """An ``annorect``; which fields it has differs from person to person."""
+    x, y = (_smallest(value) for value in person.centre_px)
+    place = {"scale": np.array([[person.scale]]), "objpos": {"x": x, "y": y}}
+    if not train or (not person.labelled and rng.random() < 0.5):
+        return place
+    box = dict(zip(("x1", "y1", "x2", "y2"), person.head_box_px, strict=True))
+    rect: dict[str, Any] = {key: _smallest(v) for key, v in box.items() if np.isfinite(v)}
+    kind = rng.random()
+    if kind < 0.02:
+        rect["part_occ1"] = np.array([[1]], np.uint8)
+    elif kind < 0.3:
+        rect |= {"head_r11": np.array([[0.5]]), "torso_r11": np.array([[0.5]])}
+    if not person.labelled:
+        return {**rect, "annopoints": _NO_NUMBER, **place}
+    how = ("number", "text", "number", "nothing")[int(rng.integers(4))]
+    order = _JOINT_ORDER if rng.random() < 0.8 else rng.permutation(16).tolist()
+    points = []
+    for joint in order:
+        px = person.joints_px[joint]
+        if np.isnan(px).any():
+            continue
+        seen = bool(person.visible[joint])
+        point = {"x": _smallest(px[0]), "y": _smallest(px[1]), "id": _smallest(joint)}
+        if how == "number":
+            point["is_visible"] = _NO_NUMBER if joint in _FOUND_BY_BOX else _smallest(seen)
+        elif how == "text":
+            point["is_visible"] = str(int(seen))
+        points.append(point)
+    return {**rect, "annopoints": {"point": _struct_array(points)}, **place}
+
+
+# ----------------------------------------------------------------------------------- the others
+
+
+def _in_split(image: AnnotatedImage, validation: bool) -> list[tuple[int, AnnotatedPerson]]:
+    """Labelled persons of an image that validate (or train), with their numbers."""
+    if validation:
+        chosen = [(number, image.persons[number - 1]) for number in image.validation]
+    elif image.train and not image.validation:
+        chosen = list(enumerate(image.persons, 1))
+    else:
+        chosen = []
+    return [(number, person) for number, person in chosen if person.labelled]
+
+
+def write_json(folder: Path, images: list[AnnotatedImage]) -> None:
+    """``train.json``, ``valid.json`` and ``gt_valid.mat``, as HRNet and mmpose use them."""
+    for name, validation in (("train.json", False), ("valid.json", True)):
+        rows = [
+            {
+                "joints_vis": np.isfinite(person.joints_px).all(-1).astype(int).tolist(),
+                "joints": np.where(np.isnan(person.joints_px), -1.0, person.joints_px).tolist(),
+                "image": image.name,
+                "scale": person.scale,
+                "center": person.centre_px.tolist(),
+            }
+            for image in images
+            for _, person in _in_split(image, validation)
+        ]
+        partial_path = folder / f".{name}.partial"
+        partial_path.write_text(json.dumps(rows), encoding="utf-8")
+        os.replace(partial_path, folder / name)
+    valid = [person for image in images for _, person in _in_split(image, True)]
+    joints = np.array([p.joints_px for p in valid]).reshape(-1, 16, 2).transpose(1, 2, 0)
+    boxes = np.array([p.head_box_px for p in valid]).reshape(-1, 2, 2).transpose(1, 2, 0)
+    names = "rank rkne rhip lhip lkne lank pelv thor neck head rwri relb rsho lsho lelb lwri"
+    _save_matlab(
+        folder / "gt_valid.mat",
+        {
+            "dataset_joints": _cell(names.split(), (1, 16)),
+            "jnt_missing": np.isnan(joints).any(1).astype(np.uint8),
+            "pos_gt_src": np.where(np.isnan(joints), 0.0, joints),
+            "headboxes_src": boxes,
+        },
+    )
+
+
+def write_deephar(path: Path, images: list[AnnotatedImage]) -> None:
+    """``annotations.mat`` of the original program."""
+    variables = {}
+    for name, validation in (("annot_tr", False), ("annot_val", True)):
+        rows: list[list[Any]] = [[], [], []]
+        for image in images:
+            numbers = [number for number, _ in _in_split(image, validation)]
+            if numbers:
+                rows[0].append(np.array(numbers, np.uint8)[:, None])
+                rows[1].append(image.name)
+                persons = [_deephar_person(person) for person in image.persons]
+                rows[2].append(_cell(persons, (len(persons), 1)))
+        cells = [item for row in rows for item in row]
+        variables[name] = _cell(cells, (3, len(rows[0])))
+    _save_matlab(path, variables)
+
+
+def _deephar_person(person: AnnotatedPerson) -> dict[str, Any]:
+    return {
+        "head": person.head_box_px[None],
+        "objpos": person.centre_px[None],
+        "scale": np.array([[person.scale]]),
+        "pose": person.joints_px.T,
+    }
