@@ -36,6 +36,7 @@ from har.data.ntu.files import (
 from har.data.ntu.index import NTUIndex, write_index
 from har.data.ntu.processes import run_in_processes
 from har.data.ntu.sample import (
+    Extracted,
     Settings,
     SkipSample,
     annotated_sample,
@@ -86,14 +87,24 @@ class PrepareReport:
 # --------------------------------------------------------------------------------- one sample
 
 
-class _Task(NamedTuple):
-    """A sample to extract: a video, or a folder of the original program's frames."""
+class Task(NamedTuple):
+    """A sample to extract into a prepared folder.
+
+    Attributes:
+        name: of the sample.
+        source: a video, or a folder of the original program's frames.
+        skeleton: its annotation; None where there is none.
+        output: the prepared folder.
+        extract: a module's function of (name, source, skeleton, settings) that reads the sample.
+        settings: for it.
+    """
 
     name: str
     source: Path
-    skeleton: Path
+    skeleton: Path | None
     output: Path
-    settings: Settings
+    extract: Callable[[str, Path, Any, Any], Extracted]
+    settings: Any
 
 
 class _Outcome(NamedTuple):
@@ -107,29 +118,30 @@ class _Outcome(NamedTuple):
     failure: str = ""
 
 
-def _work(task: _Task) -> _Outcome:
+def _work(task: Task) -> _Outcome:
     """In a worker process: extracts a sample into a file of its own."""
     name = task.name
     try:
-        if task.source.is_dir():
-            stride = task.settings.stride
-            sample, remark = annotated_sample(name, task.skeleton, task.source, stride)
-        else:
-            sample, remark = extract_sample(name, task.source, task.skeleton, task.settings)
+        sample, remark = task.extract(name, task.source, task.skeleton, task.settings)
     except SkipSample as skip:
         return _Outcome(name, reason=skip.reason, details=skip.details)
     except Exception as error:  # whatever is wrong with one sample must not stop the others
         return _Outcome(name, reason="unexpected error", details=f"{name}: {error!r}")
     try:
         if remark:  # written first, so that no finished sample lacks its remark
-            _write_text(_remark_path(task.output, name), remark)
+            write_text(remark_path(task.output, name), remark)
         write_shard(_staged_path(task.output, name), [sample], len(sample.joints), len(sample.jpeg))
     except OSError as error:
         return _Outcome(name, failure=str(error.strerror or error))
     return _Outcome(name, len(sample.joints), remark=remark)
 
 
-def _crashed(task: _Task) -> _Outcome:
+def _annotated(name: str, images: Path, annotation: Path, settings: Settings) -> Extracted:
+    """A sample whose frames the original program has extracted."""
+    return annotated_sample(name, annotation, images, settings.stride)
+
+
+def _crashed(task: Task) -> _Outcome:
     return _Outcome(
         task.name, reason="decoder crashed", details=f"Reading {task.source} ends the process."
     )
@@ -139,11 +151,11 @@ def _staged_path(output: Path, name: str) -> Path:
     return output / "staging" / f"{name}.h5"
 
 
-def _remark_path(output: Path, name: str) -> Path:
+def remark_path(output: Path, name: str) -> Path:
     return output / "remarks" / f"{name}.txt"
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all."""
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     partial.write_text(text, encoding="utf-8")
@@ -234,8 +246,11 @@ def _prepare(
     described: dict[str, Any] = asdict(settings)
     if images is not None:
         described["images"] = os.path.relpath(images.resolve(), output.resolve())
-    folder = _Output(output, described, mine=None if shard is None else {n[:4] for n in names})
+    folder = PreparedFolder(
+        output, described, mine=None if shard is None else {n[:4] for n in names}
+    )
 
+    extract = extract_sample if images is None else _annotated
     there = folder.finished() & set(names)
     report = PrepareReport(kept=len(there))
     tasks = []
@@ -247,24 +262,24 @@ def _prepare(
         elif name not in skeletons:
             report.skipped[name] = "no skeleton file"
         else:
-            tasks.append(_Task(name, sources[name], skeletons[name], output, settings))
+            tasks.append(Task(name, sources[name], skeletons[name], output, extract, settings))
     if images is None:
         _check_disk(output, [task.source for task in tasks], settings)
-    _run(tasks, folder, workers, report, len(names), progress)
+    run_tasks(tasks, folder, workers, report, len(names), progress)
     folder.write_index({**described, "store": "hdf5" if images is None else "jpeg"})
     for name in names:
-        remark = _remark_path(output, name)
+        remark = remark_path(output, name)
         if remark.is_file():
             report.warnings[name] = remark.read_text(encoding="utf-8")
     report.seconds = time.monotonic() - began
     suffix = "" if shard is None else f"_{shard[0] + 1}_of_{shard[1]}"
-    _write_text(output / f"prepare_report{suffix}.json", json.dumps(asdict(report), indent=2))
+    write_text(output / f"prepare_report{suffix}.json", json.dumps(asdict(report), indent=2))
     return report
 
 
-def _run(
-    tasks: list[_Task],
-    folder: _Output,
+def run_tasks(
+    tasks: list[Task],
+    folder: PreparedFolder,
     workers: int,
     report: PrepareReport,
     total: int,
@@ -333,7 +348,7 @@ def _check_disk(output: Path, videos: list[Path], settings: Settings) -> None:
 # --------------------------------------------------------------------------------- the output
 
 
-class _Output:
+class PreparedFolder:
     """The prepared folder: shards, samples that wait to become part of one, index.
 
     Args:
@@ -357,7 +372,7 @@ class _Output:
 
     def _check_settings(self, path: Path, ours: dict[str, Any]) -> None:
         if not path.is_file():
-            _write_text(path, json.dumps(ours))
+            write_text(path, json.dumps(ours))
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
