@@ -101,8 +101,8 @@ def _annotate(person: Any, rng: np.random.Generator) -> AnnotatedPerson:
     joints = np.rint(person.joints_px + 0.5)
     joints[list(_FOUND_BY_BOX)] = person.joints_px[list(_FOUND_BY_BOX)] + 0.5
     guesses = rng.random() < 0.05  # an annotator who also labels what lies outside
-    unlabelled = ~person.inside & ~guesses
-    joints[unlabelled if person.labelled else slice(None)] = np.nan
+    labelled = person.labelled & (person.inside | guesses)
+    joints[~labelled] = np.nan
     height = person.height_px
     return AnnotatedPerson(
         joints_px=joints,
