@@ -189,6 +189,7 @@ class ReceptionNetConfig:
     depth_maps: int
     kernel_size: int | tuple[int, int]
     old_stem: bool
+    stop_after: int | None = None
 
     def __post_init__(self) -> None:
         if self.dim not in (2, 3):
@@ -205,6 +206,11 @@ class ReceptionNetConfig:
             )
         if self.num_blocks < 1:
             raise HarError(f"num_blocks={self.num_blocks}: ReceptionNet needs at least one block.")
+        if self.stop_after is not None and self.stop_after not in range(1, self.num_blocks + 1):
+            raise HarError(
+                f"stop_after={self.stop_after}: choose a prediction block from 1 to "
+                f"{self.num_blocks}."
+            )
 
     @property
     def num_maps(self) -> int:
@@ -230,6 +236,8 @@ class ReceptionNet(nn.Module):
         depth_maps: cells of depth (3-D only).
         kernel_size: of the separable convolutions; one number or (rows, columns).
         old_stem: the stem of the authors' earliest weights.
+        stop_after: number, from 1, of the block that answers last: those behind it are not there.
+            None: all blocks.
 
     Raises:
         HarError: arguments that contradict each other.
@@ -245,19 +253,29 @@ class ReceptionNet(nn.Module):
         depth_maps: int = 16,
         kernel_size: int | Sequence[int] = 5,
         old_stem: bool = False,
+        stop_after: int | None = None,
     ) -> None:
         super().__init__()
         if num_context is None:
             num_context = 2 if dim == 2 else 0
         kernel = kernel_size if isinstance(kernel_size, int) else (kernel_size[0], kernel_size[1])
         self.config = ReceptionNetConfig(
-            num_joints, dim, num_blocks, num_context, context_alpha, depth_maps, kernel, old_stem
+            num_joints,
+            dim,
+            num_blocks,
+            num_context,
+            context_alpha,
+            depth_maps,
+            kernel,
+            old_stem,
+            stop_after,
         )
+        blocks = stop_after or num_blocks
         self.num_actions: tuple[int, ...] = ()
         self.stem = ReceptionStem(old_stem)
         self.blocks = nn.ModuleList(
-            PredictionBlock(self.stem.width, self.config.num_maps, kernel, i < num_blocks - 1)
-            for i in range(num_blocks)
+            PredictionBlock(self.stem.width, self.config.num_maps, kernel, i < blocks - 1)
+            for i in range(blocks)
         )
 
     @property

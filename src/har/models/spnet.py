@@ -96,6 +96,23 @@ def plan_steps(num_pyramids: int, num_levels: int, action_pyramids: Sequence[int
     return steps
 
 
+def steps_until(steps: Sequence[Step], stop_after: int | str) -> list[Step]:
+    """The steps up to a prediction block, given by its name or its number from 1.
+
+    Raises:
+        HarError: there is no such block.
+    """
+    names = [step.block for step in steps]
+    if str(stop_after).isdecimal() and 1 <= int(stop_after) <= len(steps):
+        return list(steps[: int(stop_after)])
+    if stop_after in names:
+        return list(steps[: 1 + names.index(str(stop_after))])
+    raise HarError(
+        f"stop_after={stop_after}: there is no such prediction block; choose 1 to {len(steps)}, or "
+        f"by pyramid and level {', '.join(names)}."
+    )
+
+
 class Stem(nn.Module):
     """From the image to features at 1 / ``image_div`` of its size."""
 
@@ -438,6 +455,7 @@ class SPNetConfig:
     num_pose_features: int
     num_visual_features: int
     softargmax_alpha: float
+    stop_after: int | str | None = None
 
     def __post_init__(self) -> None:
         wrong = [p for p in self.action_pyramids if not 1 <= p <= self.num_pyramids]
@@ -483,6 +501,8 @@ class SPNet(nn.Module):
         pose_replica: own heat maps for the action part.
         num_pose_features, num_visual_features: channels of the action part's two streams.
         softargmax_alpha: factor before the softmax of heat maps.
+        stop_after: the prediction block that answers last, by its number from 1 or its name
+            (pyramid and level, ``"up2_pb0"``): what lies behind it is not there. None: all blocks.
 
     Raises:
         HarError: arguments that contradict each other.
@@ -504,6 +524,7 @@ class SPNet(nn.Module):
         num_pose_features: int = 128,
         num_visual_features: int = 128,
         softargmax_alpha: float = 1.0,
+        stop_after: int | str | None = None,
     ) -> None:
         super().__init__()
         kernel = kernel_size if isinstance(kernel_size, int) else (kernel_size[0], kernel_size[1])
@@ -522,9 +543,12 @@ class SPNet(nn.Module):
             num_pose_features,
             num_visual_features,
             softargmax_alpha,
+            stop_after,
         )
         self.num_actions = self.config.num_actions
         self.steps = plan_steps(num_pyramids, num_levels, self.config.action_pyramids)
+        if stop_after is not None:
+            self.steps = steps_until(self.steps, stop_after)
         self.pose = PosePart(self.steps, self.config)
         self.action = ActionPart(self.steps, self.pose.widths, self.config)
 

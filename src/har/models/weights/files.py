@@ -45,7 +45,7 @@ def load_weights(network: nn.Module, source: str | Path, strict: bool = True) ->
     """
     path = find_weights(source)
     if path.suffix in _KERAS:
-        return load_keras_h5(network, path, strict)
+        return _load_keras(network, path, strict)
     if path.suffix == ".safetensors":
         state, kind, config = _read_safetensors(path)
     else:
@@ -54,8 +54,9 @@ def load_weights(network: nn.Module, source: str | Path, strict: bool = True) ->
         raise HarError(f"{path} holds the weights of {kind}, not of {type(network).__name__}.")
     table = name_table(type(network).__name__)
     names = {name: name for name in network.state_dict() if not is_counter(name)}
+    known = {*names, *_behind_stop(network)}
     report = LoadReport(
-        str(path), unexpected=[k for k in state if k not in names and not is_counter(k)]
+        str(path), unexpected=[k for k in state if k not in known and not is_counter(k)]
     )
     return put_weights(
         network,
@@ -66,6 +67,34 @@ def load_weights(network: nn.Module, source: str | Path, strict: bool = True) ->
         strict=strict,
         hint=what_would_fit(network, config),
     )
+
+
+def _whole_network(network: nn.Module) -> nn.Module | None:
+    """Where a network stops after a block: the same one with all its blocks."""
+    config = getattr(network, "config", None)
+    if getattr(config, "stop_after", None) is None:
+        return None
+    arguments = {**dataclasses.asdict(config), "stop_after": None}  # type: ignore[arg-type]
+    return build_network(type(network).__name__, arguments)
+
+
+def _behind_stop(network: nn.Module) -> set[str]:
+    """Weights of the whole network that one which stops early has no place for."""
+    with torch.device("meta"):  # names only
+        whole = _whole_network(network)
+    return set() if whole is None else whole.state_dict().keys() - network.state_dict().keys()
+
+
+def _load_keras(network: nn.Module, path: Path, strict: bool) -> LoadReport:
+    """A file of the original; its lists of layers are those of the whole network."""
+    whole = _whole_network(network)
+    if whole is None:
+        return load_keras_h5(network, path, strict)
+    whole.load_state_dict(network.state_dict(), strict=False)
+    report = load_keras_h5(whole, path, strict)
+    state = whole.state_dict()
+    network.load_state_dict({name: state[name] for name in network.state_dict()})
+    return report
 
 
 def load_network(source: str | Path, **arguments: Any) -> nn.Module:
