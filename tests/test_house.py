@@ -28,6 +28,7 @@ FLOORS = {
     "report": 5,
     "progress": 5,
     "runs": 6,
+    "evaluation": 7,
     "preparation": 6,
     "benchmarks": 6,
 }

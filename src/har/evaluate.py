@@ -1,8 +1,18 @@
-"""``python -m har.evaluate experiment=<name> ckpt_path=<file>``: figures of trained weights."""
+"""``python -m har.evaluate ckpt_path=<file> protocol=multi``: figures of trained weights."""
+
+import sys
 
 from har.launch import entry_point
 
-main = entry_point("evaluate", "har.runs:evaluate")
+_run = entry_point("evaluate", "har.evaluation:evaluate")
+
+
+def main() -> None:
+    """Runs are named after their experiment; without one the checkpoint says what it is."""
+    if not any(word.startswith(("experiment=", "name=")) for word in sys.argv[1:]):
+        sys.argv.append("name=evaluation")
+    _run()
+
 
 if __name__ == "__main__":
     main()

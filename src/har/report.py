@@ -9,12 +9,14 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
-from torch import nn
+
+if TYPE_CHECKING:  # comparing runs does not wait for torch
+    from torch import nn
 
 # name in the results -> (what it says in the table, its format)
 ROWS = {

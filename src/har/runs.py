@@ -1,4 +1,4 @@
-"""A training run and an evaluation run: from the composed configuration to the report."""
+"""A training run: from the composed configuration to the report."""
 
 from __future__ import annotations
 
@@ -112,31 +112,6 @@ def train(cfg: DictConfig) -> None:
     results = _test(trainer, module, data) if cfg.test else {}
     if trainer.is_global_zero:
         _report(cfg, folder, module, data, results, untrained)
-
-
-def evaluate(cfg: DictConfig) -> None:
-    """Measures a checkpoint (``ckpt_path``) or weights (``weights``) on the test split."""
-    folder = run_folder()
-    write_config(cfg, folder)
-    if cfg.ckpt_path is None and cfg.weights is None:
-        raise HarError("Say what to evaluate: ckpt_path=<file.ckpt> (or last), or weights=<file>.")
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    data = instantiate(cfg.data)
-    data.setup("test")
-    module = instantiate(cfg.module)
-    check_classes(module, data)
-    load_weights(module.network, cfg.ckpt_path or cfg.weights)
-    callbacks = [
-        instantiate(cfg.callbacks[name])
-        for name in ("progress_bar", "figures")
-        if cfg.callbacks.get(name) is not None
-    ]
-    trainer = make_trainer(
-        cfg, 1, callbacks=callbacks, logger=instantiate(cfg.logger), enable_checkpointing=False
-    )
-    results = _test(trainer, module, data)
-    if trainer.is_global_zero:
-        _report(cfg, folder, module, data, results, {})
 
 
 def _test(trainer: pl.Trainer, module: Any, data: Any) -> dict[str, Any]:

@@ -8,9 +8,8 @@ with and without mirroring, whose probabilities are multiplied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -97,15 +96,20 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
 
     def num_crops(self) -> np.ndarray:
         """Number of crops of every sequence, (N,), without reading any."""
+        return self._of_lengths(
+            lambda clips: sum(len(frames) for frames in self._in_one_box(clips))
+        )
 
-        @cache  # sequences of one length have the same clips
-        def count(length: int) -> int:
-            clips = self.protocol.clips_of(length, self.clip_size)
-            crops = sum(len(frames) for frames in self._in_one_box(clips))
-            return crops * (1 + self.protocol.flip)
+    def num_clips(self) -> np.ndarray:
+        """Number of clips of every sequence, (N,), mirrored ones included."""
+        return self._of_lengths(len)
 
+    def _of_lengths(self, count: Callable[[np.ndarray], int]) -> np.ndarray:
+        """Sequences of one length have the same clips, so each length is looked at once."""
         lengths = self.samples.index.num_frames[self.samples.selection]
-        return np.array([count(length) for length in lengths.tolist()])
+        different, place = np.unique(lengths, return_inverse=True)
+        clips = [self.protocol.clips_of(length, self.clip_size) for length in different.tolist()]
+        return (1 + self.protocol.flip) * np.array([count(c) for c in clips], dtype=int)[place]
 
     def _in_one_box(self, clips: np.ndarray) -> list[np.ndarray]:
         """Which frames share a box, ascending and each once."""
@@ -117,43 +121,52 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
         samples = self.samples
         sample = int(samples.selection[number])
         name = samples.index.names[sample].decode()
-        clips = self.protocol.clips_of(int(samples.index.num_frames[sample]), self.clip_size)
-        seen = np.unique(clips)
-        pictures = dict(zip(seen.tolist(), samples.store.read(name, seen.tolist()), strict=True))
         annotation = samples.index.annotation(sample)
-        groups = self._in_one_box(clips)
-        crops: list[np.ndarray] = []
-        targets: list[tuple[Target, int]] = []  # with the number of crops
-        numbers: list[np.ndarray] = []  # of the crops of every clip
+        clips = self.protocol.clips_of(len(annotation.joints_px), self.clip_size)
+        boxes = self._in_one_box(clips)
+        targets: list[Target] = []
+        numbers: list[np.ndarray] = []  # of the crops of every clip, (C, T)
+        frame_of_crop: list[np.ndarray] = []
         first = 0
         for flip in (False, True) if self.protocol.flip else (False,):
-            for group, frames in enumerate(groups):
-                target = samples.target(sample, annotation, frames, Draw(flip=flip))
-                shown = [pictures[frame] for frame in frames.tolist()]
-                crops.append(crop_frames(shown, target.affine, samples.resolution))
-                targets.append((target, len(frames)))
-                of_group = clips if len(groups) == 1 else clips[group : group + 1]
-                numbers.append(first + np.searchsorted(frames, of_group))
+            for box, frames in enumerate(boxes):
+                targets.append(samples.target(sample, annotation, frames, Draw(flip=flip)))
+                in_box = clips if len(boxes) == 1 else clips[box : box + 1]
+                numbers.append(first + np.searchsorted(frames, in_box))
+                frame_of_crop.append(frames)
                 first += len(frames)
+        target_of_crop = np.repeat(np.arange(len(targets)), [len(f) for f in frame_of_crop])
 
         def each(attribute: str) -> torch.Tensor:
-            values = [np.asarray(getattr(target, attribute))[None] for target, _ in targets]
-            counts = [count for _, count in targets]
-            return torch.from_numpy(np.repeat(np.concatenate(values), counts, axis=0))
+            values = np.array([getattr(target, attribute) for target in targets])
+            return torch.from_numpy(values[target_of_crop])
 
+        affines = each("affine")
+        crops = self._crops(name, np.concatenate(frame_of_crop), affines.numpy())
         return {
-            "crops": torch.from_numpy(np.concatenate(crops)),
+            "crops": torch.from_numpy(crops),
             "mirrored": each("mirrored"),
             "clips": torch.from_numpy(np.concatenate(numbers)),
-            "pose": torch.from_numpy(np.concatenate([target.pose for target, _ in targets])),
-            "tracked": torch.from_numpy(np.concatenate([t.tracked for t, _ in targets])),
-            "affine": each("affine"),
+            "pose": torch.from_numpy(np.concatenate([target.pose for target in targets])),
+            "tracked": torch.from_numpy(np.concatenate([target.tracked for target in targets])),
+            "affine": affines,
             "root_depth_mm": each("root_depth_mm"),
             "depth_scale": each("depth_scale"),
             "frame_width": torch.full((first,), samples.index.frame_size(sample)[0]),
             "action": int(samples.classes[number]),
             "name": name,
         }
+
+    def _crops(self, name: str, frames: np.ndarray, affines: np.ndarray) -> np.ndarray:
+        """Crops (U, H, W, 3) of frames (U,); every frame is decoded once and let go."""
+        width, height = self.samples.resolution
+        crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
+        different = np.unique(frames)
+        pictures = self.samples.store.read(name, different.tolist())
+        for frame, picture in zip(different, pictures, strict=True):
+            for crop in np.flatnonzero(frames == frame):
+                crops[crop] = crop_frames([picture], affines[crop], (width, height))[0]
+        return crops
 
 
 def collate_sequences(items: Sequence[dict[str, Any]]) -> dict[str, Any]:

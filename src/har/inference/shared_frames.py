@@ -37,7 +37,12 @@ def look_at_frames(network: Any, images: Tensor, batch_size: int | None = None) 
         images: (U, 3, H, W) in [-1, 1].
         batch_size: frames at a time; None: all at once.
     """
-    answers = [_look(network, part) for part in images.split(batch_size or max(1, len(images)))]
+    parts = images.split(batch_size or max(1, len(images)))
+    return join_answers([_look(network, part) for part in parts])
+
+
+def join_answers(answers: Sequence[FrameAnswers]) -> FrameAnswers:
+    """What was found in several lots of frames, end to end."""
     poses = [torch.cat(block) for block in zip(*(a.poses for a in answers), strict=True)]
     features = [
         FrameFeatures(torch.cat([f.pose for f in block]), torch.cat([f.visual for f in block]))

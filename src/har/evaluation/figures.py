@@ -1,0 +1,134 @@
+"""What an evaluation says beyond its figures: blocks, classes, what is mistaken for what."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from har.visual.draw import write_image
+from har.visual.plots import figure_to_image, plot_per_class
+
+MOST_CONFUSED = 10
+
+
+def add_blocks_and_pairs(
+    results: dict[str, Any], confusion: np.ndarray, labels: list[str]
+) -> dict[str, Any]:
+    """The figures, and which block and which pairs of actions stand out.
+
+    Args:
+        results: of :class:`har.modules.scores.MultitaskScores`.
+        confusion: (C, C) counts, rows the true actions.
+        labels: names of the C actions.
+
+    Returns:
+        Also ``action_best_block`` (from 1) with its ``action_best_block_top1``, and
+        ``most_confused``: the ten commonest mistakes.
+    """
+    blocks = results["action_top1_by_block"]
+    best = int(np.argmax(blocks))
+    return {
+        **results,
+        "action_best_block": best + 1,
+        "action_best_block_top1": blocks[best],
+        "most_confused": most_confused(confusion, labels),
+    }
+
+
+def most_confused(confusion: np.ndarray, labels: list[str]) -> list[dict[str, Any]]:
+    """The commonest mistakes by count, at most ten: true and recognised action, how often, and
+    the share of the true action's clips in percent."""
+    mistakes = confusion.copy()
+    np.fill_diagonal(mistakes, 0)
+    totals = confusion.sum(1)
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:MOST_CONFUSED]
+    pairs = np.stack(np.unravel_index(order, mistakes.shape), axis=-1)
+    return [
+        {
+            "true": labels[true],
+            "recognised": labels[recognised],
+            "count": int(mistakes[true, recognised]),
+            "percent": 100 * float(mistakes[true, recognised] / totals[true]),
+        }
+        for true, recognised in pairs.tolist()
+        if mistakes[true, recognised] > 0
+    ]
+
+
+def write_confusion(folder: Path, confusion: np.ndarray, labels: list[str]) -> None:
+    """``confusion.csv``, counts with the true actions as rows, and the accuracies as a picture.
+
+    (The matrix as a picture is drawn by the callback that draws all figures of a run.)
+    """
+    path = folder / "confusion.csv"
+    partial = path.with_suffix(".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["true action", *labels])
+        writer.writerows(
+            [label, *row] for label, row in zip(labels, confusion.tolist(), strict=True)
+        )
+    partial.replace(path)
+    with np.errstate(invalid="ignore"):
+        accuracy = confusion.diagonal() / confusion.sum(1)
+    (folder / "figures").mkdir(exist_ok=True)
+    picture = figure_to_image(plot_per_class(accuracy, labels))
+    write_image(folder / "figures" / "test_per_class.png", picture)
+
+
+def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
+    """The prediction blocks and the commonest mistakes as tables, and the protocol in a line."""
+    console = Console()
+    actions = results.get("action_top1_by_block") or []
+    errors = results.get("joint_error_mm_by_block") or []
+    if len(actions) == len(errors):
+        _print_blocks(console, {"top-1": (actions, "{:.1f} %"), "mm": (errors, "{:.0f}")})
+    else:
+        _print_blocks(console, {"top-1": (actions, "{:.1f} %")})
+        _print_blocks(console, {"mm": (errors, "{:.0f}")})
+    if results.get("most_confused"):
+        table = Table(title="most confused", title_justify="left")
+        for name in ("true action", "recognised as"):
+            table.add_column(name, overflow="fold")
+        table.add_column("clips", justify="right")
+        table.add_column("of its clips", justify="right")
+        for pair in results["most_confused"]:
+            share = f"{pair['percent']:.0f} %"
+            table.add_row(pair["true"], pair["recognised"], str(pair["count"]), share)
+        console.print(table)
+    words = "; ".join(
+        f"{name.replace('_', ' ')}: {value}"
+        for name, value in protocol.items()
+        if name not in ("actions", "prediction_block")
+    )
+    console.print(f"Protocol: {words}", highlight=False)
+
+
+def _print_blocks(console: Console, columns: dict[str, tuple[list[Any], str]]) -> None:
+    """One row per prediction block; the best one is marked by the first column's figures."""
+    first = next(iter(columns.values()))[0]
+    if len(first) < 2:
+        return
+    known = [value if value is not None else np.nan for value in first]
+    best = -1
+    if not np.isnan(known).all():
+        best = int(np.nanargmax(known) if "top-1" in columns else np.nanargmin(known))
+    table = Table(title="by prediction block", title_justify="left")
+    table.add_column("block", justify="right")
+    names = {"top-1": "top-1", "mm": "joint error, mm"}
+    for name in columns:
+        table.add_column(names[name], justify="right")
+    table.add_column("")
+    for block in range(len(first)):
+        cells = [
+            "-" if values[block] is None else form.format(values[block])
+            for values, form in columns.values()
+        ]
+        marks = ["best"] * (block == best) + ["last"] * (block == len(first) - 1)
+        table.add_row(str(block + 1), *cells, ", ".join(marks))
+    console.print(table)
