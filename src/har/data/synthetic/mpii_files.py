@@ -23,7 +23,7 @@ import scipy.io
 from har import HarError
 from har.data.mpii.split import tompson_validation
 from har.data.ntu.processes import run_in_processes
-from har.data.synthetic.mpii import VERSION, draw, simulate
+from har.data.synthetic.mpii import VERSION, Person, Scene, draw, simulate
 from har.data.synthetic.ntu import WriteReport, check_settings
 
 _JOINT_ORDER = (6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15)  # most often in the real file
@@ -69,8 +69,10 @@ class AnnotatedImage:
         return f"{self.number:09d}.jpg"
 
 
-def annotate(number: int, seed: int, validation: tuple[int, ...]) -> AnnotatedImage:
-    """The annotations of an image.
+def simulate_image(
+    number: int, seed: int = 0, validation: tuple[int, ...] = ()
+) -> tuple[Scene, AnnotatedImage]:
+    """An image before it is drawn, and its annotations.
 
     Args:
         number: of the image, from 1.
@@ -93,10 +95,10 @@ def annotate(number: int, seed: int, validation: tuple[int, ...]) -> AnnotatedIm
             image.persons.append(people.pop())
         else:
             image.persons.append(_in_the_crowd(rng))
-    return image
+    return scene, image
 
 
-def _annotate(person: Any, rng: np.random.Generator) -> AnnotatedPerson:
+def _annotate(person: Person, rng: np.random.Generator) -> AnnotatedPerson:
     """What an annotator writes down: whole pixels from 1, a rough centre and scale."""
     joints = np.rint(person.joints_px + 0.5)
     joints[list(_FOUND_BY_BOX)] = person.joints_px[list(_FOUND_BY_BOX)] + 0.5
@@ -182,14 +184,13 @@ def _write_image(
 ) -> tuple[AnnotatedImage, bool]:
     """Writes an image if it is not there; its annotations, and whether it was written."""
     number, validation = task
-    image = annotate(number, seed, validation)
+    scene, image = simulate_image(number, seed, validation)
     path = Path(folder, image.name)
     if path.is_file():
         return image, False
-    picture = draw(simulate(number, seed, labelled=max(len(validation), 1)))
     partial_path = path.with_name(f".{path.stem}.partial.jpg")
     quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
-    if not cv2.imwrite(str(partial_path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality):
+    if not cv2.imwrite(str(partial_path), cv2.cvtColor(draw(scene), cv2.COLOR_RGB2BGR), quality):
         raise HarError(f"OpenCV cannot write the image {partial_path}: is the folder writable?")
     os.replace(partial_path, path)
     return image, True
