@@ -32,6 +32,7 @@ def samples(names: list[str], seed: int = 0, most: int = 6, bytes_each: int = 50
     return StoredSamples(
         np.array(names, dtype="S20"),
         rng.integers(100, 1000, (len(names), 2)).astype(np.int32),
+        rng.integers(0, 100, (len(names), 4)).astype(np.int32),
         counts,
         joints,
         np.concatenate([np.arange(0, 2 * n, 2) for n in counts]).astype(np.int32),

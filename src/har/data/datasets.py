@@ -67,6 +67,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
         self.augmentation = augmentation or Augmentation()
         self.step, self.seed = step, seed
         self.boxes = boxes
+        index.check_reach(self.augmentation, true_boxes=boxes is None)
 
     def __len__(self) -> int:
         return len(self.selection)
@@ -121,7 +122,8 @@ class NTUDataset(Dataset[dict[str, Any]]):
         frames = self._frames(len(annotation.joints_px), draw, rng)
         target = self.target(sample, annotation, frames, draw)
         pictures = self.store.read(name, frames.tolist())
-        crops = crop_frames(pictures, target.affine, self.resolution)  # (T, H, W, 3)
+        from_picture = target.affine @ self.index.stored_part(sample)
+        crops = crop_frames(pictures, from_picture, self.resolution)  # (T, H, W, 3)
         single = self.clip_size is None
         return {
             "images": torch.from_numpy(crops[0] if single else crops),

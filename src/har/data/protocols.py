@@ -142,7 +142,8 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
             return torch.from_numpy(values[target_of_crop])
 
         affines = each("affine")
-        crops = self._crops(name, np.concatenate(frame_of_crop), affines.numpy())
+        from_pictures = affines.numpy() @ samples.index.stored_part(sample)
+        crops = self._crops(name, np.concatenate(frame_of_crop), from_pictures)
         return {
             "crops": torch.from_numpy(crops),
             "mirrored": each("mirrored"),

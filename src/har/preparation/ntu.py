@@ -11,6 +11,7 @@ from rich.table import Table
 
 from har import HarError
 from har.data.ntu import extract
+from har.data.ntu.targets import Reach
 from har.progress import progress_bar
 
 
@@ -26,6 +27,7 @@ def prepare_ntu(cfg: DictConfig) -> None:
             stride=options.stride,
             scale=options.scale,
             jpeg_quality=options.jpeg_quality,
+            reach=_reach(options),
             setups=_numbers(options.setups),
             actions=_numbers(options.actions),
             cameras=_numbers(options.cameras),
@@ -34,6 +36,13 @@ def prepare_ntu(cfg: DictConfig) -> None:
             progress=progress,
         )
     print_report(report, root / "prepared")
+
+
+def _reach(options: Any) -> Reach | None:
+    if options.region not in ("full", "track"):
+        raise HarError(f"ntu.region={options.region} has to be full or track.")
+    x, y = options.reach.shift_px
+    return Reach(options.reach.scale, (x, y)) if options.region == "track" else None
 
 
 def _numbers(chosen: Any) -> list[int] | None:

@@ -15,12 +15,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from har import HarError
@@ -40,12 +39,12 @@ from har.data.ntu.sample import (
     Settings,
     SkipSample,
     annotated_sample,
+    estimate_bytes,
     extract_sample,
-    open_video,
-    shrink,
 )
 from har.data.ntu.shards import merge_shards, shard_names, write_shard
 from har.data.ntu.splits import missing_skeletons
+from har.data.ntu.targets import Reach
 from har.data.store import FrameStore, HDF5Frames, JPEGFolders
 
 __all__ = ["DatasetNotFoundError", "find_dataset_root", "open_prepared", "prepare_ntu"]
@@ -173,6 +172,7 @@ def prepare_ntu(
     stride: int = 2,
     scale: float = 0.5,
     jpeg_quality: int = 95,
+    reach: Reach | None = None,
     setups: Sequence[int] | None = None,
     actions: Sequence[int] | None = None,
     cameras: Sequence[int] | None = None,
@@ -191,6 +191,7 @@ def prepare_ntu(
         stride: keep every ``stride``-th frame.
         scale: of width and height.
         jpeg_quality: 0 to 100.
+        reach: store only the region of the person's track, as far as crops go; None: whole frames.
         setups, actions, cameras: numbers to take; None: all.
         shard: (part, parts), part from 0: whole setups, for the jobs of a cluster.
         workers: processes; 0: everything in this one.
@@ -205,7 +206,7 @@ def prepare_ntu(
             videos_root,
             skeletons_root,
             output,
-            Settings(stride, scale, jpeg_quality),
+            Settings(stride, scale, jpeg_quality, reach),
             lambda names: select_samples(names, setups, actions, cameras, shard),
             shard,
             workers,
@@ -243,7 +244,9 @@ def _prepare(
     if images is not None:
         sources = {name: path for name, path in sources.items() if name in skeletons}
     names = select(list(sources))
-    described: dict[str, Any] = asdict(settings)
+    if images is not None:
+        settings = replace(settings, reach=None)
+    described = settings.describe()
     if images is not None:
         described["images"] = os.path.relpath(images.resolve(), output.resolve())
     folder = PreparedFolder(
@@ -264,7 +267,7 @@ def _prepare(
         else:
             tasks.append(Task(name, sources[name], skeletons[name], output, extract, settings))
     if images is None:
-        _check_disk(output, [task.source for task in tasks], settings)
+        _check_disk(output, tasks)
     run_tasks(tasks, folder, workers, report, len(names), progress)
     folder.write_index({**described, "store": "hdf5" if images is None else "jpeg"})
     for name in names:
@@ -318,28 +321,21 @@ def run_tasks(
         future.result()
 
 
-def _check_disk(output: Path, videos: list[Path], settings: Settings) -> None:
+def _check_disk(output: Path, tasks: list[Task]) -> None:
     """Refuses to begin what the disk cannot hold, judged by a frame from a few of the videos."""
     sizes = []
-    for video in videos[:: max(1, len(videos) // _PROBED)]:
-        capture = open_video(video)
-        read, image = capture.read()
-        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        capture.release()
-        if read and 0 < count < 1e5:
-            size = [max(1, round(length * settings.scale)) for length in image.shape[1::-1]]
-            small = shrink(image, (size[0], size[1]))  # type: ignore[arg-type]
-            options = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
-            sizes.append(cv2.imencode(".jpg", small, options)[1].size * count / settings.stride)
+    for task in tasks[:: max(1, len(tasks) // _PROBED)]:
+        with suppress(SkipSample, OSError):
+            sizes.append(estimate_bytes(task.source, task.skeleton, task.settings))
     if not sizes:
         return
-    setups = Counter(video.name[:4] for video in videos)
+    setups = Counter(task.name[:4] for task in tasks)
     # A setup lies there twice while its samples are put together.
-    copies = len(videos) + max(setups.values())
+    copies = len(tasks) + max(setups.values())
     needed, free = _RESERVE * float(np.mean(sizes)) * copies, shutil.disk_usage(output).free
     if needed > free:
         raise HarError(
-            f"The frames of {len(videos)} videos need about {needed / 1e9:.1f} GB in {output}, and "
+            f"The frames of {len(tasks)} videos need about {needed / 1e9:.1f} GB in {output}, and "
             f"{free / 1e9:.1f} GB are free: make room, choose another paths.data_dir, or take part "
             "of the data (ntu.setups=[1,2])."
         )

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har import HarError
-from har.data.ntu.shards import merge_shards
+from har.data.augment import Augmentation
+from har.data.ntu.shards import merge_shards, regions_of
+from har.data.ntu.targets import Reach
 
 IntArray = NDArray[np.int64]
 FORMAT = 1
@@ -57,6 +59,7 @@ class NTUIndex:
                 self.names: NDArray[np.bytes_] = file["name"][:]
                 self._first_row: IntArray = file["first_frame"][:]
                 self._frame_sizes: NDArray[np.int32] = file["frame_size"][:]
+                self._regions = regions_of(file)
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise HarError(
                 f"The index {path} cannot be read, it is damaged; remove it and run "
@@ -98,6 +101,44 @@ class NTUIndex:
         """Width and height of a sample's stored frames in pixels."""
         width, height = self._frame_sizes[sample].tolist()
         return width, height
+
+    def stored_part(self, sample: int) -> NDArray[np.float64]:
+        """The map from pixels of a sample's pictures to pixels of its frames, (3, 3).
+
+        The two differ where only the region of a person's track is stored. ``affine @ stored_part``
+        makes, of a crop from frames, the same crop from the pictures.
+        """
+        part = np.eye(3)
+        part[:2, 2] = self._regions[sample, :2]
+        return part
+
+    def region(self, sample: int) -> tuple[int, int, int, int]:
+        """The part of a sample's frames that is stored: x1, y1, x2, y2 in their pixels."""
+        x1, y1, x2, y2 = self._regions[sample].tolist()
+        return x1, y1, x2, y2
+
+    def check_reach(self, augmentation: Augmentation, true_boxes: bool = True) -> None:
+        """Refuses crops for which more than the stored part of the frames is needed.
+
+        Args:
+            augmentation: what is drawn for the crops.
+            true_boxes: crops are made around the true joints.
+
+        Raises:
+            HarError: some of them would leave it.
+        """
+        if "reach_scale" not in self.settings:  # whole frames
+            return
+        x, y = self.settings["reach_shift_px"]
+        problem = Reach(self.settings["reach_scale"], (x, y)).problem(augmentation)
+        if not true_boxes:
+            problem = "predicted boxes may lie anywhere"
+        if problem:
+            raise HarError(
+                f"{self.path.parent} holds only what clips around the true joints reach, which is "
+                f"too little here: {problem}; prepare whole frames (ntu.region=full) in another "
+                "folder, or change data.augmentation and data.frame_augmentation."
+            )
 
     def number_of(self, name: str) -> int:
         """Number of a sample by its name.

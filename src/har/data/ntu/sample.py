@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +21,9 @@ from har.data.ntu.skeleton import (
     read_deephar_annotation,
     read_skeleton,
 )
+from har.data.ntu.targets import Reach, reachable_region
+
+Region = tuple[int, int, int, int]
 
 _BLACK = 4  # mean grey level below which a video shows nothing
 
@@ -43,11 +47,21 @@ class Settings:
         stride: every how many-th frame is kept.
         scale: of width and height.
         jpeg_quality: 0 to 100.
+        reach: keep only the region of the person's track, as far as crops go; None: whole frames.
     """
 
     stride: int = 2
     scale: float = 0.5
     jpeg_quality: int = 95
+    reach: Reach | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values, for the index."""
+        kept = {"stride": self.stride, "scale": self.scale, "jpeg_quality": self.jpeg_quality}
+        if self.reach is None:
+            return kept
+        shift_px = [float(shift) for shift in self.reach.shift_px]
+        return {**kept, "reach_scale": float(self.reach.scale), "reach_shift_px": shift_px}
 
 
 class Extracted(NamedTuple):
@@ -64,16 +78,23 @@ class Frames(NamedTuple):
         jpegs: JPEG files of the kept frames.
         seen: frames of the video, as far as it was looked at.
         size: (width, height) of the kept frames in pixels.
+        region: x1, y1, x2, y2, the part of them that the JPEG files show.
     """
 
     jpegs: list[NDArray[np.uint8]]
     seen: int
     size: tuple[int, int]
+    region: Region
 
 
 def open_video(path: Path) -> cv2.VideoCapture:
     """A video that is decoded by one thread: every process has a video of its own."""
     return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+
+
+def scaled(width: int, height: int, scale: float) -> tuple[int, int]:
+    """Width and height of the frames that are kept, in pixels."""
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -87,10 +108,21 @@ def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def encode_frames(video: Path, settings: Settings, length: int) -> Frames:
+def encode_frames(
+    video: Path,
+    settings: Settings,
+    length: int,
+    region_in: Callable[[tuple[int, int]], Region] = lambda size: (0, 0, *size),
+) -> Frames:
     """Keeps every ``stride``-th of the first ``length`` frames of a video as a JPEG file.
 
     Looks at two more, without keeping them, to know whether the video is longer.
+
+    Args:
+        video: its path.
+        settings: what is kept of it.
+        length: number of frames that have an annotation.
+        region_in: the part of frames of a given size that is kept.
 
     Raises:
         SkipSample: nothing can be decoded, or nothing is to be seen.
@@ -99,7 +131,7 @@ def encode_frames(video: Path, settings: Settings, length: int) -> Frames:
         raise SkipSample("empty video file")
     capture = open_video(video)
     jpegs: list[NDArray[np.uint8]] = []
-    seen, brightest, size = 0, 0.0, (0, 0)
+    seen, brightest, size, region = 0, 0.0, (0, 0), (0, 0, 0, 0)
     quality = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
     try:
         while seen < length + 2 and capture.grab():
@@ -109,12 +141,12 @@ def encode_frames(video: Path, settings: Settings, length: int) -> Frames:
                     break
                 if not jpegs:
                     height, width = image.shape[:2]
-                    size = (
-                        max(1, round(width * settings.scale)),
-                        max(1, round(height * settings.scale)),
-                    )
+                    size = scaled(width, height, settings.scale)
+                    region = region_in(size)
+                    x1, y1, x2, y2 = region
                 image = shrink(image, size)  # type: ignore[arg-type]
                 brightest = max(brightest, float(image[::8, ::8].mean()))
+                image = np.ascontiguousarray(image[y1:y2, x1:x2])
                 jpegs.append(cv2.imencode(".jpg", image, quality)[1].ravel())
             seen += 1
     finally:
@@ -123,7 +155,7 @@ def encode_frames(video: Path, settings: Settings, length: int) -> Frames:
         raise SkipSample("unreadable video")
     if brightest < _BLACK:
         raise SkipSample("black video")
-    return Frames(jpegs, seen, size)
+    return Frames(jpegs, seen, size, region)
 
 
 def read_track(path: Path, called: str = "skeleton") -> tuple[NDArray[np.int64], BodyTrack]:
@@ -139,13 +171,15 @@ def read_track(path: Path, called: str = "skeleton") -> tuple[NDArray[np.int64],
     try:
         if path.suffix == ".npy":
             numbers, track = read_deephar_annotation(path)
-            return numbers - 1, track
-        person = main_body(read_skeleton(path))
+            numbers, person = numbers - 1, track
+        else:
+            person = main_body(read_skeleton(path))
+            numbers = np.arange(0 if person is None else len(person.depth_mm))
     except SkeletonError as error:
         raise SkipSample(f"bad {called} file", str(error)) from error
-    if person is None:
+    if person is None or not len(numbers):
         raise SkipSample("no body in any frame")
-    return np.arange(len(person.depth_mm)), person
+    return numbers, person
 
 
 def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -> Extracted:
@@ -158,10 +192,8 @@ def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -
         SkipSample: why it cannot be used.
     """
     numbers, track = read_track(skeleton)
-    if not len(numbers):
-        raise SkipSample("no body in any frame")
     length = int(numbers[-1]) + 1
-    frames = encode_frames(video, settings, length)
+    frames = encode_frames(video, settings, length, _region_of(settings, numbers, track))
     seen = frames.seen
     remark = ""
     if abs(seen - length) > 1:
@@ -173,7 +205,34 @@ def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -
     person = _at(kept, numbers, track)
     if not (np.isfinite(person.joints_px).all(-1) & (person.state > 0)).any():
         raise SkipSample("no body in any frame")
-    return Extracted(one_sample(name, frames.size, person, kept, frames.jpegs), remark)
+    sample = one_sample(name, frames.size, person, kept, frames.jpegs, frames.region)
+    return Extracted(sample, remark)
+
+
+def estimate_bytes(video: Path, skeleton: Path, settings: Settings) -> float:
+    """Bytes that a sample's frames will take, judged by the first of them.
+
+    Raises:
+        SkipSample: it cannot be told.
+    """
+    numbers, track = read_track(skeleton)
+    first = encode_frames(video, settings, 1, _region_of(settings, numbers, track)).jpegs[0]
+    return first.size * (int(numbers[-1]) + 1) / settings.stride
+
+
+def _region_of(
+    settings: Settings, numbers: NDArray[np.int64], track: BodyTrack
+) -> Callable[[tuple[int, int]], Region]:
+    """Which part is stored of frames of a given size."""
+
+    def region(size: tuple[int, int]) -> Region:
+        if settings.reach is None:
+            return 0, 0, *size
+        stored = np.arange(0, int(numbers[-1]) + 1, settings.stride, dtype=np.int32)
+        person = _at(stored, numbers, track)
+        return reachable_region(person.joints_px, person.depth_mm, size, settings.reach)
+
+    return region
 
 
 def _at(frames: NDArray[np.int32], numbers: NDArray[np.int64], track: BodyTrack) -> BodyTrack:

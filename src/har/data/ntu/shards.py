@@ -5,6 +5,8 @@ fetches a frame with one read. A sample that has just been extracted is a shard 
 are merged into one per setup.
 
 - ``name``: S20 (N,), sorted; ``frame_size``: int32 (N, 2), width and height;
+- ``region``: int32 (N, 4), the part of each frame that is stored, x1, y1, x2, y2 in its pixels
+  (files without it hold whole frames);
 - ``first_frame``: int64 (N + 1,), where each sample's frames begin;
 - ``offsets``: int64 (F + 1,), where each frame's JPEG file begins in ``jpeg``: uint8 (bytes,);
 - ``joints``: float32 (F, 25, 4): x and y in pixels of 1920x1080, depth in mm, tracking state;
@@ -36,6 +38,7 @@ class StoredSamples(NamedTuple):
     Attributes:
         names: S20 (n,), ascending.
         frame_sizes: int32 (n, 2), width and height of the frames in pixels.
+        regions: int32 (n, 4), x1, y1, x2, y2 of the stored part in pixels of the frames.
         num_frames: int64 (n,).
         joints: float32 (F, 25, 4), see the module.
         frame_number: int32 (F,).
@@ -45,6 +48,7 @@ class StoredSamples(NamedTuple):
 
     names: NDArray[np.bytes_]
     frame_sizes: NDArray[np.int32]
+    regions: NDArray[np.int32]
     num_frames: NDArray[np.int64]
     joints: NDArray[np.float32]
     frame_number: NDArray[np.int32]
@@ -58,6 +62,7 @@ def one_sample(
     track: BodyTrack,
     frame_number: NDArray[np.int32],
     jpegs: Sequence[NDArray[np.uint8]] = (),
+    region: Sequence[int] | None = None,
 ) -> StoredSamples:
     """A sample ready to be written.
 
@@ -67,6 +72,7 @@ def one_sample(
         track: the acting person, in every stored frame.
         frame_number: (F,), which frame of the video each stored frame is, from 0.
         jpegs: the frames' files; none where only annotations are stored.
+        region: x1, y1, x2, y2, the part of the frames that ``jpegs`` show; None: all of them.
     """
     count = len(frame_number)
     joints = np.empty((count, 25, 4), dtype=np.float32)
@@ -74,6 +80,7 @@ def one_sample(
     return StoredSamples(
         np.array([name], dtype="S20"),
         np.array([frame_size], dtype=np.int32),
+        np.array([region or (0, 0, *frame_size)], dtype=np.int32),
         np.array([count], dtype=np.int64),
         joints,
         frame_number.astype(np.int32),
@@ -95,7 +102,7 @@ def write_shard(
     """
     # Its own name for every attempt: jobs on several machines may write the same index.
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-    names, sizes, counts = [], [], []
+    names, sizes, regions, counts = [], [], [], []
     frame, byte = 0, 0
     try:
         with h5py.File(partial, "w") as file:
@@ -112,9 +119,11 @@ def write_shard(
                 frame, byte = rows.stop, byte + len(part.jpeg)
                 names.append(part.names)
                 sizes.append(part.frame_sizes)
+                regions.append(part.regions)
                 counts.append(part.num_frames)
             file["name"] = np.concatenate([np.empty(0, "S20"), *names])
             file["frame_size"] = np.concatenate([np.empty((0, 2), np.int32), *sizes])
+            file["region"] = np.concatenate([np.empty((0, 4), np.int32), *regions])
             file["first_frame"] = np.cumsum(np.concatenate([[0], *counts]), dtype=np.int64)
         os.replace(partial, path)
     except BaseException:
@@ -142,6 +151,14 @@ def _columns(path: Path) -> _Columns:
             f"{path} is damaged; remove it and run python -m har.prepare ntu again, which makes "
             "its samples anew."
         ) from error
+
+
+def regions_of(file: h5py.File) -> NDArray[np.int32]:
+    """Which part of each sample's frames a shard or an index holds, (N, 4): x1, y1, x2, y2."""
+    if "region" in file:
+        return np.asarray(file["region"][:])
+    sizes = file["frame_size"][:]
+    return np.concatenate([np.zeros_like(sizes), sizes], axis=1)
 
 
 def shard_names(path: Path) -> list[str]:
@@ -223,6 +240,7 @@ def _read(path: Path, begin: int, end: int, with_frames: bool) -> StoredSamples:
         return StoredSamples(
             file["name"][begin:end],
             file["frame_size"][begin:end],
+            regions_of(file)[begin:end],
             np.diff(first_frame),
             file["joints"][rows],
             file["frame_number"][rows],

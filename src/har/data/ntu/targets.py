@@ -11,23 +11,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har import HarError
-from har.data.augment import Draw
+from har.data.augment import Augmentation, Draw
 from har.geometry import (
     INVALID,
     box_around,
+    box_from_centre,
     centre_and_window,
     crop_affine,
     invert_affine,
     transform_points,
     union_box,
 )
-from har.layouts import Layout
+from har.layouts import LAYOUTS, Layout
 
 COLOUR_WIDTH_PX = 1920
 BOX_ENLARGEMENT = 1.5
 MIN_WINDOW_PX = 32
 DEPTH_RANGE_MM = 2000.0
 _RECIPE_WIDTH_PX = 960
+_BLOCK_PX = 16  # JPEG stores blocks of this size
+_BESIDE_PX = 8  # beside a crop, read by the warp and for the colours of its last pixels
 
 # The colour camera, least squares over well-tracked joints of real files (pixels of 1920x1080).
 _FOCAL_PX = (1059.0, 1056.0)
@@ -55,6 +58,71 @@ class Target:
     root_depth_mm: float
     depth_scale: float
     mirrored: bool
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far crops of clips may go from a person: what a store of regions has to hold.
+
+    Attributes:
+        scale: largest factor of the window.
+        shift_px: largest shift in x and y, to be multiplied by the scale.
+    """
+
+    scale: float = 1.3
+    shift_px: tuple[float, float] = (40.0, 10.0)
+
+    def problem(self, augmentation: Augmentation) -> str:
+        """What an augmentation draws beyond this; empty: nothing."""
+        if any(augmentation.angles_deg):
+            return "crops are rotated"
+        if max(augmentation.scales) > self.scale:
+            return f"scales up to {max(augmentation.scales):g}, and {self.scale:g} is stored"
+        drawn = (augmentation.shifts_x_px, augmentation.shifts_y_px)
+        for axis, shifts, most in zip("xy", drawn, self.shift_px, strict=True):
+            if max(map(abs, shifts)) > most:
+                return f"shifts in {axis} up to {max(map(abs, shifts)):g} px, {most:g} are stored"
+        return ""
+
+
+def reachable_region(
+    joints_px: ArrayLike, depth_mm: ArrayLike, frame_size: tuple[int, int], reach: Reach
+) -> tuple[int, int, int, int]:
+    """The part of the frames that crops of clips can show, whichever frames make the clip.
+
+    It holds the boxes of all frames in every layout at the largest scale, moved by the largest
+    shifts, and what the warp reads beside a crop. Its corners are multiples of 16 px or the
+    frame's: JPEG stores blocks of 16, so that a region's pixels are those of the whole frame.
+
+    Args:
+        joints_px: (F, 25, 2) in pixels of 1920x1080, of all stored frames.
+        depth_mm: (F, 25).
+        frame_size: width and height of the frames in pixels.
+        reach: how far crops go.
+
+    Returns:
+        x1, y1, x2, y2 in pixels of the frames; all of the frame where nobody is in one of them.
+    """
+    recipe_px = frame_size[0] / _RECIPE_WIDTH_PX
+    smallest = MIN_WINDOW_PX * recipe_px
+    shift = reach.scale * np.asarray(reach.shift_px) * recipe_px
+    boxes = []
+    for layout in LAYOUTS.values():
+        if layout.from_ntu is None:
+            continue
+        joints, _ = _known_joints(joints_px, depth_mm, np.asarray(layout.from_ntu), frame_size)
+        box = box_around(joints, enlarge=BOX_ENLARGEMENT * reach.scale)  # (F, 4)
+        if np.isnan(box).any():
+            return 0, 0, *frame_size
+        centre, window = centre_and_window(box)
+        boxes.append(box_from_centre(centre, np.maximum(window, smallest) + 2 * shift))
+    region = union_box(np.concatenate(boxes)) + _BESIDE_PX * np.array([-1, -1, 1, 1])
+    limits = np.array([*frame_size, *frame_size])
+    blocks = np.concatenate([np.floor(region[:2] / _BLOCK_PX), np.ceil(region[2:] / _BLOCK_PX)])
+    x1, y1, x2, y2 = np.clip(blocks * _BLOCK_PX, 0, limits).astype(int).tolist()
+    if x1 >= x2 or y1 >= y2:  # the person is outside the picture
+        return 0, 0, *frame_size
+    return x1, y1, x2, y2
 
 
 def clip_box(
@@ -118,11 +186,8 @@ def clip_target(
     order = np.asarray(layout.from_ntu)
     if draw.flip:
         order = order[list(layout.flip)]
-    to_frame = frame_size[0] / COLOUR_WIDTH_PX
-    joints = np.asarray(joints_px, dtype=np.float64)[:, order] * to_frame  # (T, J, 2)
-    depth = np.asarray(depth_mm, dtype=np.float64)[:, order]  # (T, J)
-    known = (joints > 0).all(-1) & (depth > 0) & np.isfinite(depth) & np.isfinite(joints).all(-1)
-    joints[~known], depth[~known] = np.nan, np.nan
+    joints, depth = _known_joints(joints_px, depth_mm, order, frame_size)
+    known = ~np.isnan(depth)
 
     affine = _clip_affine(joints, frame_size, draw, box, use_true_box)
     root_depth = _mean(depth[:, layout.root], otherwise=_mean(depth, otherwise=np.nan))
@@ -141,6 +206,21 @@ def clip_target(
         depth_scale=draw.scale,
         mirrored=draw.flip,
     )
+
+
+def _known_joints(
+    joints_px: ArrayLike, depth_mm: ArrayLike, order: NDArray[np.int_], frame_size: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Joints in a layout's order, (T, J, 2) in pixels of the frames, and their depth (T, J).
+
+    Both are NaN where a coordinate is missing or not greater than 0.
+    """
+    to_frame = frame_size[0] / COLOUR_WIDTH_PX
+    joints = np.asarray(joints_px, dtype=np.float64)[:, order] * to_frame
+    depth = np.asarray(depth_mm, dtype=np.float64)[:, order]
+    known = (joints > 0).all(-1) & (depth > 0) & np.isfinite(depth) & np.isfinite(joints).all(-1)
+    joints[~known], depth[~known] = np.nan, np.nan
+    return joints, depth
 
 
 def _clip_affine(
