@@ -5,20 +5,20 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from har.data.batches import EpochBatches, SampleOrder, ShareOfSamples
+from har.data.batches import EpochBatches, MixedOrder, SampleOrder, ShareOfSamples
 
 small = st.integers(1, 12)
 
 
 @given(size=st.integers(1, 40), batch_size=small, world=st.integers(1, 4), seed=st.integers(0, 9))
 def test_every_sample_once_per_turn(size: int, batch_size: int, world: int, seed: int) -> None:
-    order = SampleOrder("action", size, seed)
+    order = SampleOrder("action", size, batch_size, seed)
     needed = -(-2 * size // (batch_size * world))
     keys = [
         key
         for number in range(needed)
         for rank in range(world)
-        for key in order.batch(number, batch_size, rank, world)
+        for key in order.batch(number, rank, world)
     ]
     by_position = sorted(keys, key=lambda key: key[2])
     assert [key[2] for key in by_position] == list(range(len(keys)))  # no draw twice
@@ -31,18 +31,18 @@ def test_every_sample_once_per_turn(size: int, batch_size: int, world: int, seed
 def test_a_batch_does_not_depend_on_what_was_asked_before(
     size: int, batch_size: int, number: int
 ) -> None:
-    used = SampleOrder("pose", size, 5)
+    used = SampleOrder("pose", size, batch_size, 5)
     for earlier in range(number):
-        used.batch(earlier, batch_size)
-    assert used.batch(number, batch_size) == SampleOrder("pose", size, 5).batch(number, batch_size)
+        used.batch(earlier)
+    assert used.batch(number) == SampleOrder("pose", size, batch_size, 5).batch(number)
 
 
 @given(steps=st.integers(1, 8), done=st.integers(0, 20))
 def test_a_resumed_epoch_is_the_rest_of_it(steps: int, done: int) -> None:
     def batches(done: int) -> list:
-        orders = {kind: SampleOrder(kind, 7, 0) for kind in ("pose", "action")}
-        sizes, first = {"pose": 3, "action": 2}, {"pose": 11, "action": 4}
-        sampler = EpochBatches(orders, sizes, ("pose", "action"), first, steps, done=done)
+        orders = {"pose": SampleOrder("pose", 7, 3, 0), "action": SampleOrder("action", 7, 2, 0)}
+        first = {"pose": 11, "action": 4}
+        sampler = EpochBatches(orders, ("pose", "action"), first, steps, done=done)
         assert len(sampler) == 2 * steps  # Lightning counts the batches done as well
         return list(sampler)
 
@@ -50,12 +50,23 @@ def test_a_resumed_epoch_is_the_rest_of_it(steps: int, done: int) -> None:
 
 
 def test_kinds_take_turns() -> None:
-    orders = {kind: SampleOrder(kind, 5, 0) for kind in ("pose", "action")}
-    sampler = EpochBatches(
-        orders, {"pose": 2, "action": 1}, ("pose", "action"), {"pose": 0, "action": 0}, 3
-    )
+    orders = {"pose": SampleOrder("pose", 5, 2, 0), "action": SampleOrder("action", 5, 1, 0)}
+    sampler = EpochBatches(orders, ("pose", "action"), {"pose": 0, "action": 0}, 3)
     assert [batch[0][0] for batch in sampler] == ["pose", "action"] * 3
     assert [len(batch) for batch in sampler] == [2, 1] * 3
+
+
+@given(number=st.integers(0, 20), world=st.integers(1, 3), seed=st.integers(0, 9))
+def test_a_mixed_batch_has_the_batches_of_its_parts(number: int, world: int, seed: int) -> None:
+    parts = [SampleOrder("mpii", 11, 3, seed), SampleOrder("ntu", 7, 2, seed)]
+    mixed = MixedOrder(parts)
+    assert mixed.batches_in_pass() == 3  # of the first part
+    for rank in range(world):
+        keys = mixed.batch(number, rank, world)
+        assert [key[0] for key in keys] == ["mpii"] * 3 + ["ntu"] * 2
+        for part in parts:
+            own = [key for key in keys if key[0] == part.kind]
+            assert own == part.batch(number, rank, world)
 
 
 @given(size=st.integers(0, 50), world=st.integers(1, 5))

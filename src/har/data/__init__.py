@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from har.data.datamodules import MultitaskDataModule, NTUDataModule
+    from har.data.mixed import MixedPoseDataModule
     from har.data.mpii.data_module import MPIIDataModule
 
-__all__ = ["MPIIDataModule", "MultitaskDataModule", "NTUDataModule"]
+__all__ = ["MPIIDataModule", "MixedPoseDataModule", "MultitaskDataModule", "NTUDataModule"]
 
-_MODULES = {"MPIIDataModule": "har.data.mpii.data_module"}
+_MODULES = {
+    "MPIIDataModule": "har.data.mpii.data_module",
+    "MixedPoseDataModule": "har.data.mixed",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from zlib import crc32
 
 import numpy as np
@@ -22,6 +23,16 @@ def seeded_rng(seed: int, kind: str, number: int) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(kind.encode()), number])
 
 
+class Order(Protocol):
+    """An endless sequence of batches."""
+
+    def batch(self, number: int, rank: int = 0, world_size: int = 1) -> list[Key]:
+        """Batch ``number`` for one process; the processes' shares are disjoint."""
+
+    def batches_in_pass(self, world_size: int = 1) -> int:
+        """Batches until the samples begin anew, at least 1."""
+
+
 @dataclass
 class SampleOrder:
     """The endless, shuffled sequence of the samples of one kind.
@@ -29,11 +40,13 @@ class SampleOrder:
     Args:
         kind: name of the samples (``"pose"``, ``"action"``).
         size: number of samples.
+        batch_size: samples per batch and process.
         seed: the run's seed.
     """
 
     kind: str
     size: int
+    batch_size: int
     seed: int
     _cached: tuple[int, np.ndarray] | None = field(default=None, repr=False)
 
@@ -43,14 +56,37 @@ class SampleOrder:
             self._cached = (number, rng.permutation(self.size))
         return self._cached[1]
 
-    def batch(self, number: int, batch_size: int, rank: int = 0, world_size: int = 1) -> list[Key]:
-        """Batch ``number`` of this kind for one process; the processes' shares are disjoint."""
-        first = (number * world_size + rank) * batch_size
+    def batch(self, number: int, rank: int = 0, world_size: int = 1) -> list[Key]:
+        """See :class:`Order`."""
+        first = (number * world_size + rank) * self.batch_size
         keys = []
-        for position in range(first, first + batch_size):
+        for position in range(first, first + self.batch_size):
             turn, place = divmod(position, self.size)
             keys.append((self.kind, int(self._permutation(turn)[place]), position))
         return keys
+
+    def batches_in_pass(self, world_size: int = 1) -> int:
+        """See :class:`Order`."""
+        return max(1, self.size // (self.batch_size * world_size))
+
+
+@dataclass
+class MixedOrder:
+    """Batches with samples of several data sets, always in the same numbers.
+
+    Args:
+        parts: the data sets' own orders; the first one says how long a pass is.
+    """
+
+    parts: Sequence[SampleOrder]
+
+    def batch(self, number: int, rank: int = 0, world_size: int = 1) -> list[Key]:
+        """See :class:`Order`."""
+        return [key for part in self.parts for key in part.batch(number, rank, world_size)]
+
+    def batches_in_pass(self, world_size: int = 1) -> int:
+        """See :class:`Order`."""
+        return self.parts[0].batches_in_pass(world_size)
 
 
 class EpochBatches(Sampler[list[Key]]):
@@ -59,8 +95,7 @@ class EpochBatches(Sampler[list[Key]]):
     One update per batch, as the papers train: an update on poses, then one on actions.
 
     Args:
-        orders: the sample order of every kind.
-        batch_sizes: samples per batch and process, by kind.
+        orders: the batches of every kind.
         kinds: the kinds of this epoch, in turn.
         first: number of the first batch of every kind (what earlier epochs used).
         steps: batches of every kind in this epoch.
@@ -70,8 +105,7 @@ class EpochBatches(Sampler[list[Key]]):
 
     def __init__(
         self,
-        orders: Mapping[str, SampleOrder],
-        batch_sizes: Mapping[str, int],
+        orders: Mapping[str, Order],
         kinds: Sequence[str],
         first: Mapping[str, int],
         steps: int,
@@ -79,7 +113,7 @@ class EpochBatches(Sampler[list[Key]]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.orders, self.batch_sizes = orders, batch_sizes
+        self.orders = orders
         self.kinds, self.first, self.steps, self.done = tuple(kinds), first, steps, done
         self.rank, self.world_size = rank, world_size
 
@@ -91,9 +125,7 @@ class EpochBatches(Sampler[list[Key]]):
         for batch in range(self.done, len(self)):
             kind = self.kinds[batch % len(self.kinds)]
             number = self.first[kind] + batch // len(self.kinds)
-            yield self.orders[kind].batch(
-                number, self.batch_sizes[kind], self.rank, self.world_size
-            )
+            yield self.orders[kind].batch(number, self.rank, self.world_size)
 
 
 class ShareOfSamples(Sampler[int]):

@@ -12,7 +12,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from har import HarError
-from har.data.batches import EpochBatches, Key, SampleOrder, ShareOfSamples
+from har.data.batches import EpochBatches, Key, Order, SampleOrder, ShareOfSamples
 from har.data.store import keep_freed_memory
 
 
@@ -89,8 +89,14 @@ class TrainingDataModule(LightningDataModule):
         if steps is not None:
             return steps
         kind = "action" if "action" in kinds else kinds[0]
-        world_size = self.trainer.world_size if self.trainer else 1
-        return max(1, len(self.datasets[kind]) // (self.batch_sizes[kind] * world_size))
+        return self._orders()[kind].batches_in_pass(self.trainer.world_size if self.trainer else 1)
+
+    def _orders(self) -> dict[str, Order]:
+        """The training batches of every kind; here every data set makes batches of its own."""
+        return {
+            kind: SampleOrder(kind, len(data), self.batch_sizes[kind], self.seed)
+            for kind, data in self.datasets.items()
+        }
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """The loader of the current epoch, as the module's plan of phases wants it."""
@@ -101,7 +107,8 @@ class TrainingDataModule(LightningDataModule):
                 "loader for every epoch of the plan."
             )
         plan = trainer.lightning_module.plan
-        first = dict.fromkeys(self.datasets, 0)  # batches of each kind that earlier epochs used
+        orders = self._orders()
+        first = dict.fromkeys(orders, 0)  # batches of each kind that earlier epochs used
         batches_before = 0
         for epoch in range(trainer.current_epoch):
             kinds, steps = plan.epoch(epoch)
@@ -110,8 +117,7 @@ class TrainingDataModule(LightningDataModule):
                 first[kind] += self._steps(kinds, steps)
         kinds, steps = plan.epoch(trainer.current_epoch)
         batches = EpochBatches(
-            {kind: SampleOrder(kind, len(data), self.seed) for kind, data in self.datasets.items()},
-            self.batch_sizes,
+            orders,
             kinds,
             first,
             self._steps(kinds, steps),
