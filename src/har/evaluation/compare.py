@@ -14,6 +14,13 @@ from har import HarError
 from har.launch import run_folder
 from har.report import ROWS
 
+_ROWS = {
+    **ROWS,
+    "action_mean_class": ("action, mean of the classes", "{:.1f} %"),
+    "action_best_block_top1": ("action, top-1 of the best block", "{:.1f} %"),
+    "pck3d_auc": ("3-D PCK, area under the curve", "{:.1f} %"),
+}
+_LEFT_OUT = {"action_best_block"}  # a number, but no figure
 _PROTOCOL = ("split", "clips", "steps", "flip", "box_per", "boxes", "views", "num_test_clips")
 
 
@@ -64,9 +71,10 @@ def read_metrics(path: Path) -> dict[str, Any]:
 def comparison(runs: list[dict[str, Any]]) -> list[list[str]]:
     """Rows of text: a name, then a cell per run; first the figures, then how they were measured."""
     rows = []
-    known = {name for run in runs for name, value in run["metrics"].items() if _is_number(value)}
-    for name in [*(name for name in ROWS if name in known), *sorted(known - set(ROWS))]:
-        text, form = ROWS.get(name, (name.replace("_", " "), "{:.2f}"))
+    found = {name for run in runs for name, value in run["metrics"].items() if _is_number(value)}
+    known = found - _LEFT_OUT
+    for name in [*(name for name in _ROWS if name in known), *sorted(known - set(_ROWS))]:
+        text, form = _ROWS.get(name, (name.replace("_", " "), "{:.2f}"))
         values = [run["metrics"].get(name) for run in runs]
         rows.append([text, *(form.format(v) if _is_number(v) else "-" for v in values)])
     for name in _PROTOCOL:
