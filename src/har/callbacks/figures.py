@@ -37,7 +37,7 @@ class Figures(Callback):
         images = batch["images"].cpu().numpy()  # (N, T, H, W, 3)
         predicted = outputs["pose"].float().cpu().numpy()  # (N, T, J, dim + 1)
         true = batch["pose"].cpu().numpy()
-        probabilities = outputs["probabilities"].float().cpu().numpy()
+        probabilities = outputs["probabilities"]  # None where a network says poses only
         for i in range(min(len(images), self.num_samples - len(self._tiles))):
             frame = images.shape[1] // 2
             image = images[i, frame]
@@ -47,9 +47,10 @@ class Figures(Callback):
             tile = draw_pair(
                 big, predicted[i, frame, :, :2] * scale, _visible(true[i, frame]) * scale, layout
             )
-            best = int(probabilities[i].argmax())
-            text = f"{names[best]} {probabilities[i, best]:.0%}"
-            self._tiles.append(label(tile, text))
+            if probabilities is not None:
+                best = int(probabilities[i].argmax())
+                tile = label(tile, f"{names[best]} {float(probabilities[i, best]):.0%}")
+            self._tiles.append(tile)
             if self._skeleton is None:
                 truth = np.where(true[i, frame, :, 3:] > 0, true[i, frame, :, :3], np.nan)
                 figure = plot_skeleton_3d(predicted[i, frame, :, :3], layout, true=truth)

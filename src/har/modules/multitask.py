@@ -11,9 +11,10 @@ from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from har import HarError
+from har.data import MixedPoseDataModule
 from har.losses import action_loss, pose_loss
 from har.modules.phases import Phase, PhasePlan
-from har.modules.scores import MultitaskScores, normalise_images
+from har.modules.scores import MultitaskScores, PersonScores, normalise_images
 
 
 class MultitaskModule(LightningModule):
@@ -56,6 +57,7 @@ class MultitaskModule(LightningModule):
         self.layout = layout
         self.action_weight = action_weight
         self.scores: MultitaskScores | None = None
+        self.person_scores: PersonScores | None = None
         self.run_info: dict[str, Any] = {}  # plain values that a checkpoint carries
         self.results: dict[str, Any] = {}  # what the last test measured
 
@@ -139,16 +141,23 @@ class MultitaskModule(LightningModule):
             )
 
     def _evaluate(self, batch: Mapping[str, Any]) -> Any:
-        assert self.scores is not None
         images = normalise_images(batch["images"], batch["powers"])
         out = self.network(images)
+        if "head_size_px" in batch:  # persons of MPII
+            assert self.person_scores is not None
+            return self.person_scores.update(out.poses[-1], batch)
+        assert self.scores is not None
         self.scores.update(out, batch)
-        return {"pose": out.poses[-1], "probabilities": out.actions[-1]}
+        return {"pose": out.poses[-1], "probabilities": out.actions[-1] if out.actions else None}
 
-    def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
+    def validation_step(
+        self, batch: Mapping[str, Any], batch_idx: int, dataloader_idx: int = 0
+    ) -> STEP_OUTPUT:
         return self._evaluate(batch)
 
-    def test_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
+    def test_step(
+        self, batch: Mapping[str, Any], batch_idx: int, dataloader_idx: int = 0
+    ) -> STEP_OUTPUT:
         return self._evaluate(batch)
 
     def _new_scores(self) -> None:
@@ -158,6 +167,13 @@ class MultitaskModule(LightningModule):
             self.network.num_pose_outputs,
             self.network.num_action_outputs,
         ).to(self.device)
+        mixed = isinstance(self._data, MixedPoseDataModule)
+        self.person_scores = PersonScores(self.layout).to(self.device) if mixed else None
+
+    def _measured(self) -> dict[str, Any]:
+        assert self.scores is not None
+        persons = self.person_scores.compute() if self.person_scores is not None else {}
+        return {**self.scores.compute(), **persons}
 
     def on_validation_epoch_start(self) -> None:
         self._new_scores()
@@ -166,16 +182,13 @@ class MultitaskModule(LightningModule):
         self._new_scores()
 
     def on_validation_epoch_end(self) -> None:
-        assert self.scores is not None
-        values = self.scores.scalars(self.scores.compute())
-        shown = ("action_top1", "joint_error_mm")
-        for name, value in values.items():
+        shown = ("action_top1", "joint_error_mm", "pckh")
+        for name, value in MultitaskScores.scalars(self._measured()).items():
             self.log(f"val/{name}", value, prog_bar=name in shown, rank_zero_only=True)
 
     def on_test_epoch_end(self) -> None:
-        assert self.scores is not None
-        self.results = self.scores.compute()
-        for name, value in self.scores.scalars(self.results).items():
+        self.results = self._measured()
+        for name, value in MultitaskScores.scalars(self.results).items():
             self.log(f"test/{name}", value, rank_zero_only=True)
 
     # ---------------------------------------------------------------- checkpoints
