@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from har.data.mpii.prepared import prepare_mpii
 from har.data.ntu.extract import prepare_ntu
+from har.data.synthetic.mpii_files import write_mpii
 from har.data.synthetic.ntu import synthetic_samples, write_ntu
 
 torch.set_num_threads(1)
@@ -26,4 +28,14 @@ def tiny_ntu(tmp_path_factory: pytest.TempPathFactory) -> Path:
         data_dir / "ntu", data_dir / "ntu", data_dir / "ntu" / "prepared", workers=1
     )
     assert report.done == 10
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def tiny_mpii(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with 40 pictures of people, 8 of whom validate, prepared."""
+    data_dir = tmp_path_factory.mktemp("tiny_mpii")
+    write_mpii(data_dir / "mpii", images=40, workers=0)
+    report = prepare_mpii(data_dir / "mpii", workers=0)
+    assert report.persons["validation"] == 6
     return data_dir

@@ -17,6 +17,7 @@ from har.data.mpii.persons import NUM_JOINTS, Annotations, MPIIError, PersonList
 
 SOURCE = "JSON annotations"
 _SAME_PLACE_PX = 2.0  # the two files round differently, and may count pixels from 0 or 1
+_FEW = 0.01  # of the persons may differ: single coordinates are lost in copies that go round
 
 
 def read_json(
@@ -107,12 +108,15 @@ def _head_boxes(path: Path, valid: Path, rows: list[Any]) -> np.ndarray:
             f"{path} holds head boxes of {count} persons, but {valid} has {len(rows)}: take the "
             "valid.json that belongs to it (test.json, with 7,247 persons, cannot be scored)."
         )
+    if count == 0:
+        return np.empty((0, 4))
     joints = np.array([row[1] for row in rows]).reshape(count, NUM_JOINTS, 2)
     truth = truth.transpose(2, 0, 1).astype(np.float64)
     known = np.isfinite(joints).all(-1) & (missing.T == 0)
     apart = np.where(known, np.abs(truth - np.where(known[..., None], joints, 0)).max(-1), 0)
-    if (apart > _SAME_PLACE_PX).any():
-        first = int(np.flatnonzero((apart > _SAME_PLACE_PX).any(-1))[0])
+    others = (apart > _SAME_PLACE_PX).sum(-1) > known.sum(-1) / 2
+    if others.mean() > _FEW:
+        first = int(np.flatnonzero(others)[0])
         raise MPIIError(
             f"{path} and {valid} hold different persons from number {first} (from 0) on: take the "
             "two files from the same download."

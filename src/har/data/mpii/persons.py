@@ -116,7 +116,7 @@ class PersonList:
         place = f"{image}, person {number}"
         joints = np.array(joints_px, dtype=np.float64)
         there = (np.abs(joints) < MAX_COORDINATE_PX).all(-1)  # false for NaN
-        if (np.isfinite(joints).any(-1) & ~there).any():
+        if (~np.isnan(joints).all(-1) & ~there).any():
             self.note("a joint is not a number (kept, the joint counts as unlabelled)", place)
         joints[~there] = np.nan
         if not there.any():
