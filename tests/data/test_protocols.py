@@ -119,7 +119,7 @@ def test_batches_share_out_every_sequence_once(
 
 
 def test_mistakes_are_said() -> None:
-    with pytest.raises(HarError, match="protocol.clips=many: choose single or multi"):
+    with pytest.raises(HarError, match=r"protocol\.clips=many: choose single or multi"):
         ClipProtocol("many")
     with pytest.raises(HarError, match="box_per"):
         ClipProtocol(box_per="frame")
