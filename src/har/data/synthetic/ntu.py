@@ -12,7 +12,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -153,8 +153,8 @@ class Scene:
         return [Shape(ends, np.array([0.030, 0.036]), (red, green, blue), nearer=0.1)]
 
 
-def simulate(name: str, seed: int = 0) -> Scene:
-    """The recording of a sample name."""
+def simulate(name: str, seed: int = 0, distance_m: float | None = None) -> Scene:
+    """The recording of a sample name; ``distance_m`` puts the camera that far from the actor."""
     sample = parse_sample_name(name)
     body = draw_body(_rng(seed, "body", sample.subject))
     act = _rng(
@@ -170,6 +170,8 @@ def simulate(name: str, seed: int = 0) -> Scene:
     if sample.action in _SITTING:
         chair = (0.45 + 0.06 * body.height - 0.09 * body.stoutness, 0.42)
     camera = _camera(sample, seed)
+    if distance_m is not None:
+        camera = replace(camera, distance=distance_m)
     return Scene(name, camera.see(world), body, camera, facing, chair, seed)
 
 
@@ -221,10 +223,12 @@ class WriteReport:
     frames: int = 0
 
 
-def _write_sample(name: str, root: str, size: tuple[int, int], seed: int) -> int:
+def _write_sample(
+    name: str, root: str, size: tuple[int, int], seed: int, distance_m: float | None
+) -> int:
     """Writes one sample; each file appears whole or not at all. Returns its frames."""
     cv2.setNumThreads(1)
-    scene = simulate(name, seed)
+    scene = simulate(name, seed, distance_m)
     video = Path(root, "nturgb+d_rgb", f"{name}_rgb.avi")
     partial = video.with_name(f".{name}.partial.avi")
     codec = cv2.VideoWriter.fourcc(*"XVID")
@@ -266,6 +270,7 @@ def write_ntu(
     seed: int = 0,
     workers: int = 2,
     progress: Callable[..., None] | None = None,
+    distance_m: float | None = None,
 ) -> WriteReport:
     """Writes videos and skeletons; samples that are there already stay as they are.
 
@@ -276,18 +281,24 @@ def write_ntu(
         seed: of everything random.
         workers: processes.
         progress: called as ``progress(done, total, frames=...)`` after every sample.
+        distance_m: from the camera to the actor; None: drawn, near enough to fill the picture.
 
     Raises:
         HarError: other settings than the folder's, or a folder that cannot be written.
     """
     for folder in ("nturgb+d_rgb", "nturgb+d_skeletons"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    check_settings(root, {"size": list(size), "seed": seed, "version": VERSION})
+    settings: dict[str, object] = {"size": list(size), "seed": seed, "version": VERSION}
+    if distance_m is not None:
+        settings["distance_m"] = distance_m
+    check_settings(root, settings)
     missing = [n for n in samples if not (root / "nturgb+d_rgb" / f"{n}_rgb.avi").is_file()]
     report = WriteReport(skipped=len(samples) - len(missing))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max(1, workers), mp_context=context) as pool:
-        tasks = [pool.submit(_write_sample, name, str(root), size, seed) for name in missing]
+        tasks = [
+            pool.submit(_write_sample, name, str(root), size, seed, distance_m) for name in missing
+        ]
         for task in as_completed(tasks):
             report.written += 1
             report.frames += task.result()
