@@ -70,6 +70,11 @@ class PredictedBoxes:
         """Checksum of the network that predicted the boxes."""
         return str(self.settings["weights_sha256"])
 
+    def num_frames(self, name: str) -> int:
+        """Number of boxes of a sample that has some."""
+        number = self.numbers[name]
+        return int(self._first[number + 1] - self._first[number])
+
     def of_sample(self, name: str, num_frames: int) -> NDArray[np.float64]:
         """Boxes of all stored frames of a sample, (F, 4) in pixels of the stored frames.
 
