@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from har import HarError
 from har.inference.info import ModelInfo
-from har.inference.parts import ClipPart, FramePart
 
-FeaturesOfFrame: TypeAlias = tuple[Tensor, ...]
+# Per block with actions, a joint's place times its confidence and the appearance around it.
+FeaturesOfFrame: TypeAlias = tuple[Any, ...]
 
 
 class FrameResult(NamedTuple):
@@ -32,24 +30,30 @@ class FrameResult(NamedTuple):
     features: list[FeaturesOfFrame]
 
 
+class Runtime(Protocol):
+    """What computes: PyTorch or onnxruntime."""
+
+    def look(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[Any]]:
+        """uint8 crops (N, H, W, 3) to poses (N, J, dim + 1) and arrays (N, J, ...) of features."""
+
+    def judge(self, clips: Sequence[Sequence[FeaturesOfFrame]]) -> NDArray[np.float32]:
+        """Features of the T frames of N clips to probabilities (N, C)."""
+
+    def compile(self, images: NDArray[np.uint8]) -> bool:
+        """Makes batches like this one as fast as they can be; whether that worked."""
+
+
 class Engine:
-    """A network ready to answer, on one device. Threads may share it.
+    """A network ready to answer. Threads may share it.
 
     Args:
-        network: of :mod:`har.models`, with its weights.
-        info: what is known about it.
-        device: ``"cpu"``, ``"cuda"``, ...
+        runtime: what computes.
+        info: what is known about the network.
         batch_size: frames that pass through the network at a time.
     """
 
-    def __init__(
-        self, network: nn.Module, info: ModelInfo, *, device: str = "cpu", batch_size: int = 8
-    ) -> None:
-        self.info, self.batch_size = info, batch_size
-        self.device = torch.device(device)
-        network = network.eval().to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._frame_part: Any = FramePart(network)
-        self._clip_part: Any = ClipPart(network) if info.labels else None
+    def __init__(self, runtime: Runtime, info: ModelInfo, *, batch_size: int = 8) -> None:
+        self.runtime, self.info, self.batch_size = runtime, info, batch_size
         self._lock = threading.Lock()
 
     def frames(self, images: NDArray[np.uint8]) -> FrameResult:
@@ -62,15 +66,15 @@ class Engine:
             HarError: another type or shape.
         """
         images = self._checked(images)
-        poses, features = [], []
-        with self._lock, torch.inference_mode():
-            for start in range(0, len(images), self.batch_size):
-                part = torch.from_numpy(images[start : start + self.batch_size])
-                pose, *found = self._frame_part(part.to(self.device))
-                poses.append(pose.float().cpu().numpy())
-                features += list(zip(*found, strict=True)) if found else [()] * len(part)
-        joints = np.concatenate(poses) if poses else np.zeros(self.info.pose_shape(0), np.float32)
-        return FrameResult(joints, features)
+        poses = [np.zeros(self.info.pose_shape(0), np.float32)]
+        features: list[FeaturesOfFrame] = []
+        for start in range(0, len(images), self.batch_size):
+            batch = images[start : start + self.batch_size]
+            with self._lock:  # per batch: threads take turns
+                pose, found = self.runtime.look(batch)
+            poses.append(pose)
+            features += list(zip(*found, strict=True)) if found else [()] * len(batch)
+        return FrameResult(np.concatenate(poses), features)
 
     def actions(
         self, features: Sequence[FeaturesOfFrame] | Sequence[Sequence[FeaturesOfFrame]]
@@ -86,20 +90,26 @@ class Engine:
         Raises:
             HarError: a network without actions, or a clip without frames.
         """
-        if self._clip_part is None:
+        if not self.info.labels:
             raise HarError(f"{self.info.name} knows poses only, no actions.")
         if not len(features) or not len(features[0]):
             raise HarError("A clip needs at least one frame.")
-        single = isinstance(features[0][0], Tensor)
+        single = not isinstance(features[0][0], tuple)
         clips: Any = [features] if single else features
-        with self._lock, torch.inference_mode():
-            gathered = [
-                torch.stack([torch.stack([frame[i] for frame in clip]) for clip in clips])
-                for i in range(len(clips[0][0]))
-            ]
-            answer = self._clip_part(*gathered).float().cpu().numpy()
-        result: NDArray[np.float32] = answer[0] if single else answer
-        return result
+        with self._lock:
+            probabilities = self.runtime.judge(clips)
+        answer: NDArray[np.float32] = probabilities[0] if single else probabilities
+        return answer
+
+    def compile(self) -> bool:
+        """Makes the engine as fast as it can be, now: worth a minute's wait before long work.
+
+        Without it the engine compiles by itself when that pays. Returns whether it computes by
+        compiled code from now on.
+        """
+        width, height = self.info.resolution
+        with self._lock:
+            return self.runtime.compile(np.zeros((self.batch_size, height, width, 3), np.uint8))
 
     def _checked(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         width, height = self.info.resolution

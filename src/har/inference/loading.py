@@ -12,6 +12,8 @@ from har import HarError
 from har.data.ntu.labels import ACTION_NAMES
 from har.inference.engine import Engine
 from har.inference.info import ModelInfo
+from har.inference.optimisation import PLAIN, fastest_mode
+from har.inference.torch_runtime import TorchRuntime
 from har.models.weights import load_network
 from har.models.weights.description import Description
 from har.models.weights.files import describe_weights, find_weights
@@ -35,6 +37,7 @@ def load_engine(
     stop_after: int | str | None = None,
     batch_size: int = 8,
     resolution: tuple[int, int] | None = None,
+    num_frames: int | None = None,
 ) -> Engine:
     """An engine with trained weights.
 
@@ -46,16 +49,20 @@ def load_engine(
         stop_after: the prediction block that answers; None: the last one.
         batch_size: frames that pass through the network at a time.
         resolution: width and height of the crops in pixels; None: as trained.
+        num_frames: how many frames are to come, which decides whether compiling pays; None: not
+            known.
 
     Raises:
         HarError: no such file, name or device, or a file that does not say what it is.
     """
-    chosen = choose_device(device)
+    chosen = torch.device(choose_device(device))
     path = find_weights(source)
     arguments: dict[str, Any] = {} if stop_after is None else {"stop_after": stop_after}
     network = load_network(path, **arguments)
     info = read_info(network, source, path, resolution)
-    return Engine(network, info, device=chosen, batch_size=batch_size)
+    mode = fastest_mode(chosen) if fast else PLAIN
+    runtime = TorchRuntime(network, chosen, mode, batch_size=batch_size, num_frames=num_frames)
+    return Engine(runtime, info, batch_size=batch_size)
 
 
 def choose_device(device: str) -> str:

@@ -1,0 +1,94 @@
+"""Ways of computing the same answers faster.
+
+Batch normalisation behind a convolution is a factor and a shift of each of its channels, so it
+goes into the kernel: exact but for rounding. Where a ReLU stands between the two, as in SPNet's
+units, which normalise first, nothing can be folded, and compiling makes one pass of the two.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from har.models.layers import BottleneckUnit
+from har.models.reception import ConvBN, SeparableBN
+from har.models.spnet import PoseBlock
+
+# Layers with a convolution straight before its batch normalisation: names of the two in the layer,
+# and whether a ReLU comes with the normalisation.
+_FOLDED: tuple[tuple[type[nn.Module], str, str, bool], ...] = (
+    (BottleneckUnit, "conv1", "bn2", True),
+    (PoseBlock, "conv1.pointwise", "bn2", True),
+    (ConvBN, "conv", "bn", False),
+    (SeparableBN, "conv.pointwise", "bn", False),
+)
+
+
+def optimise(network: nn.Module) -> nn.Module:
+    """A copy of a network for inference: batch normalisation folded into the convolutions before
+    it, channels last in memory, nothing to be trained.
+
+    Args:
+        network: of :mod:`har.models`; stays as it is.
+
+    Returns:
+        The copy, in ``eval`` mode. It answers as the network does, up to rounding.
+    """
+    optimised = copy.deepcopy(network).eval().requires_grad_(False)
+    for layer in list(optimised.modules()):
+        for kind, convolution, normalisation, rectified in _FOLDED:
+            if isinstance(layer, kind):
+                _fold(layer, convolution, normalisation, rectified)
+    return optimised.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _fold(layer: Any, convolution: str, normalisation: str, rectified: bool) -> None:
+    fused = fuse_conv_bn_eval(layer.get_submodule(convolution), layer.get_submodule(normalisation))
+    layer.set_submodule(convolution, fused.requires_grad_(False))
+    layer.set_submodule(normalisation, nn.ReLU(inplace=True) if rectified else nn.Identity())
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A way of computing.
+
+    Attributes:
+        optimised: see :func:`optimise`; else the network as it is trained, channels last.
+        precision: of convolutions; softmax and places are float32 in every mode.
+        compiled: with ``torch.compile``.
+    """
+
+    optimised: bool = True
+    precision: torch.dtype = torch.float32
+    compiled: bool = True
+
+    def __str__(self) -> str:
+        parts = ["compiled"] * self.compiled + ["folded"] * self.optimised
+        return ", ".join([*parts, str(self.precision).removeprefix("torch.")])
+
+
+PLAIN = Mode(optimised=False, compiled=False)
+
+
+def fastest_mode(device: torch.device) -> Mode:
+    """The fastest mode whose poses stay within half a pixel of 256, for a kind of device.
+
+    Low precision is for devices that compute in it: elsewhere it is emulated, ten times slower
+    than float32.
+    """
+    if device.type == "cuda":
+        return Mode(precision=torch.float16)
+    if device.type == "cpu" and cpu_has_bfloat16():
+        return Mode(precision=torch.bfloat16)
+    return Mode()
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16 (AVX-512 BF16 or AMX)."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
