@@ -1,5 +1,7 @@
 """Losses against the original's values and gradients."""
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -55,6 +57,46 @@ def test_invalid_joints_have_no_gradient_and_no_nan() -> None:
     assert pred.grad is not None
     assert (pred.grad[:, 2, :3] == 0).all()
     assert (pred.grad[:, 2, 3] != 0).all()  # the confidence learns that nothing is there
+
+
+def slow_pose_loss(pred: torch.Tensor, target: torch.Tensor) -> float:
+    """One pose, coordinate by coordinate."""
+
+    def cross_entropy(p: float, y: float) -> float:
+        p = min(max(p, 1e-7), 1 - 1e-7)
+        return -(y * math.log(p) + (1 - y) * math.log(1 - p))
+
+    terms, confidences = [], []
+    for joint, true in zip(pred.tolist(), target.tolist(), strict=True):
+        for p, y in zip(joint[:-1], true[:-1], strict=True):
+            if y > 0:
+                terms.append(abs(p - y) + (p - y) ** 2 + 0.01 * cross_entropy(p, y))
+        if not math.isnan(true[-1]):
+            confidences.append(cross_entropy(joint[-1], true[-1]))
+    confidence = sum(confidences) / max(1, len(confidences))
+    return sum(terms) / max(1, len(terms)) + 0.01 * confidence
+
+
+def test_joints_that_a_data_set_does_not_know_teach_nothing() -> None:
+    pred = torch.rand(
+        3, 5, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64
+    ).requires_grad_()
+    target = torch.rand(3, 5, 4, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    target[..., 3] = (target[..., 3] > 0.5).double()
+    target[0, 4] = torch.tensor([-1e9, -1e9, -1e9, float("nan")])  # not annotated at all
+    target[1, :, 2] = -1e9  # a 2-D sample
+    target[2] = torch.tensor([-1e9, -1e9, -1e9, float("nan")])  # nothing is known
+    loss = pose_loss(pred, target)
+    for i in range(3):
+        assert loss[i].item() == pytest.approx(slow_pose_loss(pred[i], target[i]), rel=1e-9)
+    loss.sum().backward()
+    assert pred.grad is not None
+    assert torch.isfinite(pred.grad).all()
+    assert (pred.grad[0, 4] == 0).all()
+    assert (pred.grad[0, :4] != 0).all()
+    assert (pred.grad[1, :, 2] == 0).all()
+    assert (pred.grad[1, :, :2] != 0).all()
+    assert loss[2] == 0
 
 
 def test_low_precision_input_is_computed_in_float32() -> None:
