@@ -28,6 +28,7 @@ from har.data.ntu.processes import run_in_processes
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # of persons.h5
+_FEW_IMAGES = 100  # are looked at sooner than processes are started
 _PERSONS, _CHECKED, _REPORT = "persons.h5", "checked_images.jsonl", "prepare_report.json"
 
 
@@ -185,16 +186,15 @@ def _check_images(
     journal = output / _CHECKED
     all_names = [name.decode() for name in names.tolist()]
     good = _looked_at_before(journal)
-    new = [name for name in all_names if good.get(name) != _file_stamp(images_dir / name)]
+    new = [name for name in all_names if good.get(name, []) != _file_stamp(images_dir / name)]
     problems: dict[str, str] = {}
     done = len(all_names) - len(new)
     with journal.open("a", encoding="utf-8") as file:
-        # Small amounts are quicker done than processes are started.
         results = run_in_processes(
             partial(check_image, images_dir=str(images_dir)),
             new,
             _damaged,
-            workers if len(new) > 100 else 0,
+            workers if len(new) > _FEW_IMAGES else 0,
         )
         for name, problem in results:
             done += 1

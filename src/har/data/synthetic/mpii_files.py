@@ -247,10 +247,7 @@ def write_official(path: Path, images: list[AnnotatedImage], seed: int = 0) -> N
                 "vididx": _smallest(1 + image.number % 7) if image.train else _NO_NUMBER,
             }
         )
-    apart = [
-        np.array([n for n, p in enumerate(image.persons, 1) if p.labelled], np.uint8)[:, None]
-        for image in images
-    ]
+    apart = [np.array(_who_stands_apart(image), np.uint8)[:, None] for image in images]
     activity = {"cat_name": "synthetic", "act_name": "any pose", "act_id": _smallest(1)}
     unknown = {"cat_name": _NO_NUMBER, "act_name": _NO_NUMBER, "act_id": np.array([[-1]])}
     release = {
@@ -262,6 +259,20 @@ def write_official(path: Path, images: list[AnnotatedImage], seed: int = 0) -> N
         "video_list": _cell([f"video{number}" for number in range(7)], (1, 7)),
     }
     _save_matlab(path, {"RELEASE": release})
+
+
+def _who_stands_apart(image: AnnotatedImage) -> list[int]:
+    """Numbers of the labelled persons who are further than half their height from all others."""
+    labelled = [(n, p) for n, p in enumerate(image.persons, 1) if p.labelled]
+    return [
+        number
+        for number, person in labelled
+        if all(
+            other is person
+            or np.linalg.norm(other.centre_px - person.centre_px) > 100 * person.scale
+            for _, other in labelled
+        )
+    ]
 
 
 def _rect(person: AnnotatedPerson, train: bool, rng: np.random.Generator) -> dict[str, Any]:
