@@ -1,15 +1,16 @@
 """Ways of computing the same answers faster.
 
 Batch normalisation behind a convolution is a factor and a shift of each of its channels, so it
-goes into the kernel: exact but for rounding. Where a ReLU stands between the two, as in SPNet's
-units, which normalise first, nothing can be folded, and compiling makes one pass of the two.
+goes into the kernel: exact but for rounding. Where a ReLU stands between the two, as in most of
+SPNet, which normalises first, nothing can be folded, and compiling makes one pass of the two.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -17,15 +18,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from har.models.layers import BottleneckUnit
 from har.models.reception import ConvBN, SeparableBN
-from har.models.spnet import PoseBlock
+from har.models.spnet import PoseBlock, Stem
 
-# Layers with a convolution straight before its batch normalisation: names of the two in the layer,
-# and whether a ReLU comes with the normalisation.
-_FOLDED: tuple[tuple[type[nn.Module], str, str, bool], ...] = (
-    (BottleneckUnit, "conv1", "bn2", True),
-    (PoseBlock, "conv1.pointwise", "bn2", True),
-    (ConvBN, "conv", "bn", False),
-    (SeparableBN, "conv.pointwise", "bn", False),
+# Layers with a convolution that batch normalisation reads: names of the two in the layer, whether a
+# ReLU comes with the normalisation, and where nobody else reads the convolution.
+_Rule: TypeAlias = tuple[type[nn.Module], str, str, bool, Callable[[Any], bool]]
+_RULES: tuple[_Rule, ...] = (
+    (BottleneckUnit, "conv1", "bn2", True, lambda unit: True),
+    (Stem, "conv1", "res.0.bn1", True, lambda stem: stem.res[0].shortcut_conv is not None),
+    (PoseBlock, "conv1.pointwise", "bn2", True, lambda block: not block.feeds_back),
+    (ConvBN, "conv", "bn", False, lambda layer: True),
+    (SeparableBN, "conv.pointwise", "bn", False, lambda layer: True),
 )
 
 
@@ -41,8 +44,8 @@ def optimise(network: nn.Module) -> nn.Module:
     """
     optimised = copy.deepcopy(network).eval().requires_grad_(False)
     for layer in list(optimised.modules()):
-        for kind, convolution, normalisation, rectified in _FOLDED:
-            if isinstance(layer, kind):
+        for kind, convolution, normalisation, rectified, alone in _RULES:
+            if isinstance(layer, kind) and alone(layer):
                 _fold(layer, convolution, normalisation, rectified)
     return optimised.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
