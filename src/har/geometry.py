@@ -142,9 +142,7 @@ def warp(
     if out is None:
         out = np.empty((height, width, *image.shape[2:]), dtype=np.uint8)
     back = np.linalg.inv(matrix)
-    # image pixels that one pixel of the crop covers, along the crop's two axes
-    covered = np.hypot(back[0, :2], back[1, :2]) / resolution
-    factor = max(1, int(covered.min() + 1e-6))
+    factor = int(shrink_factor(matrix, resolution))
     corners = back[:2] @ _UNIT_CORNERS  # (2, 4) in pixels of the image
     low, high = corners.min(1), corners.max(1)
     box = np.rint([*low, *high]).astype(int)
@@ -197,6 +195,21 @@ def _warp_affine(
     )
     if colour:
         cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out)
+
+
+def shrink_factor(affine: ArrayLike, resolution: tuple[int, int]) -> NDArray[np.int_]:
+    """How many image pixels one pixel of a crop covers along each of its axes, whole, at least 1.
+
+    Args:
+        affine: (..., 3, 3), pixels of the image to [0, 1] of the crop.
+        resolution: width and height of the crop in pixels.
+
+    Returns:
+        (...) int, of the axis that covers fewer.
+    """
+    back = np.linalg.inv(np.asarray(affine, dtype=np.float64))
+    covered = np.hypot(back[..., 0, :2], back[..., 1, :2]) / resolution
+    return np.maximum(1, (covered.min(-1) + 1e-6).astype(int))
 
 
 _UNIT_CORNERS = np.array([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])

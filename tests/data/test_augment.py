@@ -1,4 +1,4 @@
-"""What is drawn, and that one affine per clip is applied to every frame."""
+"""What is drawn at random."""
 
 from collections import Counter
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from har import HarError
-from har.data.augment import Augmentation, Draw, crop_frames
-from har.geometry import crop_affine, warp
+from har.data.augment import Augmentation, Draw
 
 RECIPE = Augmentation(
     angles_deg=[-10, -5, 0, 5, 10],
@@ -75,14 +74,3 @@ def test_a_config_builds_it():
 def test_lists_without_sense_are_refused(name, values):
     with pytest.raises(HarError, match=name):
         Augmentation(**{name: values})
-
-
-def test_one_crop_for_all_frames():
-    rng = np.random.default_rng(0)
-    first, second = rng.integers(0, 256, (2, 90, 160, 3), dtype=np.uint8)
-    affine = crop_affine((70, 40), 60, (160, 90), angle_deg=10, flip=True)
-    clip = crop_frames([first, first, second], affine, (48, 32))
-    assert clip.shape == (3, 32, 48, 3)
-    assert clip.flags.c_contiguous
-    for crop, frame in zip(clip, (first, first, second), strict=True):
-        np.testing.assert_array_equal(crop, warp(frame, affine, (48, 32)))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from har import HarError
 from har.data import NTUDataModule
-from har.data.augment import Draw, crop_frames
+from har.data.augment import Draw
 from har.data.clips import multi_clip_frames
+from har.data.crops import read_crops
 from har.data.ntu.targets import clip_box, clip_target
 from har.data.protocols import ClipProtocol, CropBatches, ProtocolDataset, collate_sequences
 from har.layouts import get_layout
@@ -45,8 +46,8 @@ def alone(samples, number: int, frames: list[int], flip: bool, box_frames: list[
         draw=Draw(flip=flip),
         box=clip_box(kept[box_frames], size),
     )
-    pictures = list(samples.store.read(name, frames))
-    return crop_frames(pictures, target.affine, RESOLUTION), target
+    crops = read_crops(samples.store, name, np.array(frames), target.affine, RESOLUTION)
+    return crops, target
 
 
 def test_the_single_protocol_is_the_fixed_clip(samples) -> None:

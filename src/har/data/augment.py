@@ -1,4 +1,4 @@
-"""What is drawn at random for a clip or an image, and the one warp per frame that applies it.
+"""What is drawn at random for a clip or an image.
 
 The lists of the recipes (Luvizon et al., CVPR 2018 and TPAMI 2020) stand in the configs; without
 lists nothing is changed, which is what evaluation uses. Colours are left to the device: the frames
@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from har import HarError
-from har.geometry import warp
 
 
 @dataclass(frozen=True)
@@ -87,27 +85,3 @@ class Augmentation:
             flip=bool(self.flip and rng.random() < 0.5),
             step=int(one(self.steps)),
         )
-
-
-def crop_frames(
-    frames: Sequence[NDArray[np.uint8]], affine: ArrayLike, resolution: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """The same crop of every frame of a clip, one warp per frame.
-
-    Args:
-        frames: T images (H, W, 3) uint8. A frame that is repeated (the same object, in a clip
-            stretched over a short video) is warped once.
-        affine: (3, 3), frame pixels to [0, 1] of the crop.
-        resolution: width and height of the crop in pixels.
-
-    Returns:
-        (T, height, width, 3) uint8, contiguous.
-    """
-    width, height = resolution
-    crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
-    for t, frame in enumerate(frames):
-        if t and frame is frames[t - 1]:
-            crops[t] = crops[t - 1]
-        else:
-            warp(frame, affine, resolution, out=crops[t])
-    return crops

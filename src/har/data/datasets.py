@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from har.data.augment import Augmentation, Draw, crop_frames
+from har.data.augment import Augmentation, Draw
 from har.data.batches import Key, seeded_rng
 from har.data.clips import clip_frames, num_random_starts
+from har.data.crops import read_crops
 from har.data.ntu.boxes import PredictedBoxes, box_of_clip
 from har.data.ntu.index import NTUAnnotation, NTUIndex
 from har.data.ntu.targets import Target, clip_target
@@ -107,6 +108,8 @@ class NTUDataset(Dataset[dict[str, Any]]):
             frame_size=size,
             draw=draw,
             box=box,
+            # Where no skeleton was recorded the crop shows all of the picture, undistorted.
+            use_true_box=bool(np.isfinite(annotation.joints_px).any()),
         )
 
     def __getitem__(self, key: int | Key) -> dict[str, Any]:
@@ -121,9 +124,8 @@ class NTUDataset(Dataset[dict[str, Any]]):
         annotation = self.index.annotation(sample)
         frames = self._frames(len(annotation.joints_px), draw, rng)
         target = self.target(sample, annotation, frames, draw)
-        pictures = self.store.read(name, frames.tolist())
         from_picture = target.affine @ self.index.stored_part(sample)
-        crops = crop_frames(pictures, from_picture, self.resolution)  # (T, H, W, 3)
+        crops = read_crops(self.store, name, frames, from_picture, self.resolution)  # (T, H, W, 3)
         single = self.clip_size is None
         return {
             "images": torch.from_numpy(crops[0] if single else crops),

@@ -17,8 +17,9 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from har import HarError
-from har.data.augment import Draw, crop_frames
+from har.data.augment import Draw
 from har.data.clips import clip_frames, multi_clip_frames
+from har.data.crops import read_crops
 from har.data.datasets import NTUDataset
 from har.data.ntu.targets import Target
 
@@ -143,7 +144,8 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
 
         affines = each("affine")
         from_pictures = affines.numpy() @ samples.index.stored_part(sample)
-        crops = self._crops(name, np.concatenate(frame_of_crop), from_pictures)
+        frames = np.concatenate(frame_of_crop)
+        crops = read_crops(samples.store, name, frames, from_pictures, samples.resolution)
         return {
             "crops": torch.from_numpy(crops),
             "mirrored": each("mirrored"),
@@ -157,17 +159,6 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
             "action": int(samples.classes[number]),
             "name": name,
         }
-
-    def _crops(self, name: str, frames: np.ndarray, affines: np.ndarray) -> np.ndarray:
-        """Crops (U, H, W, 3) of frames (U,); every frame is decoded once and let go."""
-        width, height = self.samples.resolution
-        crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
-        different = np.unique(frames)
-        pictures = self.samples.store.read(name, different.tolist())
-        for frame, picture in zip(different, pictures, strict=True):
-            for crop in np.flatnonzero(frames == frame):
-                crops[crop] = crop_frames([picture], affines[crop], (width, height))[0]
-        return crops
 
 
 def collate_sequences(items: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -27,13 +27,14 @@ class StoreError(HarError):
 class FrameStore(Protocol):
     """Reads frames of samples."""
 
-    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+    def read(self, sample: str, frames: Sequence[int], half: bool = False) -> list[Image]:
         """Frames of a sample.
 
         Args:
             sample: its name.
             frames: positions in the stored sequence, from 0; one that is asked for twice is
                 decoded once, and the same array is given twice.
+            half: at half width and height (rounded up), which takes less time to decode.
 
         Returns:
             One uint8 RGB image (H, W, 3) per position.
@@ -55,8 +56,8 @@ def keep_freed_memory() -> None:
     np.empty(30 * 2**20, np.uint8)  # the largest that counts are 32 MiB
 
 
-def decode(data: NDArray[np.uint8], sample: str, where: str) -> Image:
-    """A JPEG file's bytes as an RGB image (H, W, 3).
+def decode(data: NDArray[np.uint8], sample: str, where: str, half: bool = False) -> Image:
+    """A JPEG file's bytes as an RGB image (H, W, 3), or one of half its width and height.
 
     Raises:
         StoreError: these bytes are no image.
@@ -64,11 +65,13 @@ def decode(data: NDArray[np.uint8], sample: str, where: str) -> Image:
     image = None
     # A file that is cut off would be decoded all the same, grey where its data end.
     if data[:2].tobytes() == _JPEG_START and data[-2:].tobytes() == _JPEG_END:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        image = cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise StoreError(
             f"A frame of {sample} in {where} is damaged; remove that file and prepare it again."
         )
+    if half:  # there is no IMREAD_REDUCED_COLOR_RGB_2
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return image  # type: ignore[return-value]
 
 
@@ -120,7 +123,7 @@ class HDF5Frames:
                 ) from error
         return self._shards[setup]
 
-    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+    def read(self, sample: str, frames: Sequence[int], half: bool = False) -> list[Image]:
         """See :class:`FrameStore`."""
         shard, path = self._shard(sample), str(self.folder / f"{sample[:4]}.h5")
         first, count = shard.first_frame.get(sample), shard.num_frames.get(sample, 0)
@@ -133,7 +136,7 @@ class HDF5Frames:
                         f"{frame}; run python -m har.prepare ntu again."
                     )
                 start, end = shard.offsets[first + frame : first + frame + 2].tolist()
-                images[frame] = decode(_bytes(shard.jpeg, start, end), sample, path)
+                images[frame] = decode(_bytes(shard.jpeg, start, end), sample, path, half)
         return [images[frame] for frame in frames]
 
 
@@ -156,7 +159,7 @@ class JPEGFolders:
     def __init__(self, folder: Path, frame_numbers: Callable[[str], NDArray[np.int32]]) -> None:
         self.folder, self.frame_numbers = folder, frame_numbers
 
-    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+    def read(self, sample: str, frames: Sequence[int], half: bool = False) -> list[Image]:
         """See :class:`FrameStore`."""
         images: dict[int, Image] = {}
         numbers = self.frame_numbers(sample)
@@ -173,5 +176,5 @@ class JPEGFolders:
                     raise StoreError(
                         f"The frame {path} cannot be read: {error.strerror}; extract it again."
                     ) from error
-                images[frame] = decode(data, sample, str(path))
+                images[frame] = decode(data, sample, str(path), half)
         return [images[frame] for frame in frames]
