@@ -51,8 +51,8 @@ def build(cfg: DictConfig) -> tuple[pl.LightningModule, pl.LightningDataModule]:
             "The frozen phase needs a trained pose part: give weights=<name or file>, or a pose "
             "phase (module.phases.pose)."
         )
-    module = instantiate(cfg.module)
-    check_classes(module, data)
+    module = build_module(cfg, data)
+    check_kinds(module.plan, data)
     if cfg.weights is not None:
         # Not strict: a pose-only network, or one with other classes, initialises what it has.
         report = load_weights(module.network, cfg.weights, strict=False)
@@ -63,6 +63,34 @@ def build(cfg: DictConfig) -> tuple[pl.LightningModule, pl.LightningDataModule]:
         "action_numbers": list(data.actions),
     }
     return module, data
+
+
+def build_module(cfg: DictConfig, data: Any) -> Any:
+    """The module with its network; ``model.num_actions=null`` means as many as the data has.
+
+    Raises:
+        HarError: network and data disagree.
+    """
+    if "num_actions" in cfg.model and cfg.model.num_actions is None:
+        cfg.model.num_actions = [len(data.labels)]
+    module = instantiate(cfg.module)
+    check_classes(module, data)
+    return module
+
+
+def check_kinds(plan: Any, data: Any) -> None:
+    """Every phase is fed with what the data has.
+
+    Raises:
+        HarError: poses are to be learned, and no training sample has any.
+    """
+    kinds = {kind for epoch in range(plan.total_epochs) for kind in plan.epoch(epoch)[0]}
+    if "pose" in kinds and "pose" in data.datasets and not len(data.datasets["pose"]):
+        raise HarError(
+            f"The phases pose and joint learn poses, and no training clip in {data.data_dir} has a "
+            "skeleton: start from trained poses (weights=<checkpoint>) and leave these phases out "
+            "(module.phases.pose=null module.phases.joint=null)."
+        )
 
 
 def check_classes(module: Any, data: Any) -> None:

@@ -16,18 +16,20 @@ from har.data.ntu.boxes import open_boxes
 from har.data.ntu.extract import open_prepared
 from har.data.ntu.labels import ACTION_NAMES
 from har.data.ntu.splits import split_indices
+from har.data.own.folder import SPLITS
+from har.data.own.record import OwnActions, is_own
 from har.data.training import TrainingDataModule
 
 
 class NTUDataModule(TrainingDataModule):
-    """Clips of NTU RGB+D with poses and actions.
+    """Clips of NTU RGB+D with poses and actions, or own clips in its form.
 
     Args:
         data_dir: folder of the data set (or one that has it in ``ntu/``), prepared by
-            ``python -m har.prepare ntu``.
-        protocol: ``xsub60``, ``xview60``, ``xsub120`` or ``xset120``.
+            ``python -m har.prepare ntu``, or ``actions`` for own clips.
+        protocol: ``xsub60``, ``xview60``, ``xsub120`` or ``xset120``; ``own`` for own clips.
         actions: NTU action numbers (from 1) that are classes, in this order; None: all of them,
-            60 or 120 by the protocol.
+            60 or 120 by the protocol. Of own clips: names of classes.
         val_subjects: training subjects kept out of training for curves; nothing is ever chosen
             on the test subjects.
         batch_size: clips per batch and process.
@@ -53,7 +55,7 @@ class NTUDataModule(TrainingDataModule):
         data_dir: str,
         *,
         protocol: str = "xsub60",
-        actions: Sequence[int] | None = None,
+        actions: Sequence[int] | Sequence[str] | None = None,
         val_subjects: Sequence[int] = (),
         batch_size: int = 4,
         clip_size: int = 8,
@@ -75,9 +77,14 @@ class NTUDataModule(TrainingDataModule):
             seed=seed,
         )
         self.data_dir, self.protocol = Path(data_dir), protocol
-        count = 120 if protocol.endswith("120") else 60
-        self.actions = list(actions) if actions is not None else list(range(1, count + 1))
-        self.labels = [ACTION_NAMES[action - 1] for action in self.actions]
+        self.own: OwnActions | None = None  # with protocol "own", from setup on
+        if protocol == "own":
+            self._chosen_labels = None if actions is None else [str(label) for label in actions]
+        else:
+            count = 120 if protocol.endswith("120") else 60
+            chosen = range(1, count + 1) if actions is None else actions
+            self.actions = [int(action) for action in chosen]
+            self.labels = [ACTION_NAMES[action - 1] for action in self.actions]
         self.val_subjects = tuple(val_subjects)
         self.clip_size, self.step = clip_size, step
         self.resolution = (int(resolution[0]), int(resolution[1]))
@@ -92,22 +99,45 @@ class NTUDataModule(TrainingDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.datasets:
             return
+        if self.protocol == "own":
+            self.own = OwnActions.read(self.data_dir / "prepared")
+            self.labels = self.own.choose(self._chosen_labels)
+            self.actions = [self.own.classes[label] for label in self.labels]
         self.index, self.store = open_prepared(self.data_dir)
         self.predicted_boxes = open_boxes(self.index, self.boxes)
-        training = split_indices(self.index, self.protocol, "train", self.actions)
-        kept_out = np.isin(self.index.subjects[training], self.val_subjects)
-        self.train_selection = training[~kept_out]
-        validation = training if self.validate_on_training else training[kept_out]
+        self.train_selection, validation, test = self._splits()
+        if self.validate_on_training:
+            validation = self.train_selection
         self.val_clips = self._fixed_clips(validation)
-        self.test_clips = self._fixed_clips(
-            split_indices(self.index, self.protocol, "test", self.actions)
-        )
+        self.test_clips = self._fixed_clips(test)
         self.datasets = self._training_datasets()
         if stage == "fit" and len(self.train_selection) == 0:
             raise HarError(
                 f"No training sample of {self.protocol} lies in {self.data_dir} for the actions "
                 f"{self.actions}; prepare more samples, or change data.protocol or data.actions."
             )
+
+    def _splits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Numbers of the samples that train, validate and test."""
+        index, own = self.index, self.own
+        if own is not None:
+            train, val, test = (own.select(index.names, split, self.labels) for split in SPLITS)
+            return train, val, test
+        if is_own(index.path.parent):
+            raise HarError(
+                f"{index.path.parent} holds own actions: set data.protocol=own, or use "
+                "experiment=own_actions."
+            )
+        train = split_indices(index, self.protocol, "train", self.actions)
+        test = split_indices(index, self.protocol, "test", self.actions)
+        kept_out = np.isin(index.subjects[train], self.val_subjects)
+        return train[~kept_out], train[kept_out], test
+
+    def _with_poses(self, selection: np.ndarray) -> np.ndarray:
+        """The samples whose skeletons are known."""
+        if self.own is None:
+            return selection
+        return selection[self.own.have_poses(self.index.names[selection])]
 
     def _training_datasets(self) -> dict[str, NTUDataset]:
         """What training batches are drawn from, by kind."""
@@ -148,11 +178,16 @@ class NTUDataModule(TrainingDataModule):
 
     def describe_protocol(self) -> dict[str, Any]:
         """Split, clips, boxes and classes."""
+        boxes = self.boxes.replace("_", " ")
+        test = self.test_clips.selection if self.test_clips is not None else np.empty(0, int)
+        without = len(test) - len(self._with_poses(test))
+        if self.boxes == "ground_truth" and without:
+            boxes += f"; the whole image for {without} clips without skeletons"
         return {
             "split": self.protocol,
             "clips": "single, centred",
             "num_test_clips": self.num_test_samples,
-            "boxes": self.boxes.replace("_", " "),
+            "boxes": boxes,
             "actions": list(self.actions),
             "prediction_block": "last",
         }
@@ -191,5 +226,6 @@ class MultitaskDataModule(NTUDataModule):
         self.frame_augmentation = frame_augmentation
 
     def _training_datasets(self) -> dict[str, NTUDataset]:
-        frames = self._dataset(self.train_selection, None, self.frame_augmentation)
+        selection = self._with_poses(self.train_selection)
+        frames = self._dataset(selection, None, self.frame_augmentation)
         return {**super()._training_datasets(), "pose": frames}

@@ -17,7 +17,7 @@ from har.inference.clip_evaluation import ClipEvaluation
 from har.launch import instantiate, run_folder, write_config
 from har.models.weights.files import _read_run, load_weights
 from har.report import print_table, write_metrics
-from har.runs import check_classes, make_trainer
+from har.runs import build_module, make_trainer
 
 # What a checkpoint says for itself; trainer, logger and paths belong to this machine.
 _FROM_CHECKPOINT = ("model", "module", "data")
@@ -47,8 +47,7 @@ def measure(cfg: DictConfig) -> None:
             f"The test split of {cfg.data.data_dir} has no sample of these actions: nothing can "
             "be measured; prepare more samples, or change data.protocol or data.actions."
         )
-    module = instantiate(cfg.module)
-    check_classes(module, data)
+    module = build_module(cfg, data)
     load_weights(module.network, source)
     judge, protocol = _judge(cfg, module, data)
     callbacks = [

@@ -12,7 +12,10 @@ from har import HarError
 TASKS = {
     "ntu": "har.preparation.ntu:prepare_ntu",
     "mpii": "har.preparation.mpii:prepare_mpii",
+    "actions": "har.preparation.actions:prepare_actions",
+    "boxes": "har.preparation.boxes:prepare_boxes",
     "synthetic": "har.preparation.synthetic:prepare_synthetic",
+    "check": "har.preparation.check:check_data",
 }
 
 

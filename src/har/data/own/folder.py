@@ -1,0 +1,198 @@
+"""A folder of own clips: ``root/<class>/<clip>.mp4``, and which clips train, validate and test.
+
+Beside a clip may lie its skeletons, in NTU's format: ``<clip>.skeleton``. Lists ``train.txt``,
+``val.txt`` and ``test.txt`` in the root name clips of a split, one a line; without lists the split
+is drawn class by class.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from har import HarError
+
+VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp")
+SPLITS = ("train", "val", "test")
+_PREPARED = "prepared"  # our own output, no class
+
+
+class OwnClip(NamedTuple):
+    """A clip as it lies in the folder.
+
+    Attributes:
+        file: path from the root, with ``/``; its first part is the class.
+        num_bytes: of the video, and of its skeleton file (-1: there is none). A file that has
+            changed is known by its size.
+    """
+
+    file: str
+    num_bytes: tuple[int, int]
+
+    @property
+    def label(self) -> str:
+        """Name of the class."""
+        return self.file.partition("/")[0]
+
+    @property
+    def has_skeleton(self) -> bool:
+        return self.num_bytes[1] >= 0
+
+    def video(self, root: Path) -> Path:
+        """The video below ``root``."""
+        return root / self.file
+
+    def skeleton(self, root: Path) -> Path | None:
+        """The skeleton file below ``root``; None: there is none."""
+        return (root / self.file).with_suffix(".skeleton") if self.has_skeleton else None
+
+
+def find_clips(root: Path) -> list[OwnClip]:
+    """All clips below the class folders, sorted by file.
+
+    Raises:
+        HarError: there is none, or the folder is NTU RGB+D's.
+    """
+    if (root / "ntu").is_dir():
+        raise HarError(
+            f"{root / 'ntu'} is where NTU RGB+D is looked for: put own actions into a folder of "
+            "their own, and give a class another name."
+        )
+    found = []
+    for label in sorted(os.listdir(root)) if root.is_dir() else []:
+        if label == _PREPARED or label.startswith(".") or not (root / label).is_dir():
+            continue
+        for folder, folders, files in os.walk(root / label):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            paths = {name: os.path.join(folder, name) for name in files}
+            sizes = {
+                name: os.path.getsize(path)
+                for name, path in paths.items()
+                if name.lower().endswith((*VIDEO_ENDINGS, ".skeleton")) and os.path.isfile(path)
+            }
+            for name in sorted(sizes):
+                if name.lower().endswith(VIDEO_ENDINGS) and not name.startswith("."):
+                    skeleton = sizes.get(f"{os.path.splitext(name)[0]}.skeleton", -1)
+                    file = Path(folder, name).relative_to(root).as_posix()
+                    found.append(OwnClip(file, (sizes[name], skeleton)))
+    if not found:
+        raise HarError(
+            f"No clips of own actions lie in {root.resolve()}: put them into a folder per class, "
+            f"for example {root / 'waving' / 'clip 1.mp4'} (endings: {' '.join(VIDEO_ENDINGS)})."
+        )
+    return found
+
+
+# -------------------------------------------------------------------------------------- splits
+
+
+def read_lists(root: Path) -> dict[str, list[str]]:
+    """The lines of ``train.txt``, ``val.txt`` and ``test.txt``, as far as they are there.
+
+    Raises:
+        HarError: a list is no UTF-8 text.
+    """
+    lists = {}
+    for split in SPLITS:
+        path = root / f"{split}.txt"
+        if not path.is_file():
+            continue
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise HarError(f"The list {path} is not a text file in UTF-8: {error}.") from error
+        stripped = (line.strip() for line in lines)
+        lists[split] = [line for line in stripped if line and not line.startswith("#")]
+    return lists
+
+
+def split_by_lists(
+    files: Iterable[str], lists: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Splits by lists.
+
+    A line is a clip's path from the root, with or without its ending. Where one of ``train`` and
+    ``test`` has no list, all clips that no list names are it.
+
+    Args:
+        files: paths of the clips from the root.
+        lists: lines by split.
+
+    Returns:
+        The split of every clip that has one, and the lines by split that name no clip.
+
+    Raises:
+        HarError: a clip in two lists, or lists that name no clip at all.
+    """
+    by_name: dict[str, list[str]] = {}
+    for file in files:
+        for name in {_plain(file), _plain(os.path.splitext(file)[0])}:
+            by_name.setdefault(name, []).append(file)
+    splits: dict[str, str] = {}
+    unknown: dict[str, list[str]] = {}
+    for split, lines in lists.items():
+        for line in lines:
+            named = by_name.get(_plain(line), [])
+            if not named:
+                unknown.setdefault(split, []).append(line)
+            for file in named:
+                if splits.setdefault(file, split) != split:
+                    raise HarError(
+                        f"The clip {file} is in two lists, {splits[file]}.txt and {split}.txt: "
+                        "a clip belongs to one split."
+                    )
+    if not splits:
+        line = next((line for lines in lists.values() for line in lines), "nothing")
+        raise HarError(
+            f"The lists {', '.join(f'{split}.txt' for split in lists)} name no clip that is there "
+            f"({line!r}, for example): write paths from the root, such as 'waving/clip 1.mp4'."
+        )
+    rest = {("train", "test"): None, ("test",): "train", ("train",): "test", (): "train"}[
+        tuple(split for split in ("train", "test") if split in lists)
+    ]
+    if rest is not None:
+        splits = {file: splits.get(file, rest) for files in by_name.values() for file in files}
+    return splits, unknown
+
+
+def _plain(name: str) -> str:
+    """A path as it is compared: one kind of slash, one way of writing an accent."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./"))
+
+
+def split_by_shares(
+    files: Iterable[str], test_share: float, val_share: float = 0.0, seed: int = 0
+) -> dict[str, str]:
+    """Splits drawn class by class; every class keeps at least one training clip.
+
+    Args:
+        files: paths of the clips from the root.
+        test_share, val_share: parts of every class, 0 to 1; of two or more clips one tests, unless
+            the share is 0.
+        seed: of the draw, which depends on the files' names alone.
+
+    Raises:
+        HarError: shares that leave nothing to train on.
+    """
+    if min(test_share, val_share) < 0 or test_share + val_share >= 1:
+        raise HarError(
+            f"actions.test_share={test_share} and actions.val_share={val_share} have to be 0 or "
+            "more, and together less than 1."
+        )
+    classes: dict[str, list[str]] = {}
+    for file in files:
+        classes.setdefault(file.partition("/")[0], []).append(file)
+    splits = {}
+    for members in classes.values():
+        drawn = sorted(members, key=lambda file: (crc32(f"{seed}/{file}".encode()), file))
+        left = len(drawn) - 1  # one stays in training
+        num_test = min(left, max(1, round(test_share * len(drawn))) if test_share else 0)
+        num_val = min(left - num_test, round(val_share * len(drawn)))
+        for place, file in enumerate(drawn):
+            in_test, in_val = place < num_test, place < num_test + num_val
+            splits[file] = "test" if in_test else "val" if in_val else "train"
+    return splits

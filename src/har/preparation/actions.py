@@ -1,0 +1,85 @@
+"""``python -m har.prepare actions``: own clips, a folder per class, as an action data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from har.data.own.extract import OwnReport, OwnSettings, prepare_own
+from har.progress import progress_bar
+
+_SHOWN = 20  # classes in the table
+
+
+def prepare_actions(cfg: DictConfig) -> None:
+    """Extracts frames of own clips and writes the index and ``actions.json``."""
+    options = cfg.actions
+    root = Path(cfg.paths.data_dir)
+    with progress_bar("own clips") as progress:
+        report = prepare_own(
+            root,
+            root / "prepared",
+            OwnSettings(
+                float(options.frames_per_second),
+                int(options.longest_side_px),
+                int(options.jpeg_quality),
+                float(options.max_seconds),
+            ),
+            test_share=options.test_share,
+            val_share=options.val_share,
+            seed=cfg.seed,
+            workers=cfg.workers,
+            progress=progress,
+        )
+    print_report(report, root)
+
+
+def print_report(report: OwnReport, root: Path) -> None:
+    """Clips by class and split; why others were left out; what to do next."""
+    console = Console()
+    console.print(_classes_table(report))
+    table = Table(title="preparation", title_justify="left")
+    table.add_column("clips", overflow="fold")
+    table.add_column("count", justify="right")
+    table.add_column("for example", overflow="fold")
+    table.add_row("done now", str(report.done), "")
+    table.add_row("there already", str(report.kept), "")
+    for reason, files in report.skipped_by_reason().items():
+        table.add_row(f"left out: {reason}", str(len(files)), files[0])
+    for split, lines in report.not_found.items():
+        table.add_row(f"in {split}.txt, but not there", str(len(lines)), lines[0])
+    if report.warnings:
+        file, remark = next(iter(sorted(report.warnings.items())))
+        table.add_row("odd", str(len(report.warnings)), f"{file}: {remark}")
+    if report.replaced:
+        table.add_row("stored, but no longer there", str(report.replaced), "")
+    console.print(table)
+    console.print(
+        f"{report.with_poses} clips have skeletons. Frames, index, actions.json and "
+        f"prepare_report.json: {root / 'prepared'}"
+    )
+    poses = "" if report.with_poses else " (without skeletons give weights=<trained checkpoint>)"
+    console.print(
+        f"Next: python -m har.train experiment=own_actions paths.data_dir={root}{poses}",
+        soft_wrap=True,
+    )
+
+
+def _classes_table(report: OwnReport) -> Table:
+    table = Table(title="own actions", title_justify="left")
+    table.add_column("class", overflow="fold")
+    rows = list(report.clips.items())
+    total = {key: sum(counts[key] for _, counts in rows) for key in rows[0][1]}
+    shown = [key for key, count in total.items() if count or key in ("train", "test")]
+    for key in shown:
+        table.add_column("in no list" if key == "none" else key, justify="right")
+    for label, counts in rows[:_SHOWN]:
+        table.add_row(label, *(str(counts[key]) for key in shown))
+    if len(rows) > _SHOWN:
+        table.add_row(f"... {len(rows) - _SHOWN} more")
+    table.add_section()
+    table.add_row("all", *(str(total[key]) for key in shown), style="bold")
+    return table
