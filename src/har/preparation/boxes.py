@@ -22,7 +22,7 @@ from har.data.ntu.targets import BOX_ENLARGEMENT, COLOUR_WIDTH_PX
 from har.data.store import FrameStore
 from har.geometry import box_around
 from har.inference.loading import load_engine
-from har.inference.person_box import Located, refine, search
+from har.inference.person_box import NOBODY, refine, search
 from har.layouts import get_layout
 from har.progress import progress_bar
 
@@ -111,14 +111,14 @@ def boxes_of_sequence(engine: Any, images: Sequence[Image]) -> NDArray[np.float6
         images: F frames (H, W, 3) uint8 RGB.
 
     Returns:
-        (F, 4) x1, y1, x2, y2 in pixels of the frames.
+        (F, 4) x1, y1, x2, y2 in pixels of the frames; NaN where nobody is seen.
     """
     count = len(images)
     places = np.arange(min(_SEARCH_EVERY // 2, count // 2), count, _SEARCH_EVERY)
     found = search(engine, [images[place] for place in places])
     nearest = np.abs(np.arange(count)[:, None] - places).argmin(1)
-    located: Located = refine(engine, images, found.boxes[nearest])
-    return located.boxes
+    located = refine(engine, images, found.boxes[nearest])
+    return np.where(located.confidence[:, None] < NOBODY, np.nan, located.boxes)
 
 
 def overlap(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:

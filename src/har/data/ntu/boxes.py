@@ -127,7 +127,7 @@ def box_of_clip(boxes: ArrayLike, frame_size: tuple[int, int]) -> NDArray[np.flo
 
 
 def write_boxes(
-    path: Path, names: Sequence[str], boxes: Sequence[NDArray[np.float32]], weights: dict[str, str]
+    path: Path, names: Sequence[str], boxes: Sequence[NDArray[Any]], weights: dict[str, str]
 ) -> None:
     """Writes ``boxes.h5``, whole or not at all.
 
