@@ -65,6 +65,7 @@ def fit(
     every_n_steps: int = 1,
     module: MultitaskModule | None = None,
     data: dict[str, Any] | None = None,
+    data_module: Any = None,
     **trainer_arguments: Any,
 ) -> tuple[MultitaskModule, list[tuple[int, str, tuple[str, ...], float]]]:
     module = module or make_module()
@@ -88,7 +89,7 @@ def fit(
     )
     trainer.fit(
         module,
-        datamodule=make_data(data_dir, **(data or {})),
+        datamodule=data_module or make_data(data_dir, **(data or {})),
         ckpt_path=ckpt_path,
         weights_only=True,
     )

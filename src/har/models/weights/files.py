@@ -36,6 +36,7 @@ def load_weights(network: nn.Module, source: str | Path, strict: bool = True) ->
             ``.safetensors``, or ``.h5`` / ``.hdf5`` of the original.
         strict: False takes what has the same name, as a beginning for training: poses for a
             network with actions, or another number of classes (those layers stay as they are).
+            A network around a ``pose_net`` also takes the weights of such a one alone.
 
     Returns:
         The report; as text it is one line.
@@ -44,6 +45,9 @@ def load_weights(network: nn.Module, source: str | Path, strict: bool = True) ->
         HarError: no such file or name, a file that cannot be read, weights of another network.
     """
     path = find_weights(source)
+    inner = getattr(network, "pose_net", None)
+    if inner is not None and not strict and _holds(path) == type(inner).__name__:
+        return load_weights(inner, path, strict)
     if path.suffix in _KERAS:
         return _load_keras(network, path, strict)
     if path.suffix == ".safetensors":
@@ -132,6 +136,17 @@ def empty_network(path: Path, **arguments: Any) -> nn.Module:
             f"{path} is not a .ckpt, .safetensors or .h5 file, so its network is not known."
         )
     return build_network(kind, {**config, **arguments})
+
+
+def _holds(path: Path) -> str | None:
+    """The class of the network whose weights a file holds, None where it does not say."""
+    if path.suffix in _KERAS:
+        return infer_network(path)[0]
+    if path.suffix == ".safetensors":
+        return _open_safetensors(path)[1].get("har_network")
+    config = (_read_checkpoint(path).get("har") or {}).get("config") or {}
+    target = (config.get("model") or {}).get("_target_")
+    return None if target is None else str(target).rpartition(".")[2]
 
 
 def describe_weights(path: Path) -> Description:
