@@ -18,7 +18,6 @@ from har.data.synthetic.mpii_files import OFFICIAL_NAME, simulate_image, write_m
 from har.data.synthetic.render import Camera, project
 from har.layouts import get_layout
 
-
 BONES = [(4, 5), (5, 6), (8, 9), (9, 10), (12, 13), (13, 14), (16, 17), (17, 18), (0, 20)]
 
 
