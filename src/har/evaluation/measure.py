@@ -15,7 +15,7 @@ from har.data.protocols import ProtocolDataset
 from har.evaluation.figures import add_blocks_and_pairs, print_details, write_confusion
 from har.inference.clip_evaluation import ClipEvaluation
 from har.launch import instantiate, run_folder, write_config
-from har.models.weights.files import _read_run, load_weights
+from har.models.weights.files import read_run, load_weights
 from har.report import print_table, write_metrics
 from har.runs import build_module, make_trainer
 
@@ -77,7 +77,7 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
                 f"{source} does not say what data it is for: name an experiment, for example "
                 "experiment=ntu_multitask."
             )
-        saved = _read_run(Path(source))["config"]
+        saved = read_run(Path(source))["config"]
         for section in _FROM_CHECKPOINT:
             cfg[section] = saved[section]
         words = [word.lstrip("+") for word in hydra.overrides.task]

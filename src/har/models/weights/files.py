@@ -129,7 +129,7 @@ def empty_network(path: Path, **arguments: Any) -> nn.Module:
             raise HarError(f"{path} does not say which network it belongs to; build it yourself.")
         kind = named
     elif path.suffix == ".ckpt":
-        config = dict((_read_run(path).get("config") or {}).get("model") or {})
+        config = dict((read_run(path).get("config") or {}).get("model") or {})
         kind = _network_name(path, config.pop("_target_", None))
     else:
         raise HarError(
@@ -156,7 +156,7 @@ def describe_weights(path: Path) -> Description:
         HarError: a file that cannot be read.
     """
     if path.suffix == ".ckpt":
-        found = from_run(_read_run(path))
+        found = from_run(read_run(path))
     elif path.suffix == ".safetensors":
         header = _open_safetensors(path)[1]
         found = from_json(header.get("har_description", "{}"))
@@ -283,8 +283,12 @@ def _read_checkpoint_weights(path: Path) -> dict[str, Tensor]:
     return dict(inner or items)
 
 
-def _read_run(path: Path) -> Mapping[str, Any]:
-    """What a run wrote into its checkpoint about itself."""
+def read_run(path: Path) -> Mapping[str, Any]:
+    """What a run wrote into its checkpoint about itself: ``config``, ``labels``, ``phase``, ...
+
+    Raises:
+        HarError: the checkpoint cannot be read, or is not one of har.
+    """
     run = _read_checkpoint(path).get("har")
     if not isinstance(run, Mapping) or not isinstance(run.get("config"), Mapping):
         raise HarError(f"{path} is not a checkpoint of har: it does not say what it was made from.")
