@@ -144,6 +144,38 @@ def test_evaluation_repeats_the_figures(
 
 
 @pytest.mark.slow
+def test_a_checkpoint_is_enough_for_a_protocol(
+    trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path
+) -> None:
+    checkpoint = trained[0] / "checkpoints" / "last.ckpt"
+    words = [f"ckpt_path={checkpoint}", "protocol=multi", "limit=3", "trainer=cpu"]
+    done = subprocess.run(
+        [sys.executable, "-m", "har.evaluate", *words, "data.step=2"],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = tmp_path.glob("outputs/evaluation/*/metrics.json")
+    document = json.loads(path.read_text())
+    protocol = document["protocol"]
+    assert protocol["clips"].startswith("all, half overlapping")
+    assert protocol["steps"] == [2]
+    assert protocol["num_test_sequences"] == 3
+    assert protocol["num_test_clips"] > 6
+    assert document["config"]["data"]["clip_size"] == 4  # the checkpoint's own
+    first = json.loads((trained[0] / "metrics.json").read_text())
+    assert document["model"]["weights_sha256"] == first["model"]["weights_sha256"]
+    assert len(document["metrics"]["action_top1_by_block"]) == 2
+    for name in ("confusion.csv", "figures/test_confusion.png", "figures/test_per_class.png"):
+        assert (path.parent / name).is_file(), name
+    assert scalars(path.parent, "test/action_top1")
+    table = [line for line in done.stdout.splitlines() if not line.startswith("Run folder")]
+    assert max(map(len, table)) <= 80
+
+
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused(
     trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from har.data.protocols import ProtocolDataset
 from har.evaluation.figures import add_blocks_and_pairs, print_details, write_confusion
 from har.inference.clip_evaluation import ClipEvaluation
 from har.launch import instantiate, run_folder, write_config
-from har.models.weights.files import read_run, load_weights
+from har.models.weights.files import load_weights, read_run
 from har.report import print_table, write_metrics
 from har.runs import build_module, make_trainer
 
@@ -80,6 +80,7 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
         saved = read_run(Path(source))["config"]
         for section in _FROM_CHECKPOINT:
             cfg[section] = saved[section]
+        cfg.module.network = "${model}"  # one place for what the command line changes
         words = [word.lstrip("+") for word in hydra.overrides.task]
         given = [word for word in words if word.split(".")[0] in _FROM_CHECKPOINT and "." in word]
         cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(given))  # type: ignore[assignment]
