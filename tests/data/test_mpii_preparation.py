@@ -104,7 +104,7 @@ def test_images_are_checked_in_processes(copy: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_missing_is_said(copy: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"no prepared/persons\.h5"):
+    with pytest.raises(DatasetNotFoundError, match="not prepared yet: run"):
         MPIIDataModule(str(tmp_path)).setup("fit")
     shutil.move(copy / "images", tmp_path / "elsewhere")
     with pytest.raises(DatasetNotFoundError, match="no folder of images"):

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from har.data.mpii.annotations import AnnotationFiles, find_annotations, read_annotations
 from har.data.mpii.files import find_dataset_root, find_images, missing_data, read_image
 from har.data.mpii.persons import PERSON, Annotations, MPIIError, Persons, Split, head_size_px
+from har.data.ntu.files import DatasetNotFoundError
 from har.data.ntu.processes import run_in_processes
 
 log = logging.getLogger(__name__)
@@ -258,7 +259,11 @@ def open_prepared(data_dir: Path) -> PreparedMPII:
     root = find_dataset_root(data_dir)
     path = root / "prepared" / _PERSONS
     if not path.is_file():
-        raise missing_data(root, "there is no prepared/persons.h5")
+        find_annotations(root)  # else: what to download
+        raise DatasetNotFoundError(
+            f"MPII Human Pose in {root} is not prepared yet: run `python -m har.prepare mpii "
+            f"paths.data_dir={data_dir}`."
+        )
     try:
         with h5py.File(path, locking=False) as file:
             if file.attrs["format"] != FORMAT or file["persons"].dtype != PERSON:
