@@ -2,13 +2,8 @@
 
 import json
 import multiprocessing
-import os
 import pickle
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -143,44 +138,6 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
     prepare(tmp_path)
     with pytest.raises(HarError, match="was prepared with"):
         prepare(tmp_path, stride=1)
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-from har.data.ntu.extract import prepare_ntu
-if __name__ == "__main__":
-    root = Path(sys.argv[1])
-    prepare_ntu(root, root, root / "prepared", workers=2)
-"""
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment(tmp_path: Path) -> None:
-    """kill -9, twice, then once to the end: the same as if nothing had happened."""
-    for root in ("killed", "calm"):
-        for setup in (1, 2):
-            for number in range(1, 9):
-                write_sample(tmp_path / root, name(number, setup), frames=40)
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    command = [sys.executable, str(script), str(tmp_path / "killed")]
-    prepared = tmp_path / "killed" / "prepared"
-    for wanted in (2, 10):
-        process = subprocess.Popen(command, start_new_session=True)
-        deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline:
-            shards = len(list(prepared.glob("frames/*.h5"))) * 8
-            if shards + len(list(prepared.glob("staging/*.h5"))) >= wanted:
-                break
-            time.sleep(0.002)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    subprocess.run(command, check=True)
-    prepare(tmp_path / "calm", workers=1)
-    killed, calm = content(prepared), content(tmp_path / "calm" / "prepared")
-    assert killed == calm
-    assert not list((prepared / "staging").iterdir())
 
 
 def test_the_original_programs_extraction_is_read_in_place(tmp_path: Path) -> None:

@@ -1,37 +1,184 @@
-"""``python -m har.benchmark data``: how fast samples of prepared data are made."""
+"""``python -m har.benchmark data``: how fast training samples are made from prepared data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from torch.utils.data import DataLoader, Dataset
 
-from har.benchmarks.timing import in_turn, print_ways
+from har import HarError
+from har.benchmarks.frames import ACTIONS, make_frames
+from har.benchmarks.original import OriginalWay
+from har.benchmarks.timing import in_turn
+from har.data.datasets import NTUDataset
+from har.data.ntu.extract import open_prepared
+from har.data.training import start_worker
 from har.launch import instantiate
+
+Key = tuple[str, int, int]
+
+_CLIPS = 16  # of 8 frames, in every round
+_WORKER_CLIPS = 192
+_WAYS = {  # by row: the row of the original's that it is held against, and the decoding it needs
+    "action clips, whole frames": ("original's way, upright", "JPEG decoding, whole frames"),
+    "pose frames, rotated": ("original's way, rotated", "JPEG decoding, whole frames"),
+    "action clips, regions": ("original's way, upright", "JPEG decoding, regions"),
+}
+
+
+@dataclass
+class _Store:
+    """Training samples of a prepared folder; ``poses`` only where whole frames are stored."""
+
+    clips: NTUDataset
+    poses: NTUDataset | None
 
 
 def benchmark_data(cfg: DictConfig) -> None:
-    """Training clips and frames of prepared data, against decoding their JPEG files alone."""
-    data = instantiate(cfg.data)
+    """Crops with the recipe's augmentation against the original's way and against decoding.
+
+    One process, one core. All ways make the same crops of the same frames; colours are changed by
+    the original's way only, since ours are changed on the device, a batch at a time.
+    """
+    stores = {kind: _open(cfg, folder) for kind, folder in _folders(cfg).items()}
+    resolution = (int(cfg.resolution[0]), int(cfg.resolution[1]))
+    ways: dict[str, Callable[[], Any]] = {}
+    if "full" in stores:
+        full = stores["full"]
+        clips, frames = _keys("action", full.clips, _CLIPS), []
+        upright = OriginalWay(full.clips, clips)
+        ways["original's way, upright"] = lambda: upright.run(resolution)
+        if full.poses is not None:
+            frames = _keys("pose", full.poses, _CLIPS * cfg.clip_size)
+            rotated = OriginalWay(full.poses, frames)
+            ways["original's way, rotated"] = lambda: rotated.run(resolution)
+        ways["JPEG decoding, whole frames"] = lambda: _decode(full.clips, clips)
+        ways["action clips, whole frames"] = lambda: _read(full.clips, clips)
+        if full.poses is not None:
+            ways["pose frames, rotated"] = lambda: _read(full.poses, frames)
+    if "track" in stores:
+        regions = stores["track"].clips
+        cut = _keys("action", regions, _CLIPS)
+        ways["JPEG decoding, regions"] = lambda: _decode(regions, cut)
+        ways["action clips, regions"] = lambda: _read(regions, cut)
+    seconds = in_turn(ways)
+    per_frame = {way: 1000 * s / (_CLIPS * cfg.clip_size) for way, s in seconds.items()}
+    console = Console()
+    console.print(_table(per_frame, next(iter(stores.values())).clips))
+    one, two = (_with_workers(next(iter(stores.values())).clips, n) for n in (1, 2))
+    loaders = in_turn({"one worker": lambda: next(one), "two workers": lambda: next(two)})
+    ratio = loaders["one worker"] / loaders["two workers"]
+    rate = _WORKER_CLIPS * cfg.clip_size / loaders["two workers"]
+    console.print(f"Two loader processes: {ratio:.2f} x as fast as one, {rate:.0f} frames/s.")
+
+
+def _folders(cfg: DictConfig) -> dict[str, Path]:
+    """Data folders by what they store."""
+    folder = Path(cfg.frames_dir)
+    if (folder / "prepared").is_dir() or (folder / "ntu" / "prepared").is_dir():
+        index, _ = open_prepared(folder)
+        if index.settings["store"] != "hdf5":
+            raise HarError(f"{folder} has loose JPEG files; the benchmark reads HDF5 shards.")
+        return {"track" if "reach_scale" in index.settings else "full": folder}
+    return make_frames(folder, workers=2)
+
+
+def _open(cfg: DictConfig, folder: Path) -> _Store:
+    """The recipe's training samples; of pose frames the rotated ones."""
+    index, _ = open_prepared(folder)
+    found = sorted(set(index.actions.tolist()))
+    options = {"data_dir": str(folder), "resolution": cfg.resolution, "clip_size": cfg.clip_size}
+    actions = ACTIONS if set(ACTIONS) <= set(found) else found
+    data = instantiate(cfg.data, **options, actions=actions)
+    if "reach_scale" in index.settings:
+        data.frame_augmentation = None
+    elif data.frame_augmentation is not None:
+        angles = [angle for angle in data.frame_augmentation.angles_deg if angle]
+        data.frame_augmentation = replace(data.frame_augmentation, angles_deg=angles or [10])
     data.setup("fit")
-    clips, frames = data.datasets["action"], data.datasets["pose"]
-    count = min(32, len(clips))
-    size = clips.clip_size
+    rotated = data.frame_augmentation is not None
+    return _Store(data.datasets["action"], data.datasets["pose"] if rotated else None)
 
-    def decode() -> None:
-        for number in range(count):
-            sample = int(clips.selection[number])
-            length = int(clips.index.num_frames[sample])
-            clips.store.read(clips.index.names[sample].decode(), range(min(size, length)))
 
-    def read(dataset: Any, kind: str, repeats: int) -> None:
-        for number in range(count * repeats):
-            dataset[(kind, number % len(dataset), number)]
+def _keys(kind: str, samples: NTUDataset, count: int) -> list[Key]:
+    return [(kind, draw % len(samples), draw) for draw in range(count)]
 
-    ways: dict[str, Callable[[], Any]] = {
-        "JPEG decoding alone": decode,
-        "action clips": lambda: read(clips, "action", 1),
-        "pose frames": lambda: read(frames, "pose", size),
-    }
-    print_ways(f"data of {data.data_dir}, one process", in_turn(ways), count * size, "frames/s")
+
+def _read(samples: NTUDataset, keys: list[Key]) -> None:
+    for key in keys:
+        samples[key]
+
+
+def _decode(samples: NTUDataset, keys: list[Key]) -> None:
+    """As many frames as the clips have, decoded one after the other."""
+    for _, number, _ in keys:
+        sample = int(samples.selection[number])
+        name, count = samples.index.names[sample].decode(), int(samples.index.num_frames[sample])
+        for place in range(samples.clip_size or 1):
+            samples.store.read(name, [place % count])
+
+
+class _Repeated(Dataset[Any]):
+    """Clips again and again, for a loader."""
+
+    def __init__(self, samples: NTUDataset) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return 2**31
+
+    def __getitem__(self, draw: int) -> Any:
+        return self.samples[("action", draw % len(self.samples), draw)]["images"]
+
+
+def _with_workers(samples: NTUDataset, workers: int) -> Iterator[None]:
+    """Takes the next batches from loader processes, which are started with the first."""
+    batch = 4
+    loader = DataLoader(
+        _Repeated(samples),
+        batch_sampler=(range(first, first + batch) for first in range(0, 2**31, batch)),
+        num_workers=workers,
+        worker_init_fn=start_worker,
+        prefetch_factor=1,
+    )
+    batches = iter(loader)
+    next(batches)
+    while True:
+        for _ in range(_WORKER_CLIPS // batch):
+            next(batches)
+        yield
+
+
+def _table(per_frame: dict[str, float], samples: NTUDataset) -> Table:
+    width, height = samples.index.frame_size(int(samples.selection[0]))
+    table = Table(
+        title=f"Crops of {samples.resolution[0]}x{samples.resolution[1]} from frames of "
+        f"{width}x{height}, one core",
+        title_justify="left",
+        caption="PIL's bilinear filter in the original's way; medians",
+        caption_justify="left",
+    )
+    for column in ("way", "ms per frame", "of original's", "beyond decoding"):
+        table.add_column(column, justify="left" if column == "way" else "right")
+    for way, milliseconds in per_frame.items():
+        original, decoding = _WAYS.get(way, ("", ""))
+        times = f"{per_frame[original] / milliseconds:.1f} x" if original in per_frame else ""
+        beyond = f"{milliseconds - per_frame[decoding]:+.2f} ms" if decoding in per_frame else ""
+        table.add_row(way, f"{milliseconds:.2f}", times, beyond)
+    return table
+
+
+def area_stored(samples: NTUDataset) -> float:
+    """Share of the frames' area that is stored, mean over the samples."""
+    shares = []
+    for sample in samples.selection.tolist():
+        x1, y1, x2, y2 = samples.index.region(sample)
+        shares.append((x2 - x1) * (y2 - y1) / np.prod(samples.index.frame_size(sample)))
+    return float(np.mean(shares))

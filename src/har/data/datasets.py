@@ -73,7 +73,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.selection)
 
-    def _frames(self, length: int, draw: Draw, rng: np.random.Generator | None) -> np.ndarray:
+    def frames_of(self, length: int, draw: Draw, rng: np.random.Generator | None) -> np.ndarray:
         """Which of the sample's stored frames make the item, (T,)."""
         step = self.step if rng is None else draw.step
         if self.clip_size is None:
@@ -122,7 +122,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
         sample = int(self.selection[number])
         name = self.index.names[sample].decode()
         annotation = self.index.annotation(sample)
-        frames = self._frames(len(annotation.joints_px), draw, rng)
+        frames = self.frames_of(len(annotation.joints_px), draw, rng)
         target = self.target(sample, annotation, frames, draw)
         from_picture = target.affine @ self.index.stored_part(sample)
         crops = read_crops(self.store, name, frames, from_picture, self.resolution)  # (T, H, W, 3)

@@ -89,7 +89,12 @@ class Frames(NamedTuple):
 
 def open_video(path: Path) -> cv2.VideoCapture:
     """A video that is decoded by one thread: every process has a video of its own."""
-    return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    # OpenCV's warning of a damaged file would only tear the progress bar.
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    finally:
+        cv2.utils.logging.setLogLevel(before)
 
 
 def scaled(width: int, height: int, scale: float) -> tuple[int, int]:

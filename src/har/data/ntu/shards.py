@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -168,6 +169,24 @@ def shard_names(path: Path) -> list[str]:
         HarError: the file is damaged.
     """
     return [name.decode() for name in _columns(path).names.tolist()]
+
+
+def frame_files(path: Path, name: str) -> list[bytes]:
+    """The JPEG files of all frames of a sample.
+
+    Raises:
+        HarError: the shard is damaged, or has no such sample.
+    """
+    columns = _columns(path)
+    place = int(np.searchsorted(columns.names, name.encode()))
+    if name not in shard_names(path):
+        raise HarError(f"{path} has no frames of {name}; run python -m har.prepare ntu again.")
+    with h5py.File(path, locking=False) as file:
+        rows = slice(columns.first_frame[place], columns.first_frame[place + 1] + 1)
+        offsets = file["offsets"][rows].tolist()
+        data = file["jpeg"][offsets[0] : offsets[-1]].tobytes()
+    ends = [offset - offsets[0] for offset in offsets]
+    return [data[begin:end] for begin, end in pairwise(ends)]
 
 
 def merge_shards(sources: Sequence[Path], path: Path, with_frames: bool = True) -> int:
