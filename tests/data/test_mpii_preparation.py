@@ -226,7 +226,16 @@ def test_holding_out(tiny_mpii: Path) -> None:
         hold_out(persons, len(persons))
     with pytest.raises(HarError, match="keep fewer out"):
         hold_out(persons, -1)
-    assert hold_out(persons[:0], 0).shape == (0,)
+
+
+def test_validation_persons_alone_can_be_measured(copy: Path) -> None:
+    (copy / "annot" / "train.json").unlink()
+    prepare_mpii(copy, annotations="json", workers=0)
+    data = MPIIDataModule(str(copy.parent))
+    data.setup("test")
+    assert data.num_test_samples == 6
+    with pytest.raises(HarError, match="No training person"):
+        module(copy.parent)
 
 
 def test_the_log_names_the_annotations(copy: Path, caplog: pytest.LogCaptureFixture) -> None:

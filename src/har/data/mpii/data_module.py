@@ -168,7 +168,9 @@ def hold_out(persons: Persons, count: int) -> np.ndarray:
     Raises:
         HarError: there are not so many persons.
     """
-    if not 0 <= count < max(1, len(persons)):
+    if len(persons) == 0:
+        return np.zeros(0, dtype=bool)  # somebody who only measures
+    if not 0 <= count < len(persons):
         raise HarError(
             f"data.val_persons={count}, but there are {len(persons)} training persons: keep fewer "
             "out."
