@@ -23,7 +23,6 @@ FLOORS = {
     "modules": 3,
     "callbacks": 3,
     "inference": 4,
-    "export": 4,
     "launch": 5,
     "report": 5,
     "progress": 5,
@@ -32,7 +31,7 @@ FLOORS = {
     "preparation": 6,
     "benchmarks": 6,
 }
-ENTRY_POINTS = {"train", "evaluate", "prepare", "convert", "predict", "benchmark"}
+ENTRY_POINTS = {"train", "evaluate", "prepare", "convert", "predict", "export", "benchmark"}
 
 
 def room(module: str) -> str:

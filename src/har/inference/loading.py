@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from har import HarError
 from har.data.ntu.labels import ACTION_NAMES
 from har.inference.engine import Engine
-from har.inference.info import ModelInfo
+from har.inference.info import ModelInfo, file_checksum
+from har.inference.onnx_runtime import OnnxRuntime
 from har.inference.optimisation import PLAIN, fastest_mode
 from har.inference.torch_runtime import TorchRuntime
 from har.models.weights import load_network
@@ -19,7 +21,7 @@ from har.models.weights.description import Description
 from har.models.weights.files import describe_weights, find_weights
 from har.models.weights.zoo import PUBLISHED, PublishedWeights
 
-__all__ = ["ModelInfo", "load_engine", "read_info"]
+__all__ = ["ModelInfo", "load_engine", "load_for_inference"]
 
 _DEFAULT_RESOLUTION = (256, 256)  # of all published networks
 _LAYOUTS = {16: "pa16j", 17: "pa17j", 20: "pa20j", 21: "pa21j", 25: "ntu25"}  # by joints
@@ -42,8 +44,8 @@ def load_engine(
     """An engine with trained weights.
 
     Args:
-        source: a published name, a ``.ckpt`` of a run, a ``.safetensors`` of this package, or an
-            ``.h5`` of the original.
+        source: a published name, a ``.ckpt`` of a run, a ``.safetensors`` of this package, an
+            ``.h5`` of the original, or an ``.onnx`` of :mod:`har.export`.
         device: ``"auto"`` takes a GPU where there is one.
         fast: the fastest safe way of computing on this device; False: plain float32.
         stop_after: the prediction block that answers; None: the last one.
@@ -57,12 +59,43 @@ def load_engine(
     """
     chosen = torch.device(choose_device(device))
     path = find_weights(source)
-    arguments: dict[str, Any] = {} if stop_after is None else {"stop_after": stop_after}
-    network = load_network(path, **arguments)
-    info = read_info(network, source, path, resolution)
+    if path.suffix == ".onnx":
+        exported = OnnxRuntime(path, chosen.type)
+        _refuse_for_onnx(exported.info, stop_after, resolution)
+        return Engine(exported, exported.info, batch_size=batch_size)
+    network, info = load_for_inference(source, stop_after=stop_after, resolution=resolution)
     mode = fastest_mode(chosen) if fast else PLAIN
     runtime = TorchRuntime(network, chosen, mode, batch_size=batch_size, num_frames=num_frames)
     return Engine(runtime, info, batch_size=batch_size)
+
+
+def load_for_inference(
+    source: str | Path,
+    *,
+    stop_after: int | str | None = None,
+    resolution: Sequence[int] | None = None,
+) -> tuple[nn.Module, ModelInfo]:
+    """A network with trained weights, and what is known about it; arguments as above.
+
+    Raises:
+        HarError: no such file or name, or a file that does not say what it is.
+    """
+    path = find_weights(source)
+    arguments: dict[str, Any] = {} if stop_after is None else {"stop_after": stop_after}
+    network = load_network(path, **arguments)
+    chosen = None if resolution is None else (int(resolution[0]), int(resolution[1]))
+    return network, read_info(network, source, path, chosen)
+
+
+def _refuse_for_onnx(
+    info: ModelInfo, stop_after: int | str | None, resolution: tuple[int, int] | None
+) -> None:
+    """What was decided when the file was written."""
+    if stop_after is not None or resolution not in (None, info.resolution):
+        raise HarError(
+            f"{info.name} was exported for {info.resolution[0]}x{info.resolution[1]} crops and "
+            "with its blocks: give stop_after and resolution to python -m har.export."
+        )
 
 
 def choose_device(device: str) -> str:
@@ -133,12 +166,3 @@ def _labels(num_actions: int, description: Description) -> tuple[str, ...]:
 def _clip_size(network: Any, description: Description, published: PublishedWeights | None) -> int:
     stated = getattr(network.config, "num_frames", None)  # ActionMergeNet's own
     return description.clip_size or (published.num_frames if published else None) or stated or 8
-
-
-def file_checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
