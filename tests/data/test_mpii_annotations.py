@@ -436,6 +436,22 @@ def test_sizes_that_a_file_only_states_reserve_nothing(
     assert places > 50
 
 
+def test_types_that_do_not_exist_do_not_kill_the_process(
+    small_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """An element of an unknown type, even an empty one, would be a segmentation fault in scipy."""
+    content, path = small_files["plain_official.mat"], tmp_path / "a.mat"
+    for at in range(0, 3000, 8):
+        damaged = bytearray(content)
+        damaged[at + 1] ^= 1
+        path.write_bytes(damaged)
+        with contextlib.suppress(MPIIError):
+            read_official(path)
+    path.write_bytes(b"\0" + content[1:])  # said to be MATLAB 4
+    with pytest.raises(MPIIError, match="MATLAB 5"):
+        read_official(path)
+
+
 def test_nested_cells_do_not_exhaust_the_stack(tmp_path: Path) -> None:
     nested = np.zeros((1, 1))
     for _ in range(60):

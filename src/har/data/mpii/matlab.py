@@ -25,7 +25,8 @@ _MATRIX, _COMPRESSED = 14, 15
 _CELL, _STRUCT, _CHAR = 1, 2, 4
 _NUMBERS = range(6, 16)
 _TAG = struct.Struct("<II")
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 17: 2, 18: 4}
+_NUMBER_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}  # by type
+_TEXT_TYPES = (1, 2, 4, 16, 17, 18)  # of another type, even empty, scipy dies
 
 
 class _Damaged(Exception):
@@ -65,7 +66,8 @@ def read_matlab(path: Path, *variables: str) -> list[Any]:
 
 
 def _check_file(data: bytes) -> None:
-    if len(data) < _HEADER_BYTES or data[126:128] != b"IM":
+    # A zero among the first four bytes would make scipy read the file as MATLAB 4's.
+    if len(data) < _HEADER_BYTES or data[124:128] != b"\x00\x01IM" or 0 in data[:4]:
         raise _Damaged
     at = _HEADER_BYTES
     while at < len(data):
@@ -124,10 +126,15 @@ def _check_matrix(data: bytes, at: int, end: int, depth: int) -> None:
     kind, _, _, at = _element(data, at, end)  # the array's name
     if kind != 1:
         raise _Damaged
-    if array_class in _NUMBERS or array_class == _CHAR:
+    if array_class == _CHAR:
+        kind, _, size, at = _element(data, at, end)
+        if kind not in _TEXT_TYPES or count > size or at != end:
+            raise _Damaged
+        return
+    if array_class in _NUMBERS:
         for _ in range(1 + is_complex):
             kind, _, size, at = _element(data, at, end)
-            if count > size or (array_class != _CHAR and size != count * _SIZES.get(kind, -1)):
+            if kind not in _NUMBER_BYTES or size != count * _NUMBER_BYTES[kind]:
                 raise _Damaged
         if at != end:
             raise _Damaged
