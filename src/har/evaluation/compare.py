@@ -65,7 +65,8 @@ def read_metrics(path: Path) -> dict[str, Any]:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise HarError(f"{file} is not the metrics.json of a run: evaluate it again.") from error
-    return document  # type: ignore[no-any-return]
+    found: dict[str, Any] = document
+    return found
 
 
 def comparison(runs: list[dict[str, Any]]) -> list[list[str]]:

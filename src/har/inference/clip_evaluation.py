@@ -47,7 +47,7 @@ class ClipEvaluation(LightningModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__()
-        self.network: Any = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: Any = network.to(memory_format=torch.channels_last)
         self.samples, self.label_names, self.layout = samples, list(labels), layout
         self.crops_per_batch, self.num_workers = crops_per_batch, num_workers
         self.scores: MultitaskScores | None = None

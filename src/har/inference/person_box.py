@@ -97,7 +97,7 @@ def search(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: int = 2)
     best = refine(engine, images, np.tile(places[0], (len(images), 1)), 1 + rounds)
     doubtful = np.flatnonzero(best.confidence < DOUBTFUL)
     if len(doubtful):
-        others = [images[number] for number in doubtful for _ in places[1:]]
+        others = [images[number] for number in doubtful.tolist() for _ in places[1:]]
         found = refine(engine, others, np.tile(places[1:], (len(doubtful), 1)), 1 + rounds)
         confidence = found.confidence.reshape(len(doubtful), -1)
         place = confidence.argmax(1)

@@ -115,7 +115,7 @@ def boxes_of_sequence(engine: Any, images: Sequence[Image]) -> NDArray[np.float6
     """
     count = len(images)
     places = np.arange(min(_SEARCH_EVERY // 2, count // 2), count, _SEARCH_EVERY)
-    found = search(engine, [images[place] for place in places])
+    found = search(engine, [images[place] for place in places.tolist()])
     nearest = np.abs(np.arange(count)[:, None] - places).argmin(1)
     located = refine(engine, images, found.boxes[nearest])
     return np.where(located.confidence[:, None] < NOBODY, np.nan, located.boxes)
