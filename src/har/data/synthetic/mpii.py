@@ -250,7 +250,7 @@ def _annotate(scene: Scene) -> list[Person]:
             Person(
                 joints_px=pixels,
                 visible=~hidden,
-                inside=inside,
+                inside=np.asarray(inside),
                 height_px=body.height * px_per_metre,
                 centre_px=(pixels.min(0) + pixels.max(0)) / 2,
                 head_box_px=np.concatenate([(neck + top) / 2 - half, (neck + top) / 2 + half]),

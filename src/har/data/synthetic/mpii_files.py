@@ -298,7 +298,11 @@ def _rect(person: AnnotatedPerson, train: bool, rng: np.random.Generator) -> dic
         if np.isnan(px).any():
             continue
         seen = bool(person.visible[joint])
-        point = {"x": _smallest(px[0]), "y": _smallest(px[1]), "id": _smallest(joint)}
+        point: dict[str, Any] = {
+            "x": _smallest(px[0]),
+            "y": _smallest(px[1]),
+            "id": _smallest(joint),
+        }
         if how == "number":
             point["is_visible"] = _NO_NUMBER if joint in _FOUND_BY_BOX else _smallest(seen)
         elif how == "text":
