@@ -37,10 +37,11 @@ def build(cfg: DictConfig) -> tuple[pl.LightningModule, pl.LightningDataModule]:
     """
     data = instantiate(cfg.data)
     data.setup("fit")  # first: missing data is the commonest mistake and the quickest to see
-    if cfg.weights is not None and cfg.module.get("phases", {}).get("pose") is not None:
+    phases = cfg.module.get("phases", {})
+    others = [name for name, phase in phases.items() if phase is not None and name != "pose"]
+    if cfg.weights is not None and phases.get("pose") is not None and others:
         log.info("The pose phase is left out: the weights %s are given.", cfg.weights)
         OmegaConf.update(cfg, "module.phases.pose", None)
-    phases = cfg.module.get("phases", {})
     if (
         cfg.weights is None
         and cfg.ckpt_path is None

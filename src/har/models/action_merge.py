@@ -140,7 +140,7 @@ class ActionMergeNet(nn.Module):
 
     Args:
         pose_net: the network for the poses, with its weights; or its arguments.
-        num_actions: classes.
+        num_actions: classes; also as a list of one number, the way SPNet takes sets of actions.
         num_frames: frames of a clip; a multiple of 4. Any other multiple of 4 is taken as well.
         version: ``"v1"`` as for Penn Action, ``"v2"`` as for NTU, with more pose features.
         weighted_merge: a learned weighting of the two streams' last action maps.
@@ -152,7 +152,7 @@ class ActionMergeNet(nn.Module):
     def __init__(
         self,
         pose_net: ReceptionNet | Mapping[str, Any],
-        num_actions: int = 60,
+        num_actions: int | Sequence[int] = 60,
         num_frames: int = 20,
         version: str = "v2",
         weighted_merge: bool = True,
@@ -160,6 +160,12 @@ class ActionMergeNet(nn.Module):
         super().__init__()
         if not isinstance(pose_net, ReceptionNet):
             pose_net = ReceptionNet(**pose_net)
+        if not isinstance(num_actions, int):
+            if len(num_actions) != 1:
+                raise HarError(
+                    f"num_actions={list(num_actions)}: ActionMergeNet has one set of actions."
+                )
+            num_actions = num_actions[0]
         self.config = ActionMergeNetConfig(
             pose_net.config, num_actions, num_frames, version, weighted_merge
         )
