@@ -170,7 +170,8 @@ def parse_sample_name(name: str | Path) -> SampleName:
 
 def is_sample_name(name: str) -> bool:
     """Whether this is the name of a sample, with nothing before or after it."""
-    try:
-        return str(parse_sample_name(name)) == name
-    except HarError:
+    found = _SAMPLE_NAME.fullmatch(name)  # for a hundred thousand files: quicker than parsing
+    if found is None:
         return False
+    numbers = [int(group) for group in found.groups()]
+    return all(numbers) and numbers[-1] <= len(ACTION_NAMES)

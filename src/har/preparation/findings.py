@@ -1,0 +1,54 @@
+"""What a look at a data folder found, as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.table import Table
+
+OK, OPEN, BAD = "[green]ok[/]", "[yellow]-[/]", "[red]!![/]"
+
+
+@dataclass
+class Findings:
+    """What is found out about one data set.
+
+    Attributes:
+        title: of its part of the table.
+        rows: (mark, what, how much, remark).
+        problems: sentences about what is damaged.
+        following: the command to run next; None: nothing is left to do.
+    """
+
+    title: str
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    following: str | None = None
+
+    def add(self, mark: str, what: str, count: object, remark: str = "") -> None:
+        """Adds a row; numbers get thousands separators."""
+        self.rows.append(
+            (mark, what, f"{count:,}" if isinstance(count, int) else str(count), remark)
+        )
+
+    def bad(self, what: str, remark: str, problem: str) -> None:
+        """Adds a row about damage, and the sentence for it."""
+        self.add(BAD, what, "damaged", remark)
+        self.problems.append(problem)
+
+
+def findings_table(found: Sequence[Findings], data_dir: Path) -> Table:
+    """All findings as one table."""
+    table = Table(title=f"data in {data_dir}", title_justify="left", width=80)
+    table.add_column("", width=2)
+    table.add_column("what", overflow="fold", ratio=5)
+    table.add_column("there", justify="right", overflow="fold", ratio=4)
+    table.add_column("", overflow="fold", ratio=7)
+    for findings in found:
+        table.add_row("", f"[bold]{findings.title}[/]", "", "")
+        for row in findings.rows:
+            table.add_row(*row)
+        table.add_section()
+    return table
