@@ -62,27 +62,31 @@ def crop_affine(
     Raises:
         GeometryError: the crop has no pixel in it, or is not finite.
     """
-    size = np.asarray(image_size, dtype=np.float64)
+    # Plain numbers: on arrays of two, NumPy takes seven times as long, for every sample anew.
+    width, height = image_size
     angle = math.radians(angle_deg)
     cos, sin = math.cos(angle), math.sin(angle)
-    rotation = np.array([[cos, sin], [-sin, cos]])
-    canvas = np.abs(rotation) @ size
-    shift = canvas / 2 - rotation @ (size / 2)
+    shift_x = (abs(cos) * width + abs(sin) * height) / 2 - (cos * width + sin * height) / 2
+    shift_y = (abs(sin) * width + abs(cos) * height) / 2 - (cos * height - sin * width) / 2
 
-    middle = size / 2 if centre is None else np.asarray(centre, dtype=np.float64)
-    middle = rotation @ middle + shift
-    half = np.broadcast_to(np.asarray(window, dtype=np.float64), (2,)) / 2
-    if not (np.isfinite(middle).all() and np.isfinite(half).all()):
+    x, y = (width / 2, height / 2) if centre is None else np.asarray(centre, float).tolist()
+    x, y = cos * x + sin * y + shift_x, cos * y - sin * x + shift_y
+    half_x, half_y = (np.broadcast_to(np.asarray(window, float), (2,)) / 2).tolist()
+    if not all(map(math.isfinite, (x, y, half_x, half_y))):
         raise GeometryError("A crop's centre and size must be numbers, not NaN: check its box.")
-    first, last = np.trunc(middle - half), np.trunc(middle + half)
-    cropped = last - first
-    if (cropped <= 0).any():
+    left, top = math.trunc(x - half_x), math.trunc(y - half_y)
+    cropped_x, cropped_y = math.trunc(x + half_x) - left, math.trunc(y + half_y) - top
+    if cropped_x <= 0 or cropped_y <= 0:
         raise GeometryError(
-            f"A crop of {2 * half[0]:g} x {2 * half[1]:g} pixels has no pixel in it: check its box."
+            f"A crop of {2 * half_x:g} x {2 * half_y:g} pixels has no pixel in it: check its box."
         )
-    affine = np.eye(3)
-    affine[:2, :2] = rotation / cropped[:, None]
-    affine[:2, 2] = (shift - first) / cropped
+    affine = np.array(
+        [
+            [cos / cropped_x, sin / cropped_x, (shift_x - left) / cropped_x],
+            [-sin / cropped_y, cos / cropped_y, (shift_y - top) / cropped_y],
+            [0, 0, 1],
+        ]
+    )
     if flip:
         affine[0] = affine[2] - affine[0]
     return affine
@@ -137,42 +141,45 @@ def warp(
     Returns:
         (height, width[, C]) uint8, ``out`` if it was given.
     """
-    matrix = np.asarray(affine, dtype=np.float64)
     width, height = resolution
     if out is None:
         out = np.empty((height, width, *image.shape[2:]), dtype=np.uint8)
-    back = np.linalg.inv(matrix)
-    factor = int(shrink_factor(matrix, resolution))
-    corners = back[:2] @ _UNIT_CORNERS  # (2, 4) in pixels of the image
-    low, high = corners.min(1), corners.max(1)
-    box = np.rint([*low, *high]).astype(int)
-    upright = matrix[0, 1] == 0 and matrix[1, 0] == 0 and matrix[1, 1] > 0
-    if factor == 1 and upright and np.abs(box - [*low, *high]).max() < 1e-6:
+    back = np.linalg.inv(np.asarray(affine, dtype=np.float64))
+    factor = int(_whole_factor(back, resolution))
+    # The box around the crop. Plain numbers from here: a crop has few, and there are many crops.
+    (xx, xy, x), (yx, yy, y) = back[:2].tolist()
+    low = x + min(xx, 0) + min(xy, 0), y + min(yx, 0) + min(yy, 0)
+    high = x + max(xx, 0) + max(xy, 0), y + max(yx, 0) + max(yy, 0)
+    box = [round(corner) for corner in (*low, *high)]
+    upright = xy == 0 and yx == 0 and yy > 0
+    if factor == 1 and upright and math.dist(box, (*low, *high)) < 1e-6:
         cv2.resize(_cut(image, *box), resolution, dst=out, interpolation=cv2.INTER_LINEAR)
-        if matrix[0, 0] < 0:
+        if xx < 0:
             cv2.flip(out, 1, dst=out)
         return out
 
     # The blocks are counted from the crop's corner, not the image's: a crop from a part of the
     # image then has the same pixels. Blocks that lie outside the image are left out.
-    size = np.array([image.shape[1], image.shape[0]])
-    first = np.floor(low + 1e-6).astype(int) - 2 * factor
-    last = np.minimum(np.ceil(high).astype(int) + 2 * factor, size)
-    first += factor * (np.maximum(-first, 0) // factor)
-    blocks = -((first - last) // factor)
-    if (blocks <= 0).any():
+    first, blocks = [], []
+    for begin, end, length in zip(low, high, (image.shape[1], image.shape[0]), strict=True):
+        start = math.floor(begin + 1e-6) - 2 * factor
+        start += factor * (max(-start, 0) // factor)
+        first.append(start)
+        blocks.append(-((start - min(math.ceil(end) + 2 * factor, length)) // factor))
+    if min(blocks) <= 0:
         out[:] = 0
         return out
-    part = _cut(image, *first, *(first + factor * blocks))
+    last = [start + factor * count for start, count in zip(first, blocks, strict=True)]
+    part = _cut(image, *first, *last)
     if factor > 1:
-        shrunk = int(blocks[0]), int(blocks[1])
-        part = cv2.resize(part, shrunk, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    # OpenCV puts whole coordinates at pixel centres, we at their corners: half a pixel on each side
-    to_crop = np.diag([1 / width, 1 / height, 1.0])
-    to_crop[:2, 2] = 0.5 / width, 0.5 / height
-    to_part = np.diag([1 / factor, 1 / factor, 1.0])
-    to_part[:2, 2] = -first / factor - 0.5
-    _warp_affine(part, (to_part @ back @ to_crop)[:2], resolution, out)
+        part = cv2.resize(part, blocks, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    # From the centres of the crop's pixels to those of the part's: OpenCV puts whole coordinates at
+    # pixel centres, we at their corners.
+    to_part = back[:2] / [width, height, 1]
+    to_part[:, 2] += to_part[:, :2].sum(1) / 2 - first
+    to_part /= factor
+    to_part[:, 2] -= 0.5
+    _warp_affine(part, to_part, resolution, out)
     return out
 
 
@@ -207,12 +214,12 @@ def shrink_factor(affine: ArrayLike, resolution: tuple[int, int]) -> NDArray[np.
     Returns:
         (...) int, of the axis that covers fewer.
     """
-    back = np.linalg.inv(np.asarray(affine, dtype=np.float64))
+    return _whole_factor(invert_affine(affine), resolution)
+
+
+def _whole_factor(back: FloatArray, resolution: tuple[int, int]) -> NDArray[np.int_]:
     covered = np.hypot(back[..., 0, :2], back[..., 1, :2]) / resolution
     return np.maximum(1, (covered.min(-1) + 1e-6).astype(int))
-
-
-_UNIT_CORNERS = np.array([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
 
 
 def _cut(image: NDArray[np.uint8], x1: int, y1: int, x2: int, y2: int) -> NDArray[np.uint8]:

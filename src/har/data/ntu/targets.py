@@ -194,12 +194,13 @@ def clip_target(
     crop_xy = transform_points(affine, joints)
     with np.errstate(invalid="ignore"):
         visible = known & ((crop_xy >= 0) & (crop_xy <= 1)).all(-1)
-    pose = np.full((*depth.shape, 4), INVALID)
+    pose = np.empty((*depth.shape, 4), dtype=np.float32)
+    pose[..., :2] = crop_xy
+    pose[..., 2] = (depth - root_depth) / (DEPTH_RANGE_MM * draw.scale) + 0.5
+    pose[~visible] = INVALID
     pose[..., 3] = visible
-    crop_z = (depth - root_depth) / (DEPTH_RANGE_MM * draw.scale) + 0.5
-    pose[visible, :2], pose[visible, 2] = crop_xy[visible], crop_z[visible]
     return Target(
-        pose=pose.astype(np.float32),
+        pose=pose,
         tracked=visible & (np.asarray(state)[:, order] > 0),
         affine=affine,
         root_depth_mm=root_depth,
