@@ -111,6 +111,7 @@ class MixedPoseDataModule(TrainingDataModule):
     def describe_protocol(self) -> dict[str, Any]:
         """The protocols of both data sets."""
         ntu, mpii = self.ntu.describe_protocol(), self.mpii.describe_protocol()
+        del ntu["actions"]  # of which nothing is said here
         return {"split": f"{ntu['split']} and {mpii['split']}", "ntu": ntu, "mpii": mpii}
 
     def _loaders(self, *samples: Any) -> list[DataLoader[dict[str, Any]]]:
