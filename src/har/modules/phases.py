@@ -36,8 +36,8 @@ class Phase:
         scheduler: builds the learning rate schedule from the optimiser; ``total_steps`` is
             filled in where the schedule takes it. None: a constant rate.
         scheduler_interval: the schedule moves every ``"step"`` or every ``"epoch"``.
-        steps_per_epoch: batches of every kind in an epoch; None: one pass over the clips
-            (over the frames in a phase without clips).
+        steps_per_epoch: batches of every kind in an epoch; None: one pass over the clips (in a
+            phase without clips over the images; where data sets are mixed, over the first one's).
     """
 
     epochs: int
