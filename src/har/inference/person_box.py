@@ -44,13 +44,18 @@ class Located(NamedTuple):
     confidence: FloatArray
 
 
-def look(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike) -> Located:
-    """One look at every box: the box of the pose that is seen in it.
+def cut_crops(
+    engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike
+) -> tuple[NDArray[np.uint8], FloatArray]:
+    """The crops that a network wants to see, one of every image.
 
     Args:
-        engine: a network with poses.
+        engine: whose crops.
         images: N images (H, W, 3) uint8 RGB, all of one size.
-        boxes: (N, 4) in pixels of the images.
+        boxes: (N, 4) in pixels of the images; boxes of no sense are brought near the image.
+
+    Returns:
+        uint8 (N, height, width, 3), and (N, 3, 3) affine maps, pixels of the image to [0, 1].
     """
     height, width = images[0].shape[:2]
     size = np.array([width, height], dtype=np.float64)
@@ -65,6 +70,18 @@ def look(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike) 
     crops = np.stack(
         [warp(image, affine, resolution) for image, affine in zip(images, affines, strict=True)]
     )
+    return crops, affines
+
+
+def look(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike) -> Located:
+    """One look at every box: the box of the pose that is seen in it.
+
+    Args:
+        engine: a network with poses.
+        images: N images (H, W, 3) uint8 RGB, all of one size.
+        boxes: (N, 4) in pixels of the images.
+    """
+    crops, affines = cut_crops(engine, images, boxes)
     poses = engine.frames(crops).poses
     joints = transform_points(invert_affine(affines), poses[..., :2])
     return Located(box_around(joints, enlarge=BOX_ENLARGEMENT), poses[..., -1].mean(-1))

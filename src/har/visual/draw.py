@@ -29,9 +29,9 @@ SIDE_COLOURS: dict[str, Colour] = {
 }
 TRUE_COLOUR: Colour = (255, 255, 255)
 _RIM: Colour = (16, 16, 20)
-_BAR: Colour = (30, 32, 36)
-_TRACK: Colour = (52, 55, 61)
-_TEXT: Colour = (240, 240, 240)
+BAR_COLOUR: Colour = (30, 32, 36)
+TRACK_COLOUR: Colour = (52, 55, 61)
+TEXT_COLOUR: Colour = (240, 240, 240)
 _GUESS: Colour = (40, 98, 152)
 _RIGHT_GUESS: Colour = (0, 120, 88)
 _PAPER = 250
@@ -215,13 +215,13 @@ def label(image: Image, text: str) -> Image:
         text: one line, or several with line breaks between them.
     """
     image = _copy(image)
-    height = _text_height(image.shape[1])
+    height = text_height(image.shape[1])
     step = round(1.9 * height)
     lines = text.splitlines() or [""]
-    bar = np.full((step * len(lines) + height // 2, image.shape[1], 3), _BAR, np.uint8)
+    bar = np.full((step * len(lines) + height // 2, image.shape[1], 3), BAR_COLOUR, np.uint8)
     for number, line in enumerate(lines):
         y = number * step + height // 4
-        _write(bar[y : y + step], line, height, left=height // 2, right=height // 2)
+        write_text(bar[y : y + step], line, height, left=height // 2, right=height // 2)
     return np.vstack([image, bar])
 
 
@@ -248,23 +248,23 @@ def probability_bars(
     if values.shape != (len(names),):
         raise HarError(f"{len(names)} class names do not fit probabilities of {values.shape}.")
     best = np.argsort(-values, kind="stable")[:top]
-    height = _text_height(image_width)
+    height = text_height(image_width)
     step, margin = round(2.1 * height), max(2, height // 4)
-    bars = np.full((step * len(best) + margin, image_width, 3), _BAR, np.uint8)
+    bars = np.full((step * len(best) + margin, image_width, 3), BAR_COLOUR, np.uint8)
     for row, number in enumerate(best):
         track = bars[row * step + margin : (row + 1) * step, margin : image_width - margin]
-        track[:] = _TRACK
+        track[:] = TRACK_COLOUR
         share = float(np.clip(np.nan_to_num(values[number]), 0.0, 1.0))
         ink = _RIGHT_GUESS if number == true else _GUESS
         track[:, : round(share * track.shape[1])] = ink
         figure = f"{100 * share:.0f}%"
-        room = _text_width("100%", height) + height  # the same for all rows
-        _write(track, names[number], height, left=height // 2, right=room)
-        _write(track, figure, height, left=None, right=height // 2)
+        room = text_width("100%", height) + height  # the same for all rows
+        write_text(track, names[number], height, left=height // 2, right=room)
+        write_text(track, figure, height, left=None, right=height // 2)
     return bars
 
 
-def _text_height(image_width: int) -> int:
+def text_height(image_width: int) -> int:
     """Height of capitals, in pixels, that suits an image."""
     return int(np.clip(image_width // 28, _SMALLEST_TEXT, 40))
 
@@ -280,26 +280,27 @@ def _scale(height: float) -> float:
     return 4.0 * height / unit
 
 
-def _text_width(text: str, height: float) -> int:
+def text_width(text: str, height: float) -> int:
+    """Width, in pixels, of text with capitals of a height in pixels."""
     (width, _), _ = cv2.getTextSize(text, _FONT, _scale(height), 1)
     return int(width)
 
 
-def _write(bar: Image, text: str, height: int, left: int | None, right: int) -> None:
+def write_text(bar: Image, text: str, height: int, left: int | None, right: int) -> None:
     """Text in the middle of a bar, in place: from ``left``, or ending at ``right`` if None."""
     room = bar.shape[1] - (left or 0) - right
     text = _ascii(text)
-    while height > _SMALLEST_TEXT and _text_width(text, height) > room:
+    while height > _SMALLEST_TEXT and text_width(text, height) > room:
         height -= 1
-    if _text_width(text, height) > room:
-        while text and _text_width(text + "...", height) > room:
+    if text_width(text, height) > room:
+        while text and text_width(text + "...", height) > room:
             text = text[:-1]
         text += "..."
-    x = left if left is not None else bar.shape[1] - right - _text_width(text, height)
+    x = left if left is not None else bar.shape[1] - right - text_width(text, height)
     y = (bar.shape[0] + height) // 2
     thickness = max(1, height // 10)
     part = np.ascontiguousarray(bar)
-    cv2.putText(part, text, (x, y), _FONT, _scale(height), _TEXT, thickness, cv2.LINE_AA)
+    cv2.putText(part, text, (x, y), _FONT, _scale(height), TEXT_COLOUR, thickness, cv2.LINE_AA)
     bar[:] = part
 
 

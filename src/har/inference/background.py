@@ -1,0 +1,110 @@
+"""Work that overlaps: a thread before and a thread behind, with short queues between.
+
+Decoding, network and drawing then go on at the same time, and the slowest sets the pace. All three
+spend their time in libraries that let go of Python's lock.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+_END = object()
+_LOOK_UP_S = 0.1  # how often a waiting thread looks whether it is still wanted
+
+
+def ahead(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator[T]:
+    """What ``items`` gives, made by a thread of its own, at most ``size`` items ahead.
+
+    Args:
+        items: an exception of theirs is raised here.
+        size: length of the queue.
+        newest: what nobody has fetched in time is thrown away, oldest first: a camera does not
+            wait.
+    """
+    line: queue.Queue[Any] = queue.Queue(size)
+    stopped = threading.Event()
+
+    def put(item: Any) -> None:
+        while not stopped.is_set():
+            try:
+                return line.put(item, timeout=_LOOK_UP_S)
+            except queue.Full:
+                if newest:
+                    line.get()
+
+    def work() -> None:
+        try:
+            for item in items:
+                put((item, None))
+                if stopped.is_set():
+                    return
+            put((_END, None))
+        except BaseException as error:
+            put((_END, error))
+
+    thread = threading.Thread(target=work, daemon=True, name="ahead")
+    thread.start()
+    try:
+        while True:
+            item, error = line.get()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class Behind(Generic[T]):
+    """A thread that does something with every item put in, in order.
+
+    As a context manager: leaving it waits until all is done; after an exception in the block what
+    is left is dropped.
+
+    Args:
+        work: an exception of its is raised by the next :meth:`put`, or on leaving.
+        size: length of the queue; a full one lets :meth:`put` wait.
+    """
+
+    def __init__(self, work: Callable[[T], object], size: int) -> None:
+        self._work, self._line = work, queue.Queue[Any](size)
+        self._error: BaseException | None = None
+        self._dropped = False
+        self._thread = threading.Thread(target=self._run, daemon=True, name="behind")
+
+    def put(self, item: T) -> None:
+        """Hands over an item."""
+        if self._error is not None:
+            raise self._error
+        self._line.put(item)
+
+    def __enter__(self) -> Behind[T]:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._dropped = kind is not None
+        self._line.put(_END)
+        self._thread.join()
+        if self._error is not None and kind is None:
+            raise self._error
+
+    def _run(self) -> None:
+        while (item := self._line.get()) is not _END:
+            if self._error is None and not self._dropped:  # else: only empties the queue
+                try:
+                    self._work(item)
+                except BaseException as error:
+                    self._error = error
