@@ -19,6 +19,7 @@ _ROWS = {
     "action_mean_class": ("action, mean of the classes", "{:.1f} %"),
     "action_best_block_top1": ("action, top-1 of the best block", "{:.1f} %"),
     "pck3d_auc": ("3-D PCK, area under the curve", "{:.1f} %"),
+    "pckh_auc": ("PCKh, area under the curve", "{:.1f} %"),
 }
 _LEFT_OUT = {"action_best_block"}  # a number, but no figure
 _PROTOCOL = ("split", "clips", "steps", "flip", "box_per", "boxes", "views", "num_test_clips")

@@ -14,6 +14,12 @@ from har.visual.draw import write_image
 from har.visual.plots import figure_to_image, plot_per_class
 
 MOST_CONFUSED = 10
+# column -> (name in the results, its format, 1 where more is better)
+_BLOCK_COLUMNS = {
+    "top-1": ("action_top1_by_block", "{:.1f} %", 1),
+    "joint error": ("joint_error_mm_by_block", "{:.0f} mm", -1),
+    "PCKh": ("pckh_by_block", "{:.1f} %", 1),
+}
 
 
 def add_blocks_and_pairs(
@@ -84,13 +90,7 @@ def write_confusion(folder: Path, confusion: np.ndarray, labels: list[str]) -> N
 def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
     """The prediction blocks and the commonest mistakes as tables, and the protocol in a line."""
     console = Console()
-    actions = results.get("action_top1_by_block") or []
-    errors = results.get("joint_error_mm_by_block") or []
-    if len(actions) == len(errors):
-        _print_blocks(console, {"top-1": (actions, "{:.1f} %"), "mm": (errors, "{:.0f}")})
-    else:
-        _print_blocks(console, {"top-1": (actions, "{:.1f} %")})
-        _print_blocks(console, {"mm": (errors, "{:.0f}")})
+    _print_blocks(console, results)
     if results.get("most_confused"):
         table = Table(title="most confused", title_justify="left")
         for name in ("true action", "recognised as"):
@@ -101,34 +101,43 @@ def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
             share = f"{pair['percent']:.0f} %"
             table.add_row(pair["true"], pair["recognised"], str(pair["count"]), share)
         console.print(table)
-    words = "; ".join(
+    parts = {"Protocol": protocol, **{k.upper(): v for k, v in protocol.items() if _is_part(v)}}
+    for name, part in parts.items():
+        console.print(f"{name}: {_in_words(part)}", highlight=False)
+
+
+def _is_part(value: Any) -> bool:
+    """Whether an entry of a protocol is one of its own: that of a second data set."""
+    return isinstance(value, dict)
+
+
+def _in_words(protocol: dict[str, Any]) -> str:
+    return "; ".join(
         f"{name.replace('_', ' ')}: {value}"
         for name, value in protocol.items()
-        if name not in ("actions", "prediction_block")
+        if name not in ("actions", "prediction_block") and not _is_part(value)
     )
-    console.print(f"Protocol: {words}", highlight=False)
 
 
-def _print_blocks(console: Console, columns: dict[str, tuple[list[Any], str]]) -> None:
-    """One row per prediction block; the best one is marked by the first column's figures."""
-    first = next(iter(columns.values()))[0]
-    if len(first) < 2:
-        return
-    known = [value if value is not None else np.nan for value in first]
-    best = -1
-    if not np.isnan(known).all():
-        best = int(np.nanargmax(known) if "top-1" in columns else np.nanargmin(known))
-    table = Table(title="by prediction block", title_justify="left")
-    table.add_column("block", justify="right")
-    names = {"top-1": "top-1", "mm": "joint error, mm"}
-    for name in columns:
-        table.add_column(names[name], justify="right")
-    table.add_column("")
-    for block in range(len(first)):
-        cells = [
-            "-" if values[block] is None else form.format(values[block])
-            for values, form in columns.values()
-        ]
-        marks = ["best"] * (block == best) + ["last"] * (block == len(first) - 1)
-        table.add_row(str(block + 1), *cells, ", ".join(marks))
-    console.print(table)
+def _print_blocks(console: Console, results: dict[str, Any]) -> None:
+    """A table per number of blocks (a network may have more with poses than with actions); the
+    best block is that of the first column."""
+    columns = {name: results.get(key) or [] for name, (key, _, _) in _BLOCK_COLUMNS.items()}
+    for count in sorted({len(values) for values in columns.values() if len(values) > 1}):
+        shown = {name: values for name, values in columns.items() if len(values) == count}
+        table = Table(title="by prediction block", title_justify="left")
+        table.add_column("block", justify="right")
+        for name in shown:
+            table.add_column(name, justify="right")
+        table.add_column("")
+        judged_by, values = next(iter(shown.items()))
+        sign = _BLOCK_COLUMNS[judged_by][2]
+        best = max(range(count), key=lambda i: -np.inf if values[i] is None else sign * values[i])
+        for block in range(count):
+            cells = [
+                "-" if values[block] is None else _BLOCK_COLUMNS[name][1].format(values[block])
+                for name, values in shown.items()
+            ]
+            marks = ["best"] * (block == best) + ["last"] * (block == count - 1)
+            table.add_row(str(block + 1), *cells, ", ".join(marks))
+        console.print(table)

@@ -11,9 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from har import HarError
+from har.data import MPIIDataModule
 from har.data.protocols import ProtocolDataset
 from har.evaluation.figures import add_blocks_and_pairs, print_details, write_confusion
 from har.inference.clip_evaluation import ClipEvaluation
+from har.inference.person_evaluation import PersonEvaluation
 from har.launch import instantiate, run_folder, write_config
 from har.models.weights.files import load_weights, read_run
 from har.report import print_table, write_metrics
@@ -59,8 +61,12 @@ def measure(cfg: DictConfig) -> None:
         cfg, 1, callbacks=callbacks, logger=instantiate(cfg.logger), enable_checkpointing=False
     )
     trainer.test(judge, datamodule=None if judge is not module else data, verbose=False)
+    results = dict(judge.results)
+    if cfg.mpii_dir is not None:
+        persons, by = _measure_persons(cfg, trainer, module, data)
+        results, protocol = {**results, **persons}, {**protocol, "mpii": by}
     if trainer.is_global_zero:
-        _report(cfg, folder, judge, data, protocol)
+        _report(cfg, folder, judge, data, protocol, results)
 
 
 def complete(cfg: DictConfig, source: str) -> DictConfig:
@@ -116,8 +122,39 @@ def _judge(cfg: DictConfig, module: Any, data: Any) -> tuple[Any, dict[str, Any]
     return judge, {**described, **protocol.describe(), **counts}
 
 
-def _report(cfg: DictConfig, folder: Path, judge: Any, data: Any, protocol: dict[str, Any]) -> None:
-    results, labels = judge.results, list(data.labels)
+def _measure_persons(
+    cfg: DictConfig, trainer: pl.Trainer, module: Any, data: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """PCKh of the same network's poses on MPII, and by which protocol."""
+    mpii = MPIIDataModule(
+        cfg.mpii_dir,
+        layout=module.layout,
+        dim=int(cfg.model.get("dim", 3)),
+        resolution=data.resolution,
+        views=cfg.mpii_views,
+        val_persons=0,
+        eval_batch_size=data.eval_batch_size,
+        limit_eval=cfg.limit,
+        num_workers=data.num_workers,
+        seed=cfg.seed,
+    )
+    mpii.setup("test")
+    if mpii.num_test_samples == 0:
+        raise HarError(f"There is no test person in {cfg.mpii_dir}: prepare more of MPII.")
+    persons = PersonEvaluation(module.network, module.layout)
+    trainer.test(persons, datamodule=mpii, verbose=False)
+    return persons.results, mpii.describe_protocol()
+
+
+def _report(
+    cfg: DictConfig,
+    folder: Path,
+    judge: Any,
+    data: Any,
+    protocol: dict[str, Any],
+    results: dict[str, Any],
+) -> None:
+    labels = list(data.labels)
     confusion = judge.scores.confusion_matrix() if labels else None
     if confusion is not None:
         results = add_blocks_and_pairs(results, confusion, labels)
