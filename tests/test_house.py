@@ -76,7 +76,8 @@ def test_preparation_and_help_do_not_wait_for_torch() -> None:
     """Importing torch and Lightning takes seconds that extraction and --help do not need."""
     code = (
         "import sys, har, har.launch, har.layouts, har.geometry, har.data.ntu.extract, "
-        "har.data.synthetic.ntu, har.preparation.ntu, har.preparation.synthetic; "
+        "har.data.synthetic.ntu, har.preparation.ntu, har.preparation.synthetic, "
+        "har.preparation.mpii; "
         "print([m for m in ('torch', 'pytorch_lightning', 'torchvision') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -26,11 +26,11 @@ from har.data.mpii.split import tompson_validation
 from har.data.ntu.files import DatasetNotFoundError
 from har.data.synthetic.mpii_files import (
     OFFICIAL_NAME,
-    simulate_image,
     write_deephar,
     write_json,
     write_official,
 )
+from har.data.synthetic.mpii_labels import simulate_image
 
 EMPTY = np.zeros((0, 0))
 

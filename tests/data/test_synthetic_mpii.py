@@ -14,7 +14,8 @@ from har.data.mpii.split import tompson_validation
 from har.data.synthetic import mpii as mpii_module
 from har.data.synthetic.anatomy import draw_body
 from har.data.synthetic.mpii import Scene, any_pose, body_joints_3d, draw, simulate
-from har.data.synthetic.mpii_files import OFFICIAL_NAME, simulate_image, write_mpii
+from har.data.synthetic.mpii_files import OFFICIAL_NAME, write_mpii
+from har.data.synthetic.mpii_labels import simulate_image
 from har.data.synthetic.render import Camera, project
 from har.layouts import get_layout
 
@@ -151,6 +152,13 @@ def test_writing_goes_on_where_it_stopped(tiny_mpii: Path, tmp_path: Path) -> No
     assert not list(tmp_path.rglob(".*partial*"))
     with pytest.raises(HarError, match="remove that folder"):
         write_mpii(tmp_path, images=12, seed=1, workers=0)
+
+
+def test_the_real_data_set_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / OFFICIAL_NAME).write_bytes(b"the real one")
+    with pytest.raises(HarError, match="not overwritten"):
+        write_mpii(tmp_path, images=3, workers=0)
+    assert [path.name for path in tmp_path.iterdir()] == [OFFICIAL_NAME]
 
 
 def test_processes_write_the_same(tiny_mpii: Path, tmp_path: Path) -> None:

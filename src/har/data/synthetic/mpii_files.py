@@ -11,7 +11,6 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,106 +22,18 @@ import scipy.io
 from har import HarError
 from har.data.mpii.split import tompson_validation
 from har.data.ntu.processes import run_in_processes
-from har.data.synthetic.mpii import VERSION, Person, Scene, draw, simulate
+from har.data.synthetic.mpii import VERSION, draw
+from har.data.synthetic.mpii_labels import (
+    FOUND_BY_BOX,
+    AnnotatedImage,
+    AnnotatedPerson,
+    simulate_image,
+)
 from har.data.synthetic.ntu import WriteReport, check_settings
 
 _JOINT_ORDER = (6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15)  # most often in the real file
-_FOUND_BY_BOX = (8, 9)  # neck and head top are not clicked, so nobody says whether they are seen
 _NO_NUMBER = np.zeros((0, 0))
 OFFICIAL_NAME = "mpii_human_pose_v1_u12_1.mat"
-
-
-@dataclass
-class AnnotatedPerson:
-    """A person as it is annotated, in MPII's pixels, which count from 1.
-
-    Attributes:
-        joints_px: (16, 2), NaN where unlabelled; all NaN for somebody whom nobody labelled.
-        visible: (16,) bool.
-        centre_px, head_box_px, scale: as MPII has them.
-    """
-
-    joints_px: np.ndarray
-    visible: np.ndarray
-    centre_px: np.ndarray
-    scale: float
-    head_box_px: np.ndarray
-
-    @property
-    def labelled(self) -> bool:
-        """Whether somebody labelled the joints."""
-        return bool(np.isfinite(self.joints_px).any())
-
-
-@dataclass
-class AnnotatedImage:
-    """An image with its persons; ``persons[0]`` is person 1."""
-
-    number: int
-    train: bool
-    validation: tuple[int, ...]  # person numbers
-    persons: list[AnnotatedPerson] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """File name."""
-        return f"{self.number:09d}.jpg"
-
-
-def simulate_image(
-    number: int, seed: int = 0, validation: tuple[int, ...] = ()
-) -> tuple[Scene, AnnotatedImage]:
-    """An image before it is drawn, and its annotations.
-
-    Args:
-        number: of the image, from 1.
-        seed: of everything random.
-        validation: numbers of the persons who validate, from 1.
-    """
-    rng = np.random.default_rng([seed, number, 0, 3])
-    train = bool(validation) or rng.random() > 0.03
-    image = AnnotatedImage(number, train, validation)
-    scene = simulate(number, seed, labelled=max(len(validation), 1))
-    people = [_annotate(person, rng) for person in scene.people]
-    # The first of the labelled ones validate. Numbers in between that nobody has belong to people
-    # in the crowd, of whom the real file tells no more than where they are.
-    people.sort(key=lambda person: not person.labelled)
-    for place in range(1, max([*validation, len(people)]) + 1):
-        rest = len([number for number in validation if number >= place])
-        if place in validation and people:
-            image.persons.append(people.pop(0))
-        elif place not in validation and len(people) > rest:
-            image.persons.append(people.pop())
-        else:
-            image.persons.append(_in_the_crowd(rng))
-    return scene, image
-
-
-def _annotate(person: Person, rng: np.random.Generator) -> AnnotatedPerson:
-    """What an annotator writes down: whole pixels from 1, a rough centre and scale."""
-    joints = np.rint(person.joints_px + 0.5)
-    joints[list(_FOUND_BY_BOX)] = person.joints_px[list(_FOUND_BY_BOX)] + 0.5
-    guesses = rng.random() < 0.05  # an annotator who also labels what lies outside
-    labelled = person.labelled & (person.inside | guesses)
-    joints[~labelled] = np.nan
-    height = person.height_px
-    return AnnotatedPerson(
-        joints_px=joints,
-        visible=person.visible & person.inside,
-        centre_px=np.rint(np.maximum(person.centre_px + rng.normal(0, 0.02 * height, 2), 1)),
-        scale=float(height / 200 * rng.uniform(0.95, 1.08)),
-        head_box_px=np.rint(np.maximum(person.head_box_px + 0.5, 1)),
-    )
-
-
-def _in_the_crowd(rng: np.random.Generator) -> AnnotatedPerson:
-    return AnnotatedPerson(
-        joints_px=np.full((16, 2), np.nan),
-        visible=np.zeros(16, bool),
-        centre_px=np.rint(rng.uniform(1, 300, 2)),
-        scale=float(rng.uniform(0.5, 2.0)),
-        head_box_px=np.full(4, np.nan),
-    )
 
 
 # ------------------------------------------------------------------------------------ everything
@@ -146,8 +57,14 @@ def write_mpii(
         progress: called as ``progress(done, total)`` after every image.
 
     Raises:
-        HarError: other settings than the folder's, or a folder that cannot be written.
+        HarError: a folder with something else in it or with other settings, or one that cannot be
+            written.
     """
+    if root.is_dir() and any(root.iterdir()) and not (root / "synthetic.json").is_file():
+        raise HarError(
+            f"{root} holds something else, perhaps the real data set, which is not overwritten: "
+            "write to another folder (paths.data_dir=<folder>)."
+        )
     (root / "images").mkdir(parents=True, exist_ok=True)
     (root / "annot").mkdir(exist_ok=True)
     check_settings(root, {"images": images, "seed": seed, "version": VERSION})
@@ -304,7 +221,7 @@ def _rect(person: AnnotatedPerson, train: bool, rng: np.random.Generator) -> dic
             "id": _smallest(joint),
         }
         if how == "number":
-            point["is_visible"] = _NO_NUMBER if joint in _FOUND_BY_BOX else _smallest(seen)
+            point["is_visible"] = _NO_NUMBER if joint in FOUND_BY_BOX else _smallest(seen)
         elif how == "text":
             point["is_visible"] = str(int(seen))
         points.append(point)
