@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -127,14 +128,33 @@ def read_info(
     Raises:
         HarError: a network whose joints no layout of this package has.
     """
-    description = describe_weights(path)
     published = PUBLISHED.get(str(source))
+    info = info_of(
+        network, str(source) if published else Path(source).name, describe_weights(path), published
+    )
+    return dataclasses.replace(
+        info, resolution=resolution or info.resolution, weights_sha256=file_checksum(path)
+    )
+
+
+def info_of(
+    network: Any,
+    name: str,
+    description: Description | None = None,
+    published: PublishedWeights | None = None,
+) -> ModelInfo:
+    """What a network wants and says, as far as is known; the rest as for published networks.
+
+    Raises:
+        HarError: a network whose joints no layout of this package has.
+    """
+    description = description or Description()
     config = getattr(network.config, "pose_net", network.config)
     layout = description.layout or (published.layout if published else None)
     layout = layout or _LAYOUTS.get(config.num_joints)
     if layout is None:
         raise HarError(
-            f"{source} finds {config.num_joints} joints, and no layout of har.layouts has so many."
+            f"{name} finds {config.num_joints} joints, and no layout of har.layouts has so many."
         )
     knows_actions = network.num_action_outputs > 0
     pace = description.clip_seconds_between_frames
@@ -144,13 +164,13 @@ def read_info(
         layout=layout,
         num_joints=config.num_joints,
         dim=config.dim,
-        resolution=resolution or description.resolution or _DEFAULT_RESOLUTION,
+        resolution=description.resolution or _DEFAULT_RESOLUTION,
         labels=_labels(network.num_actions[0], description) if knows_actions else (),
         clip_size=_clip_size(network, description, published) if knows_actions else 1,
         clip_seconds_between_frames=pace,
         depth_range_mm=_DEPTH_RANGE_MM if config.dim == 3 else None,
-        name=str(source) if published else Path(source).name,
-        weights_sha256=file_checksum(path),
+        name=name,
+        weights_sha256="",
     )
 
 

@@ -269,6 +269,63 @@ def plot_curves(
     return figure
 
 
+def plot_speed(
+    names: Sequence[str],
+    multiply_adds: ArrayLike,
+    milliseconds: ArrayLike,
+    accuracy: Sequence[float | None],
+    joint_error_mm: Sequence[float | None],
+    title: str = "",
+) -> Figure:
+    """What every prediction block costs and, where it was measured, what it is worth.
+
+    Args:
+        names: of the blocks, B, in the order of the network.
+        multiply_adds: (B,) per frame, in thousands of millions.
+        milliseconds: (B,) per frame.
+        accuracy: B, top-1 in percent; None where a block has no actions or nothing was measured.
+        joint_error_mm: B, likewise.
+        title: above the plot.
+    """
+    work, times = np.asarray(multiply_adds, np.float64), np.asarray(milliseconds, np.float64)
+    worth = [
+        ("top-1 accuracy, %", np.array([np.nan if v is None else v for v in accuracy], float)),
+        ("joint error, mm", np.array([np.nan if v is None else v for v in joint_error_mm], float)),
+    ]
+    shown = [(label, values) for label, values in worth if np.isfinite(values).any()]
+    figure = Figure(figsize=(4.6 * (1 + len(shown)), 3.6), layout="constrained")
+    panels = figure.subplots(1, 1 + len(shown), squeeze=False)[0]
+    slope = float((work * times).sum() / (work**2).sum())  # time in proportion to the work
+    ends = np.array([0, work.max() * 1.05])
+    panels[0].plot(ends, slope * ends, color=_TRUE_COLOUR, linewidth=1.2, label="in proportion")
+    panels[0].plot(work, times, "o-", color=_CYCLE[0], linewidth=1.8, markersize=5)
+    panels[0].set(xlabel="G multiply-adds per frame", ylabel="ms per frame", xlim=0, ylim=0)
+    panels[0].legend(fontsize=8, frameon=False, loc="upper left")
+    _name_points(panels[0], names, work, times)
+    for number, (axes, (label, values)) in enumerate(zip(panels[1:], shown, strict=True), 1):
+        speed = 1000 / times
+        known = np.isfinite(values)
+        axes.plot(speed[known], values[known], "o-", color=_CYCLE[number], markersize=5)
+        axes.set(xlabel="frames/s", ylabel=label)
+        axes.margins(0.15)
+        _name_points(
+            axes, [n for n, k in zip(names, known, strict=True) if k], speed[known], values[known]
+        )
+    for axes in panels:
+        _quiet(axes, grid="both")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _name_points(
+    axes: Axes, names: Sequence[str], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> None:
+    for name, across, up in zip(names, x, y, strict=True):
+        axes.annotate(
+            name, (across, up), (4, -9), textcoords="offset points", fontsize=7, color=_GREY
+        )
+
+
 def _quiet(axes: Axes, grid: str) -> None:
     """No box around the plot; pale lines behind it."""
     axes.spines[["top", "right"]].set_visible(False)
