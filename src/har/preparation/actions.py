@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -61,11 +62,27 @@ def print_report(report: OwnReport, root: Path) -> None:
         f"{report.with_poses} clips have skeletons. Frames, index, actions.json and "
         f"prepare_report.json: {root / 'prepared'}"
     )
-    poses = "" if report.with_poses else " (without skeletons give weights=<trained checkpoint>)"
-    console.print(
-        f"Next: python -m har.train experiment=own_actions paths.data_dir={root}{poses}",
-        soft_wrap=True,
+    for command in next_commands(root, report.with_poses > 0):
+        console.print(f"Next: {command}", soft_wrap=True, highlight=False)
+
+
+def next_commands(root: Path, have_poses: bool) -> list[str]:
+    """What leads from prepared clips to a trained network.
+
+    Args:
+        root: the data folder.
+        have_poses: some clips have skeletons; else a network has to find the persons.
+    """
+    folder = f"paths.data_dir={quote(str(root))} weights='<checkpoint>'"
+    train = f"python -m har.train experiment=own_actions {folder}"
+    if have_poses:
+        return [train]
+    boxes = (
+        []
+        if (root / "prepared" / "boxes.h5").is_file()
+        else [f"python -m har.prepare boxes {folder}"]
     )
+    return [*boxes, f"{train} data.boxes=predicted"]
 
 
 def _classes_table(report: OwnReport) -> Table:

@@ -21,6 +21,7 @@ from har.data.ntu.index import NTUIndex
 from har.data.ntu.splits import PROTOCOLS, missing_skeletons, split_indices
 from har.data.own.folder import SPLITS, find_clips
 from har.data.own.record import OwnActions, is_own
+from har.preparation.actions import next_commands
 from har.preparation.check_prepared import as_names, check_prepared, left_out_before
 from har.preparation.findings import OK, OPEN, Findings, findings_table
 
@@ -192,9 +193,7 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
         findings.add(OPEN, "new or changed", len(new) + len(unread), file)
         findings.following = prepare
     if findings.following is None and not findings.problems:
-        findings.following = (
-            f"python -m har.train experiment=own_actions paths.data_dir={quote(str(data_dir))}"
-        )
+        findings.following = next_commands(data_dir, with_skeleton > 0)[0]
     return findings
 
 

@@ -71,6 +71,8 @@ def run_in_processes(
 
 def _start_process() -> None:
     cv2.setNumThreads(1)
+    # What it has to say of files that are no videos is in the report.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends the pool
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
