@@ -21,11 +21,12 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
+from har.benchmarks.agreement import test_data
 from har.benchmarks.timing import in_turn
 from har.inference.info import ModelInfo
 from har.inference.optimisation import optimise
 from har.inference.parts import FramePart
-from har.launch import instantiate, run_folder
+from har.launch import run_folder
 from har.models.weights.files import build_network
 from har.modules.scores import MultitaskScores, normalise_images
 from har.progress import progress_bar
@@ -158,15 +159,7 @@ def _judge(
     cfg: DictConfig, network: Any, info: ModelInfo, device: torch.device, blocks: list[Block]
 ) -> None:
     """The test split through the whole network once: every block answers on the way."""
-    data = instantiate(
-        cfg.data,
-        actions=list(_action_numbers(info)),
-        resolution=list(info.resolution),
-        layout=info.layout,
-        clip_size=info.clip_size,
-        num_workers=0,
-    )
-    data.setup("test")
+    data = test_data(cfg, info)
     scores = MultitaskScores(
         info.layout, len(data.labels), network.num_pose_outputs, network.num_action_outputs
     ).to(device)
@@ -183,13 +176,6 @@ def _judge(
     padded = [None] * (len(blocks) - len(accuracies)) + accuracies
     for block, top1, error in zip(blocks, padded, results["joint_error_mm_by_block"], strict=True):
         block.top1, block.joint_error_mm = top1, error
-
-
-def _action_numbers(info: ModelInfo) -> list[int]:
-    """NTU's numbers of the network's actions."""
-    from har.data.ntu.labels import ACTION_NAMES
-
-    return [1 + ACTION_NAMES.index(label) for label in info.labels]
 
 
 def _print(blocks: list[Block], info: ModelInfo) -> None:

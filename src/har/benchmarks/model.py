@@ -1,9 +1,9 @@
 """``python -m har.benchmark model``: how fast a network is here, way by way and block by block.
 
-Three tables. One clip by every way of computing, the way that :mod:`har.inference` takes here
-marked. A stream of frames, clip after clip against frame after frame. And the network stopped
-after each of its prediction blocks, with its accuracy where weights and data are given: the figure
-of speed against accuracy of TPAMI 2020.
+One clip by every way of computing, the way that :mod:`har.inference` takes here marked. A stream of
+frames, clip after clip against frame after frame. The network stopped after each of its prediction
+blocks: the figure of speed against accuracy of TPAMI 2020. With weights and data also what every
+way and every block says of the test split.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import nn
 
+from har.benchmarks.agreement import benchmark_agreement
 from har.benchmarks.blocks import benchmark_blocks
 from har.benchmarks.timing import in_turn, print_ways
 from har.inference.engine import Engine
@@ -58,9 +59,10 @@ def benchmark_model(cfg: DictConfig) -> None:
     ways, engines = _ways(network, info, device, console, compiles=cfg.compile, onnx=cfg.onnx)
     print_ways("one clip", in_turn(ways), info.clip_size, "frames/s")
     console.print(f"[dim]* the way of predict and evaluate here: {fastest_mode(device)}[/dim]")
-    _print_differences(engines, console)
     if info.labels:
         _stream(network, info, device)
+        if cfg.weights is not None and cfg.measure:
+            benchmark_agreement(cfg, engines)
     benchmark_blocks(cfg, network, info, device)
 
 
@@ -157,21 +159,6 @@ def _predicts(ready: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
             ready.actions(features)
 
     return run
-
-
-def _print_differences(engines: dict[str, Engine], console: Console) -> None:
-    """How far every way's poses are from float32, in pixels of a 256-pixel crop."""
-    if not engines:
-        return
-    images = _clip(next(iter(engines.values())).info)
-    exact = engines["float32"].frames(images).poses[..., :2]
-    for name, ready in engines.items():
-        if name != "float32":
-            away = np.linalg.norm(ready.frames(images).poses[..., :2] - exact, axis=-1) * 256
-            console.print(
-                f"[dim]{name}: poses {away.mean():.4f} px of 256 from float32, 99 % within "
-                f"{np.quantile(away, 0.99):.4f} px[/dim]"
-            )
 
 
 def _stream(network: nn.Module, info: ModelInfo, device: torch.device) -> None:
