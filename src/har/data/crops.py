@@ -40,13 +40,14 @@ def read_crops(
     """
     width, height = resolution
     crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
-    affines = np.broadcast_to(np.asarray(affines, dtype=np.float64), (len(frames), 3, 3))
-    at_half = shrink_factor(affines, resolution) >= 2
-    for half in np.unique(at_half).tolist():
-        numbers = np.flatnonzero(at_half == half)
-        different, which = np.unique(frames[numbers], return_inverse=True)
-        pictures = store.read(sample, different.tolist(), half=half)
-        for number, picture in zip(numbers.tolist(), which.tolist(), strict=True):
-            affine = affines[number] @ _FROM_HALF if half else affines[number]
-            warp(pictures[picture], affine, resolution, out=crops[number])
+    maps = np.broadcast_to(np.asarray(affines, dtype=np.float64), (len(frames), 3, 3))
+    at_half = np.broadcast_to(shrink_factor(affines, resolution) >= 2, len(frames)).tolist()
+    wanted = list(zip(frames.tolist(), at_half, strict=True))
+    for half in set(at_half):
+        different = sorted({frame for frame, reduced in wanted if reduced == half})
+        pictures = dict(zip(different, store.read(sample, different, half=half), strict=True))
+        for crop, affine, (frame, reduced) in zip(crops, maps, wanted, strict=True):
+            if reduced == half:
+                to_crop = affine @ _FROM_HALF if half else affine
+                warp(pictures[frame], to_crop, resolution, out=crop)
     return crops

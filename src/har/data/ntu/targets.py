@@ -5,6 +5,7 @@ Rules of the published program of Luvizon et al. (TPAMI 2020). Joints come in pi
 smallest window mean pixels of frames 960 wide (the original's) and grow or shrink with the frames.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,9 +146,21 @@ def clip_box(
     joints = np.asarray(joints_px, dtype=np.float64)
     last = len(joints) - 1
     looked_at = joints[[0, min(int(len(joints) / 2 + 0.5), last), last]]
-    boxes = box_around(looked_at, enlarge=BOX_ENLARGEMENT * scale)
-    whole_image = np.array([0, 0, *frame_size], dtype=np.float64)
-    return union_box(np.where(np.isnan(boxes), whole_image, boxes))
+    # Three boxes in plain numbers: this is done for every sample.
+    low, high = np.fmin.reduce(looked_at, axis=1), np.fmax.reduce(looked_at, axis=1)
+    boxes = []
+    for (x1, y1), (x2, y2) in zip(low.tolist(), high.tolist(), strict=True):
+        if math.isnan(x1 + y1):
+            boxes.append((0.0, 0.0, float(frame_size[0]), float(frame_size[1])))
+            continue
+        x, y, half = (
+            (x1 + x2) / 2,
+            (y1 + y2) / 2,
+            max(x2 - x1, y2 - y1) * BOX_ENLARGEMENT * scale / 2,
+        )
+        boxes.append((x - half, y - half, x + half, y + half))
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return np.array([min(lefts), min(tops), max(rights), max(bottoms)])
 
 
 def clip_target(
@@ -190,8 +203,10 @@ def clip_target(
     known = ~np.isnan(depth)
 
     affine = _clip_affine(joints, frame_size, draw, box, use_true_box)
-    root_depth = _mean(depth[:, layout.root], otherwise=_mean(depth, otherwise=np.nan))
-    crop_xy = transform_points(affine, joints)
+    root_depth = _mean(depth[:, layout.root])
+    if math.isnan(root_depth):
+        root_depth = _mean(depth)
+    crop_xy = joints @ affine[:2, :2].T + affine[:2, 2]  # NaN stays NaN
     with np.errstate(invalid="ignore"):
         visible = known & ((crop_xy >= 0) & (crop_xy <= 1)).all(-1)
     pose = np.empty((*depth.shape, 4), dtype=np.float32)
@@ -216,12 +231,14 @@ def _known_joints(
 
     Both are NaN where a coordinate is missing or not greater than 0.
     """
-    to_frame = frame_size[0] / COLOUR_WIDTH_PX
-    joints = np.asarray(joints_px, dtype=np.float64)[:, order] * to_frame
-    depth = np.asarray(depth_mm, dtype=np.float64)[:, order]
-    known = (joints > 0).all(-1) & (depth > 0) & np.isfinite(depth) & np.isfinite(joints).all(-1)
-    joints[~known], depth[~known] = np.nan, np.nan
-    return joints, depth
+    values = np.empty((len(np.asarray(depth_mm)), len(order), 3))
+    values[..., :2], values[..., 2] = (
+        np.asarray(joints_px)[:, order],
+        np.asarray(depth_mm)[:, order],
+    )
+    values[..., :2] *= frame_size[0] / COLOUR_WIDTH_PX
+    values[~((values > 0) & (values < np.inf)).all(-1)] = np.nan
+    return values[..., :2], values[..., 2]
 
 
 def _clip_affine(
@@ -250,10 +267,10 @@ def _clip_affine(
     )
 
 
-def _mean(values: NDArray[np.float64], otherwise: float) -> float:
-    """Mean of what is not NaN."""
+def _mean(values: NDArray[np.float64]) -> float:
+    """Mean of what is not NaN; NaN where nothing is."""
     known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else otherwise
+    return float(known.sum() / known.size) if known.size else math.nan
 
 
 def pose_to_camera_mm(
