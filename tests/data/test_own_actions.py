@@ -14,9 +14,13 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 from ntu_files import video_frames, write_skeleton
+from omegaconf import OmegaConf
+from tiny import fit, make_module
 
 from har import HarError
+from har.callbacks import Figures
 from har.data import MultitaskDataModule
 from har.data.ntu.extract import open_prepared
 from har.data.own.extract import OwnReport, OwnSettings, prepare_own
@@ -24,7 +28,7 @@ from har.data.own.folder import find_clips, split_by_lists, split_by_shares
 from har.data.own.record import OwnActions
 from har.modules import Phase
 from har.modules.phases import PhasePlan
-from har.runs import check_kinds
+from har.runs import build_module, check_kinds
 
 SIZE = (64, 36)
 
@@ -388,6 +392,48 @@ def test_pose_phases_without_a_skeleton_are_refused(tmp_path: Path) -> None:
     check_kinds(plan("frozen"), data)
     with pytest.raises(HarError, match=r"no training clip in .* has a skeleton"):
         check_kinds(plan("frozen", "joint"), data)
+
+
+def test_training_and_testing_without_any_skeleton(tmp_path: Path) -> None:
+    """Figures of poses are None, never a crash or a number; pictures are drawn all the same."""
+    for label in "ab":
+        for i in range(3):
+            write_clip(tmp_path / label / f"{i}.mp4", 8)
+    (tmp_path / "val.txt").write_text("a/0\n")
+    (tmp_path / "test.txt").write_text("b/1\na/1\n")
+    prepare(tmp_path)
+    module = make_module(pose=None, joint=None)
+    data = make_data(tmp_path, batch_size=2, eval_batch_size=2)
+    fit(
+        tmp_path,
+        tmp_path,
+        module=module,
+        data_module=data,
+        callbacks=[Figures(str(tmp_path / "figures"))],
+    )
+    trainer = pl.Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
+    )
+    trainer.test(module, datamodule=data, verbose=False)
+    assert module.results["action_top1"] in (0, 50, 100)
+    assert module.results["joint_error_mm"] is None
+    assert module.results["pck3d_150mm"] is None
+    assert set(module.results["joint_error_mm_by_block"]) == {None}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"val_poses.png"}
+    boxes = data.describe_protocol()["boxes"]
+    assert boxes == "ground truth; the whole image for 2 clips without skeletons"
+
+
+def test_a_network_gets_as_many_classes_as_the_data_has(own: Path) -> None:
+    data = make_data(own)
+    data.setup("fit")
+    network = {"_target_": "types.SimpleNamespace", "num_actions": "${model.num_actions}"}
+    module = {"_target_": "types.SimpleNamespace", "network": network}
+    cfg = OmegaConf.create({"model": {"num_actions": None}, "module": module})
+    assert build_module(cfg, data).network.num_actions == [2]
+    cfg.model.num_actions = [60]
+    with pytest.raises(HarError, match=r"has 60 classes and the data 2: set model\.num_actions"):
+        build_module(cfg, data)
 
 
 def test_the_content_of_shards_is_that_of_the_index(own: Path) -> None:
