@@ -5,8 +5,23 @@ network (:mod:`har.models`) turns them into poses and actions; losses, metrics a
 the result (:mod:`har.losses`, :mod:`har.metrics`, :mod:`har.visual`).
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from har.inference.predictor import Predictor
+
+__all__ = ["HarError", "Predictor"]
 __version__ = "0.1.0"
 
 
 class HarError(Exception):
     """What went wrong, where, and what to do, in one sentence for the person at the terminal."""
+
+
+def __getattr__(name: str) -> Any:
+    """``from har import Predictor`` without importing torch for everybody else."""
+    if name == "Predictor":
+        from har.inference.predictor import Predictor
+
+        return Predictor
+    raise AttributeError(f"module 'har' has no attribute {name!r}")

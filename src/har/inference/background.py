@@ -32,7 +32,8 @@ def ahead(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator[T]
     def put(item: Any) -> None:
         while not stopped.is_set():
             try:
-                return line.put(item, timeout=_LOOK_UP_S)
+                line.put(item, timeout=_LOOK_UP_S)
+                return
             except queue.Full:
                 if newest:
                     line.get()

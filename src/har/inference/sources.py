@@ -77,13 +77,16 @@ def find_files(source: str) -> Found:
     images = [file for file in files if file.suffix.lower() in _IMAGES]
     videos = [file for file in files if file.suffix.lower() in _VIDEOS]
     if len(files) == 1 and not images and not videos:  # named by hand: look inside
-        (images if _is_image(files[0]) else videos).append(files[0])
+        (images if is_image(files[0]) else videos).append(files[0])
     if not images and not videos:
         raise HarError(f"No image or video among the {len(files)} files of {source}.")
     return Found(images, videos, len(files) - len(images) - len(videos))
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Whether a file is an image: by its name, or else by its content."""
+    if path.suffix.lower() in _IMAGES | _VIDEOS:
+        return path.suffix.lower() in _IMAGES
     with suppress(HarError):
         return read_image(path) is not None
     return False

@@ -69,6 +69,10 @@ class TimedClips:
         step = max(1, round(self.pace_s / frame_s))
         return self._ask(clip_frames(len(self._times), self.engine.info.clip_size, step))
 
+    def is_over(self, time_s: float) -> bool:
+        """Whether the last frame is so long ago that it can be part of no clip any more."""
+        return time_s - self._times[-1] > self.span_s + self.pace_s
+
     def _ask(self, positions: list[int]) -> NDArray[np.float32]:
         features = list(self._features)
         return self.engine.actions([features[position] for position in positions])
