@@ -28,6 +28,7 @@ from har.data.own.folder import find_clips, split_by_lists, split_by_shares
 from har.data.own.record import OwnActions
 from har.modules import Phase
 from har.modules.phases import PhasePlan
+from har.preparation.actions import print_report
 from har.runs import build_module, check_kinds
 
 SIZE = (64, 36)
@@ -313,6 +314,23 @@ def test_what_cannot_be_prepared_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "ntu").mkdir()
     with pytest.raises(HarError, match="folder of their own"):
         find_clips(tmp_path)
+
+
+def test_the_table_shows_names_as_they_are(tmp_path: Path, capsys) -> None:
+    write_clip(tmp_path / "[red]" / "[/] 1.mp4", 4)
+    (tmp_path / "[red]" / "[bold].mp4").touch()
+    print_report(prepare(tmp_path), tmp_path)
+    printed = capsys.readouterr().out
+    assert "[red] " in printed
+    assert "[red]/[bold].mp4" in printed
+    assert all(len(line) <= 80 for line in printed.splitlines() if line[:1] in "┃│")
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a" / "1.mp4", 4)
+    os.rename(tmp_path / "a" / "1.mp4", os.fsencode(tmp_path / "a") + b"/caf\xe9.mp4")
+    with pytest.raises(HarError, match="not UTF-8: rename it"):
+        prepare(tmp_path)
 
 
 # ----------------------------------------------------------------------------------- data module

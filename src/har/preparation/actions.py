@@ -7,6 +7,7 @@ from shlex import quote
 
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from har.data.own.extract import OwnReport, OwnSettings, prepare_own
@@ -49,21 +50,22 @@ def print_report(report: OwnReport, root: Path) -> None:
     table.add_row("done now", str(report.done), "")
     table.add_row("there already", str(report.kept), "")
     for reason, files in report.skipped_by_reason().items():
-        table.add_row(f"left out: {reason}", str(len(files)), files[0])
+        table.add_row(f"left out: {reason}", str(len(files)), escape(files[0]))
     for split, lines in report.not_found.items():
-        table.add_row(f"in {split}.txt, but not there", str(len(lines)), lines[0])
+        table.add_row(f"in {split}.txt, but not there", str(len(lines)), escape(lines[0]))
     if report.warnings:
         file, remark = next(iter(sorted(report.warnings.items())))
-        table.add_row("odd", str(len(report.warnings)), f"{file}: {remark}")
+        table.add_row("odd", str(len(report.warnings)), escape(f"{file}: {remark}"))
     if report.replaced:
         table.add_row("stored, but no longer there", str(report.replaced), "")
     console.print(table)
     console.print(
         f"{report.with_poses} clips have skeletons. Frames, index, actions.json and "
-        f"prepare_report.json: {root / 'prepared'}"
+        f"prepare_report.json: {root / 'prepared'}",
+        markup=False,
     )
     for command in next_commands(root, report.with_poses > 0):
-        console.print(f"Next: {command}", soft_wrap=True, highlight=False)
+        console.print(f"Next: {command}", soft_wrap=True, highlight=False, markup=False)
 
 
 def next_commands(root: Path, have_poses: bool) -> list[str]:
@@ -94,7 +96,7 @@ def _classes_table(report: OwnReport) -> Table:
     for key in shown:
         table.add_column("in no list" if key == "none" else key, justify="right")
     for label, counts in rows[:_SHOWN]:
-        table.add_row(label, *(str(counts[key]) for key in shown))
+        table.add_row(escape(label), *(str(counts[key]) for key in shown))
     if len(rows) > _SHOWN:
         table.add_row(f"... {len(rows) - _SHOWN} more")
     table.add_section()

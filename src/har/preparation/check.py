@@ -51,7 +51,9 @@ def check_data(cfg: DictConfig) -> None:
     console.print(findings_table(found, data_dir))
     for findings in found:
         if findings.following:
-            console.print(f"Next: {findings.following}", soft_wrap=True, highlight=False)
+            console.print(
+                f"Next: {findings.following}", soft_wrap=True, highlight=False, markup=False
+            )
     problems = [problem for findings in found for problem in findings.problems]
     if problems:
         more = f" (and {len(problems) - 1} more, see the table)" if len(problems) > 1 else ""

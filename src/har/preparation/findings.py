@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 OK, OPEN, BAD = "[green]ok[/]", "[yellow]-[/]", "[red]!![/]"
@@ -30,7 +31,7 @@ class Findings:
     def add(self, mark: str, what: str, count: object, remark: str = "") -> None:
         """Adds a row; numbers get thousands separators."""
         self.rows.append(
-            (mark, what, f"{count:,}" if isinstance(count, int) else str(count), remark)
+            (mark, what, f"{count:,}" if isinstance(count, int) else str(count), escape(remark))
         )
 
     def bad(self, what: str, remark: str, problem: str) -> None:
@@ -41,7 +42,7 @@ class Findings:
 
 def findings_table(found: Sequence[Findings], data_dir: Path) -> Table:
     """All findings as one table."""
-    table = Table(title=f"data in {data_dir}", title_justify="left", width=80)
+    table = Table(title=escape(f"data in {data_dir}"), title_justify="left", width=80)
     table.add_column("", width=2)
     table.add_column("what", overflow="fold", ratio=5)
     table.add_column("there", justify="right", overflow="fold", ratio=4)

@@ -78,6 +78,7 @@ def find_clips(root: Path) -> list[OwnClip]:
                 if name.lower().endswith(VIDEO_ENDINGS) and not name.startswith("."):
                     skeleton = sizes.get(f"{os.path.splitext(name)[0]}.skeleton", -1)
                     file = Path(folder, name).relative_to(root).as_posix()
+                    _check_name(file)
                     found.append(OwnClip(file, (sizes[name], skeleton)))
     if not found:
         raise HarError(
@@ -85,6 +86,13 @@ def find_clips(root: Path) -> list[OwnClip]:
             f"for example {root / 'waving' / 'clip 1.mp4'} (endings: {' '.join(VIDEO_ENDINGS)})."
         )
     return found
+
+
+def _check_name(file: str) -> None:
+    try:
+        file.encode()
+    except UnicodeEncodeError as error:
+        raise HarError(f"The name of the clip {file!a} is not UTF-8: rename it.") from error
 
 
 # -------------------------------------------------------------------------------------- splits

@@ -114,16 +114,9 @@ class OwnActions:
                 if clip.label not in self.classes:
                     free += 1
                 result.classes[clip.label] = self.classes.get(clip.label, free)
-            kind = result.classes[clip.label]
-            name = known.get(clip)
-            if name is None:
-                last[kind] = last.get(kind, -1) + 1
-                if kind > _MOST or last[kind] >= _MOST * _MOST:
-                    raise HarError(
-                        f"{clip.file}: at most {_MOST} classes of {_MOST * _MOST} clips each can "
-                        "be prepared in one folder."
-                    )
-                name = _name(kind, last[kind])
+            if clip not in known:
+                known[clip] = _free_name(clip, result.classes[clip.label], last)
+            name = known[clip]
             result.clips[name] = clip
             if clip.file in splits:
                 result.splits[name] = splits[clip.file]
@@ -188,6 +181,17 @@ class OwnActions:
 def is_own(folder: Path) -> bool:
     """Whether a prepared folder holds own actions."""
     return (folder / FILE_NAME).is_file()
+
+
+def _free_name(clip: OwnClip, kind: int, last: dict[int, int]) -> str:
+    """The next name of a class, whose last number it raises."""
+    last[kind] = last.get(kind, -1) + 1
+    if kind > _MOST or last[kind] >= _MOST * _MOST:
+        raise HarError(
+            f"{clip.file}: at most {_MOST} classes of {_MOST * _MOST} clips each can be prepared "
+            "in one folder."
+        )
+    return _name(kind, last[kind])
 
 
 def _name(kind: int, number: int) -> str:
