@@ -14,10 +14,12 @@ from ntu_files import write_sample
 from omegaconf import OmegaConf
 
 from har import HarError
+from har.data.mpii.prepared import prepare_mpii
 from har.data.ntu.boxes import write_boxes
 from har.data.ntu.extract import open_prepared, prepare_ntu
 from har.data.ntu.verify import check_shards, undecodable
 from har.data.own.extract import prepare_own
+from har.data.synthetic.mpii_files import write_mpii
 from har.preparation.check import check_data
 
 NAMES = [f"S00{s}C001P00{p}R001A0{a:02d}" for s in (1, 2) for p in (1, 3) for a in (1, 43)]
@@ -190,6 +192,21 @@ def test_own_actions(tmp_path: Path, capsys) -> None:
     (root / "prepared" / "actions.json").write_text("{}")
     with pytest.raises(HarError, match=r"actions\.json is damaged"):
         check(root, capsys)
+
+
+def test_mpii_beside_ntu(ntu: Path, capsys) -> None:
+    root = ntu / "mpii"
+    write_mpii(root, 6)
+    said = check(ntu, capsys)
+    assert "NTU RGB+D ok videos 8" in said
+    assert "MPII Human Pose ok annotations official ok images 6 - prepared persons 0" in said
+    assert said.endswith(f"Next: python -m har.prepare mpii paths.data_dir={ntu}")
+    report = prepare_mpii(root, workers=0)
+    split = f"ok train / validation {report.persons['train']} / {report.persons['validation']}"
+    assert split in check(ntu, capsys)
+    (root / "prepared" / "persons.h5").write_bytes(b"junk")
+    with pytest.raises(HarError, match=r"persons\.h5 is damaged"):
+        check(ntu, capsys)
 
 
 def test_nothing_at_all_is_one_sentence(tmp_path: Path) -> None:
