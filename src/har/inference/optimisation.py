@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from har.models.layers import BottleneckUnit
 from har.models.reception import ConvBN, SeparableBN
 from har.models.spnet import PoseBlock, Stem
+from har.precision import has_fast_bfloat16
 
 # Layers with a convolution that batch normalisation reads: names of the two in the layer, whether a
 # ReLU comes with the normalisation, and where nobody else reads the convolution.
@@ -86,12 +87,6 @@ def fastest_mode(device: torch.device) -> Mode:
     """
     if device.type == "cuda":
         return Mode(precision=torch.float16)
-    if device.type == "cpu" and cpu_has_bfloat16():
+    if device.type == "cpu" and has_fast_bfloat16("cpu"):
         return Mode(precision=torch.bfloat16)
     return Mode()
-
-
-def cpu_has_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16 (AVX-512 BF16 or AMX)."""
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
