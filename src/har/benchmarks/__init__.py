@@ -15,6 +15,7 @@ from har import HarError
 TASKS = {
     "model": "har.benchmarks.model:benchmark_model",
     "data": "har.benchmarks.data:benchmark_data",
+    "memory": "har.benchmarks.memory:benchmark_memory",
     "evaluation": "har.benchmarks.evaluation:benchmark_evaluation",
 }
 

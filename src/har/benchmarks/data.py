@@ -34,7 +34,7 @@ _WAYS = {  # by row: the row of the original's that it is held against, and the 
 
 
 @dataclass
-class _Store:
+class Samples:
     """Training samples of a prepared folder; ``poses`` only where whole frames are stored."""
 
     clips: NTUDataset
@@ -47,7 +47,7 @@ def benchmark_data(cfg: DictConfig) -> None:
     One process, one core. All ways make the same crops of the same frames; colours are changed by
     the original's way only, since ours are changed on the device, a batch at a time.
     """
-    stores = {kind: _open(cfg, folder) for kind, folder in _folders(cfg).items()}
+    stores = open_stores(cfg)
     resolution = (int(cfg.resolution[0]), int(cfg.resolution[1]))
     ways: dict[str, Callable[[], Any]] = {}
     if "full" in stores:
@@ -72,11 +72,18 @@ def benchmark_data(cfg: DictConfig) -> None:
     per_frame = {way: 1000 * s / (_CLIPS * cfg.clip_size) for way, s in seconds.items()}
     console = Console()
     console.print(_table(per_frame, next(iter(stores.values())).clips))
+    if "track" in stores:
+        console.print(f"Regions are {100 * _stored_share(regions):.0f} % of the frames.")
     one, two = (_with_workers(next(iter(stores.values())).clips, n) for n in (1, 2))
     loaders = in_turn({"one worker": lambda: next(one), "two workers": lambda: next(two)})
     ratio = loaders["one worker"] / loaders["two workers"]
     rate = _WORKER_CLIPS * cfg.clip_size / loaders["two workers"]
     console.print(f"Two loader processes: {ratio:.2f} x as fast as one, {rate:.0f} frames/s.")
+
+
+def open_stores(cfg: DictConfig) -> dict[str, Samples]:
+    """The recipe's training samples by what is stored, whole frames or regions."""
+    return {kind: _open(cfg, folder) for kind, folder in _folders(cfg).items()}
 
 
 def _folders(cfg: DictConfig) -> dict[str, Path]:
@@ -90,7 +97,7 @@ def _folders(cfg: DictConfig) -> dict[str, Path]:
     return make_frames(folder, workers=2)
 
 
-def _open(cfg: DictConfig, folder: Path) -> _Store:
+def _open(cfg: DictConfig, folder: Path) -> Samples:
     """The recipe's training samples; of pose frames the rotated ones."""
     index, _ = open_prepared(folder)
     found = sorted(set(index.actions.tolist()))
@@ -104,7 +111,7 @@ def _open(cfg: DictConfig, folder: Path) -> _Store:
         data.frame_augmentation = replace(data.frame_augmentation, angles_deg=angles or [10])
     data.setup("fit")
     rotated = data.frame_augmentation is not None
-    return _Store(data.datasets["action"], data.datasets["pose"] if rotated else None)
+    return Samples(data.datasets["action"], data.datasets["pose"] if rotated else None)
 
 
 def _keys(kind: str, samples: NTUDataset, count: int) -> list[Key]:
@@ -175,7 +182,7 @@ def _table(per_frame: dict[str, float], samples: NTUDataset) -> Table:
     return table
 
 
-def area_stored(samples: NTUDataset) -> float:
+def _stored_share(samples: NTUDataset) -> float:
     """Share of the frames' area that is stored, mean over the samples."""
     shares = []
     for sample in samples.selection.tolist():
