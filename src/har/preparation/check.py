@@ -18,6 +18,7 @@ from har.data.mpii.prepared import open_prepared as open_mpii
 from har.data.ntu.extract import find_dataset_root
 from har.data.ntu.files import find_images, find_skeletons, find_videos
 from har.data.ntu.index import NTUIndex
+from har.data.ntu.labels import is_sample_name
 from har.data.ntu.splits import PROTOCOLS, missing_skeletons, split_indices
 from har.data.own.folder import SPLITS, find_clips
 from har.data.own.record import OwnActions, is_own
@@ -96,9 +97,10 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     _add_splits(findings, opened)
     expected = names[np.isin(names, as_names(skeletons))]
     expected = expected[~np.isin(expected, as_names(missing_skeletons()))]
-    left_out = left_out_before(output)
-    waiting = expected[~np.isin(expected, opened.names) & ~np.isin(expected, as_names(left_out))]
-    if left_out:
+    left_out = as_names(name for name in left_out_before(output) if is_sample_name(name))
+    left_out = left_out[~np.isin(left_out, opened.names)]
+    waiting = expected[~np.isin(expected, np.concatenate([opened.names, left_out]))]
+    if len(left_out):
         findings.add(OPEN, "left out", len(left_out), "why: prepared/prepare_report*.json")
     if len(waiting):
         findings.add(OPEN, "not prepared yet", len(waiting), f"{waiting[0].decode()}, for example")

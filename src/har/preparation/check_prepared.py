@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from har import HarError
@@ -111,8 +113,9 @@ def _check_boxes(findings: Findings, index: NTUIndex, data_dir: Path) -> None:
     findings.add(OK if have.all() else OPEN, "predicted boxes", int(have.sum()), by)
 
 
-def as_names(names: object) -> np.ndarray:
-    return np.array(sorted(names), dtype="S20")  # type: ignore[call-overload]
+def as_names(names: Iterable[str]) -> NDArray[np.bytes_]:
+    """Sample names as the index holds them, sorted."""
+    return np.array(sorted(names), dtype="S20")
 
 
 def left_out_before(output: Path) -> set[str]:
