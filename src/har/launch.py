@@ -33,7 +33,7 @@ from har import HarError
 log = logging.getLogger(__name__)
 
 # Values of these keys are file names: Hydra would trip over `=`, `(`, `,` or non-ASCII letters.
-_PATH_KEYS = ("weights", "ckpt_path", "source", "out")
+_PATH_KEYS = ("weights", "ckpt_path", "source", "out", "boxes", "detector_weights")
 _PATH_ENDINGS = ("_path", "_dir", ".dir")
 
 

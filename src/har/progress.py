@@ -20,7 +20,7 @@ from rich.progress import (
 class ProgressCallback(Protocol):
     """Called after every finished sample."""
 
-    def __call__(self, done: int, total: int, frames: int = 0, errors: int = 0) -> None: ...
+    def __call__(self, done: int, total: int | None, frames: int = 0, errors: int = 0) -> None: ...
 
 
 @contextmanager
@@ -41,13 +41,13 @@ def progress_bar(what: str) -> Iterator[ProgressCallback]:
     task = bar.add_task(what, total=None, rate="", errors="")
     told = -1
 
-    def report(done: int, total: int, frames: int = 0, errors: int = 0) -> None:
+    def report(done: int, total: int | None, frames: int = 0, errors: int = 0) -> None:
         nonlocal told
         seconds = bar.tasks[0].elapsed or 0.0
         rate = f"{frames / seconds:.0f} frames/s" if frames and seconds else ""
         failed = f"{errors} errors" if errors else ""
         bar.update(task, completed=done, total=total, rate=rate, errors=failed)
-        tenth = 10 * done // max(total, 1)
+        tenth = 10 * done // max(total, 1) if total is not None else -1  # None: not known
         if bar.disable and tenth > told:
             told = tenth
             console.print(f"{what}: {done}/{total} {failed}".rstrip())

@@ -1,0 +1,125 @@
+"""The actions of a video over time, as a strip to put under its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from har.visual.draw import (
+    BAR_COLOUR,
+    TEXT_COLOUR,
+    TRACK_COLOUR,
+    Colour,
+    Image,
+    text_height,
+    text_width,
+    write_text,
+)
+
+_INK: Colour = (70, 180, 255)
+_WINDOW_S = 20.0  # shown of a stream whose end nobody knows
+_NAME_SHARE = 0.34  # of the width
+_MOST_ROWS = 5
+
+
+class Timeline:
+    """The likeliest actions of a video, a row for each: the higher the line, the likelier.
+
+    The rows are the actions that were the likeliest on average so far. A row keeps its place as
+    long as its action is among them.
+
+    Args:
+        width: of the strip in pixels.
+        labels: names of the C actions.
+        duration_s: length of the video; None: not known, so the last 20 s are shown.
+    """
+
+    def __init__(self, width: int, labels: Sequence[str], duration_s: float | None) -> None:
+        self.width, self.labels = width, labels
+        self.rows = min(_MOST_ROWS, len(labels))
+        self._duration_s = duration_s if duration_s and duration_s > 0 else None
+        self._text = min(text_height(width), 22)
+        self._step = round(2.1 * self._text)
+        self._margin = max(2, self._text // 4)
+        self._shown: list[int] = []
+        self._sum = np.zeros(len(labels))
+        self._times: list[float] = []
+        self._values: list[NDArray[np.float32]] = []
+        self._drawn: Image | None = None  # without the line that marks the time
+
+    @property
+    def height(self) -> int:
+        """Of the strip in pixels."""
+        return self._step * self.rows + self._text // 2
+
+    def add(self, time_s: float, probabilities: ArrayLike) -> None:
+        """Takes an answer, (C,) probabilities of the clip that ends at a time."""
+        values = np.asarray(probabilities, dtype=np.float32)
+        self._drawn = None
+        self._sum += values
+        self._times.append(time_s)
+        self._values.append(values)
+        if self._duration_s is None:
+            while self._times[0] < time_s - _WINDOW_S:
+                del self._times[0], self._values[0]
+        best = np.argsort(-self._sum, kind="stable")[: self.rows].tolist()
+        free = iter([number for number in best if number not in self._shown])
+        self._shown = [n if n in best else next(free) for n in self._shown] or best
+
+    def draw(self, time_s: float) -> Image:
+        """The strip at a time of the video, uint8 RGB (height, width, 3)."""
+        left = round(_NAME_SHARE * self.width)
+        right = self.width - text_width("100%", self._text) - self._text
+        now, start, end = self._span(time_s)
+        if self._drawn is None or self._duration_s is None:
+            self._drawn = self._draw_rows(left, right, start, end)
+        strip = self._drawn.copy()
+        x = left + round((now - start) / (end - start) * (right - left))
+        strip[self._margin : self.rows * self._step, max(left, x - 1) : x + 1] = TEXT_COLOUR
+        return strip
+
+    def _span(self, time_s: float) -> tuple[float, float, float]:
+        """Now, and the times at the left and right border."""
+        if self._duration_s is not None:
+            return min(time_s, self._duration_s), 0.0, self._duration_s
+        start = max(0.0, time_s - _WINDOW_S)
+        return time_s, start, start + _WINDOW_S
+
+    def _draw_rows(self, left: int, right: int, start: float, end: float) -> Image:
+        strip = np.full((self.height, self.width, 3), BAR_COLOUR, np.uint8)
+        for row in range(self.rows):
+            bar = strip[row * self._step + self._margin : (row + 1) * self._step]
+            bar[:, left:right] = TRACK_COLOUR
+            if row < len(self._shown):
+                self._draw_row(bar, self._shown[row], left, right, start, end)
+        return strip
+
+    def _draw_row(
+        self, bar: Image, number: int, left: int, right: int, start: float, end: float
+    ) -> None:
+        height = bar.shape[0]
+        times = np.array(self._times)
+        values = np.clip([value[number] for value in self._values], 0.0, 1.0)
+        x = left + (times - start) / (end - start) * (right - left - 1)
+        y = (height - 1) * (1 - values)
+        inside = x >= left
+        if inside.any():
+            line = np.stack([x[inside], y[inside]], axis=1)
+            area = np.concatenate([[[line[0, 0], height]], line, [[line[-1, 0], height]]])
+            part = np.ascontiguousarray(bar)
+            cv2.fillPoly(part, [np.rint(area).astype(np.int32)], tuple(c // 2 for c in _INK))
+            cv2.polylines(
+                part,
+                [np.rint(line).astype(np.int32)],
+                False,
+                _INK,
+                max(1, self._text // 8),
+                cv2.LINE_AA,
+            )
+            bar[:] = part
+        name, figure = bar[:, :left], f"{100 * values[-1]:.0f}%"
+        write_text(name, self.labels[number], self._text, left=self._text // 2, right=4)
+        write_text(bar, figure, self._text, left=None, right=self._text // 2)
