@@ -11,8 +11,9 @@ from har.benchmarks.memory import own_bytes, simulate_index
 from har.benchmarks.original import OriginalWay
 from har.data.augment import Augmentation
 from har.data.datasets import NTUDataset
-from har.data.ntu.extract import open_prepared
+from har.data.ntu.extract import open_prepared, prepare_ntu
 from har.data.ntu.splits import split_indices
+from har.data.synthetic.ntu import write_ntu
 from har.modules.scores import normalise_images
 
 
@@ -22,22 +23,30 @@ def samples_of(data_dir: Path, resolution: tuple[int, int] = (40, 40), **options
     return NTUDataset(index, store, everything, everything, resolution=resolution, **options)
 
 
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One sample with frames of 640x360."""
+    root = tmp_path_factory.mktemp("larger")
+    write_ntu(root, ["S001C001P001R001A043"], size=(640, 360), workers=1)
+    prepare_ntu(root, root, root / "prepared", scale=1.0, stride=8, workers=0)
+    return root
+
+
 @pytest.mark.parametrize("angles_deg", [[0], [-10, 5]])
-def test_both_ways_make_the_same_crops(tiny_ntu: Path, angles_deg: list[float]) -> None:
+def test_both_ways_make_the_same_crops(larger: Path, angles_deg: list[float]) -> None:
     augmentation = Augmentation(
         angles_deg, [0.7, 1.3], [-40, 0, 20], [-10, 10], flip=True, colour_powers=[0.9, 1.0, 1.1]
     )
-    samples = samples_of(tiny_ntu, clip_size=4, augmentation=augmentation)
+    samples = samples_of(larger, (128, 128), clip_size=2, augmentation=augmentation)
     for draw in range(8):
         key = ("action", draw % len(samples), draw)
         item = samples[key]
         ours = normalise_images(item["images"][None], item["powers"][None])[0].movedim(1, -1)
-        theirs = OriginalWay(samples, [key]).run((40, 40))
+        theirs = OriginalWay(samples, [key]).run((128, 128))
         inner = (slice(None), slice(3, -3), slice(3, -3))
         likeness = np.corrcoef(ours.numpy()[inner].ravel(), theirs[inner].ravel())[0, 1]
-        # PIL turns onto a canvas of whole pixels, so that a turned picture is moved by up to one;
-        # one of these is 1/96 of the picture.
-        assert likeness > (0.9 if any(angles_deg) else 0.995)
+        # PIL turns onto a canvas of whole pixels, so that a turned picture is moved by up to one.
+        assert likeness > (0.97 if any(angles_deg) else 0.995)
 
 
 def test_a_large_index_costs_little(tmp_path: Path) -> None:
