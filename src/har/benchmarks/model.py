@@ -8,6 +8,7 @@ way and every block says of the test split.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib.util
 import tempfile
@@ -113,7 +114,8 @@ def _ways(
         console.print("exporting to ONNX ...")
         with tempfile.TemporaryDirectory(prefix="har-") as folder:
             path = Path(folder) / "network.onnx"
-            export_network(network.to(memory_format=torch.contiguous_format), info, path, "onnx")  # type: ignore[call-overload]
+            plain: Any = copy.deepcopy(network).cpu()
+            export_network(plain.to(memory_format=torch.contiguous_format), info, path, "onnx")
             runtime = OnnxRuntime(path, device.type)
         engines["onnxruntime, float32"] = Engine(runtime, info, batch_size=info.clip_size)
     for name, ready in engines.items():

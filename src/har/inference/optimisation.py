@@ -43,12 +43,13 @@ def optimise(network: nn.Module) -> nn.Module:
     Returns:
         The copy, in ``eval`` mode. It answers as the network does, up to rounding.
     """
-    optimised = copy.deepcopy(network).eval().requires_grad_(False)
+    optimised: Any = copy.deepcopy(network).eval().requires_grad_(False)
     for layer in list(optimised.modules()):
         for kind, convolution, normalisation, rectified, alone in _RULES:
             if isinstance(layer, kind) and alone(layer):
                 _fold(layer, convolution, normalisation, rectified)
-    return optimised.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    folded: nn.Module = optimised.to(memory_format=torch.channels_last)
+    return folded
 
 
 def _fold(layer: Any, convolution: str, normalisation: str, rectified: bool) -> None:
