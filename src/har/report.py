@@ -27,6 +27,8 @@ ROWS = {
     "joint_error_px": ("joint error in the crop", "{:.2f} px"),
     "pck3d_150mm": ("3-D PCK at 150 mm", "{:.1f} %"),
     "pckh": ("PCKh at 0.5 of MPII's persons", "{:.1f} %"),
+    "pckh_inside_crop": ("PCKh at 0.5, joints in the crop", "{:.1f} %"),
+    "pckh_auc": ("PCKh, area under the curve", "{:.1f} %"),
 }
 
 
@@ -45,6 +47,13 @@ def print_table(
             before = [form.format(untrained[name])] if untrained else []
             table.add_row(text, *before, form.format(results[name]))
     console.print(table)
+    per_part = results.get("pckh_by_part")
+    if per_part:
+        parts = Table(title="PCKh at 0.5 by joint", title_justify="left")
+        for part in per_part:
+            parts.add_column(part, justify="right")
+        parts.add_row(*(f"{value:.1f}" for value in per_part.values()))
+        console.print(parts)
     per_class = results.get("action_per_class")
     if per_class and len(per_class) <= 20:
         classes = Table(title="accuracy by class", title_justify="left")

@@ -34,7 +34,7 @@ class Figures(Callback):
             return
         layout = get_layout(module.layout)
         names = list(module.label_names)
-        images = batch["images"].cpu().numpy()  # (N, T, H, W, 3)
+        images = batch["images"].cpu().numpy()  # (N, T, H, W, 3), or the views of persons
         predicted = outputs["pose"].float().cpu().numpy()  # (N, T, J, dim + 1)
         true = batch["pose"].cpu().numpy()
         probabilities = outputs["probabilities"]  # None where a network says poses only
@@ -51,7 +51,7 @@ class Figures(Callback):
                 best = int(probabilities[i].argmax())
                 tile = label(tile, f"{names[best]} {float(probabilities[i, best]):.0%}")
             self._tiles.append(tile)
-            if self._skeleton is None:
+            if self._skeleton is None and true.shape[-1] == 4:  # poses with a depth
                 truth = np.where(true[i, frame, :, 3:] > 0, true[i, frame, :, :3], np.nan)
                 figure = plot_skeleton_3d(predicted[i, frame, :, :3], layout, true=truth)
                 self._skeleton = figure_to_image(figure)
@@ -95,4 +95,4 @@ class Figures(Callback):
 
 def _visible(pose: np.ndarray) -> np.ndarray:
     """Crop coordinates (J, 2) of a target; joints that are not visible become NaN."""
-    return np.where(pose[:, 3:] > 0, pose[:, :2], np.nan)
+    return np.where(pose[:, -1:] > 0, pose[:, :2], np.nan)

@@ -2,5 +2,6 @@
 
 from har.modules.multitask import MultitaskModule
 from har.modules.phases import Phase
+from har.modules.pose2d import Pose2DModule
 
-__all__ = ["MultitaskModule", "Phase"]
+__all__ = ["MultitaskModule", "Phase", "Pose2DModule"]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import STEP_OUTPUT
-from torch import Tensor, nn
+from torch import nn
 
-from har import HarError
 from har.data import MixedPoseDataModule
-from har.losses import action_loss, pose_loss
-from har.modules.phases import Phase, PhasePlan
-from har.modules.scores import MultitaskScores, PersonScores, normalise_images
+from har.losses import action_loss
+from har.modules.person_scores import PersonScores
+from har.modules.phased import PhasedModule
+from har.modules.phases import Phase
+from har.modules.scores import MultitaskScores, normalise_images
 
 
-class MultitaskModule(LightningModule):
+class MultitaskModule(PhasedModule):
     """Trains a network on single frames (poses) and clips (actions) in phases.
 
     ``pose`` learns poses from single frames, ``frozen`` the action part on a fixed pose part,
@@ -47,24 +47,10 @@ class MultitaskModule(LightningModule):
         action_weight: float = 0.1,
         batch_norm_momentum: float = 0.01,
     ) -> None:
-        super().__init__()
-        self.network: Any = network.to(memory_format=torch.channels_last)
-        for layer in network.modules():
-            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-                layer.momentum = batch_norm_momentum
-        self.plan = PhasePlan(phases)
-        self.phase = next(iter(self.plan.phases))
-        self.layout = layout
+        super().__init__(network, phases, layout, batch_norm_momentum)
         self.action_weight = action_weight
         self.scores: MultitaskScores | None = None
         self.person_scores: PersonScores | None = None
-        self.run_info: dict[str, Any] = {}  # plain values that a checkpoint carries
-        self.results: dict[str, Any] = {}  # what the last test measured
-
-    @property
-    def _data(self) -> Any:
-        """The trainer's data module (Lightning's annotations do not know of it)."""
-        return cast(Any, self.trainer).datamodule
 
     # ---------------------------------------------------------------- phases and optimisers
 
@@ -90,13 +76,6 @@ class MultitaskModule(LightningModule):
             parameter.requires_grad_(id(parameter) in learning)
         self.train()
 
-    def configure_optimizers(self) -> Any:
-        phase = self.plan.phases[self.phase]
-        optimizer = phase.optimizer(self._learning())
-        batches = self._data.batches_in_epoch(*self.plan.epoch(self.plan.first_epoch(self.phase)))
-        schedule = phase.build_scheduler(optimizer, phase.epochs * batches)
-        return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
-
     def on_train_start(self) -> None:
         self._apply_phase()
 
@@ -112,40 +91,21 @@ class MultitaskModule(LightningModule):
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
         images = normalise_images(batch["images"], batch["powers"])
-        size = len(images)
         if images.ndim == 4:  # single frames
             # ActionMergeNet shows its last pose only; in training every block has to learn.
-            out = getattr(self.network, "pose_net", self.network)(images)
-            parts = [pose_loss(pose, batch["pose"]).mean() for pose in out.poses]
-            kind, loss = "pose", torch.stack(parts).sum()
-        else:
-            out = self.network(images)
-            parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]
-            kind, loss = "action", self.action_weight * torch.stack(parts).sum()
-            hits = (out.action_logits[-1].argmax(1) == batch["action"]).float().mean()
-            self.log("train/action_top1", hits, prog_bar=True, batch_size=size)
-        self._check_finite(loss, batch)
-        blocks = {f"train/{kind}_loss/block_{i + 1}": part for i, part in enumerate(parts)}
-        self.log_dict(blocks, batch_size=size)
-        self.log(f"train/{kind}_loss", loss, prog_bar=True, batch_size=size)
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.log("train/learning_rate", rate, batch_size=size)
-        return loss
-
-    def _check_finite(self, loss: Tensor, batch: Mapping[str, Any]) -> None:
-        if not torch.isfinite(loss):
-            names = ", ".join(sorted(set(batch["name"])))
-            raise HarError(
-                f"The loss is {loss.item()} at step {self.global_step} (phase {self.phase}) on "
-                f"the samples {names}; look at these samples, or lower the learning rate."
-            )
+            return self.pose_step(getattr(self.network, "pose_net", self.network), images, batch)
+        out = self.network(images)
+        hits = (out.action_logits[-1].argmax(1) == batch["action"]).float().mean()
+        self.log("train/action_top1", hits, prog_bar=True, batch_size=len(images))
+        parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]
+        return self.logged("action", self.action_weight * torch.stack(parts).sum(), parts, batch)
 
     def _evaluate(self, batch: Mapping[str, Any]) -> Any:
         images = normalise_images(batch["images"], batch["powers"])
         out = self.network(images)
         if "head_size_px" in batch:  # persons of MPII
             assert self.person_scores is not None
-            return self.person_scores.update(out.poses[-1], batch)
+            return self.person_scores.update(out.poses, batch)
         assert self.scores is not None
         self.scores.update(out, batch)
         return {"pose": out.poses[-1], "probabilities": out.actions[-1] if out.actions else None}
@@ -168,7 +128,8 @@ class MultitaskModule(LightningModule):
             self.network.num_action_outputs,
         ).to(self.device)
         mixed = isinstance(self._data, MixedPoseDataModule)
-        self.person_scores = PersonScores(self.layout).to(self.device) if mixed else None
+        persons = PersonScores(self.layout, self.network.num_pose_outputs) if mixed else None
+        self.person_scores = persons if persons is None else persons.to(self.device)
 
     def _measured(self) -> dict[str, Any]:
         assert self.scores is not None
@@ -190,19 +151,3 @@ class MultitaskModule(LightningModule):
         self.results = self._measured()
         for name, value in MultitaskScores.scalars(self.results).items():
             self.log(f"test/{name}", value, rank_zero_only=True)
-
-    # ---------------------------------------------------------------- checkpoints
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["har"] = {**self.run_info, "phase": self.phase}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        saved = checkpoint.get("har", {}).get("phase")
-        if saved in self.plan.phases:
-            self.phase = saved
-
-    @property
-    def label_names(self) -> Sequence[str]:
-        """The classes' names, in the order of the network's outputs."""
-        labels: Sequence[str] = self._data.labels
-        return labels

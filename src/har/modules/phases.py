@@ -46,16 +46,23 @@ class Phase:
     scheduler_interval: str = "epoch"
     steps_per_epoch: int | None = None
 
-    def build_scheduler(self, optimizer: Optimizer, total_steps: int) -> dict[str, Any] | None:
-        """The schedule in Lightning's form."""
+    def build(self, parameters: Iterable[nn.Parameter], total_steps: int) -> dict[str, Any]:
+        """Optimiser and schedule in Lightning's form.
+
+        Args:
+            parameters: what the phase trains.
+            total_steps: number of updates in the phase.
+        """
+        optimizer = self.optimizer(parameters)
         if self.scheduler is None:
-            return None
+            return {"optimizer": optimizer}
         target = getattr(self.scheduler, "func", self.scheduler)
         takes_total = "total_steps" in inspect.signature(target).parameters
         # OneCycleLR divides by zero where its warm-up is a single step.
         extra = {"total_steps": max(total_steps, 20)} if takes_total else {}
         schedule = self.scheduler(optimizer, **extra)
-        return {"scheduler": schedule, "interval": self.scheduler_interval}
+        lr_scheduler = {"scheduler": schedule, "interval": self.scheduler_interval}
+        return {"optimizer": optimizer, "lr_scheduler": lr_scheduler}
 
 
 class PhasePlan:

@@ -1,4 +1,4 @@
-"""What a validation or test pass measures: actions and poses of clips, poses of MPII's persons."""
+"""What a validation or test pass over clips measures: actions, and poses in pixels and mm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from har.data.ntu.targets import pose_to_camera_mm
 from har.layouts import get_layout
-from har.metrics import PCK3D, ActionMetrics, MeanJointError, PCKh
+from har.metrics import PCK3D, ActionMetrics, MeanJointError
 
 
 def normalise_images(images: Tensor, powers: Tensor) -> Tensor:
@@ -126,42 +126,6 @@ class MultitaskScores(nn.Module):
                 blocks = enumerate(value, start=1)
                 flat |= {f"{short}/block_{i}": v for i, v in blocks if v is not None}
         return flat
-
-
-class PersonScores(nn.Module):
-    """PCKh of MPII's persons, measured in pixels of their images, over processes.
-
-    Args:
-        layout: joint layout of the poses.
-    """
-
-    def __init__(self, layout: str) -> None:
-        super().__init__()
-        self.pckh: Any = PCKh(threshold=0.5, layout=layout)
-
-    def update(self, poses: Tensor, batch: Mapping[str, Any]) -> None:
-        """Adds persons by their plain crops, the first of their views.
-
-        Args:
-            poses: (N, V, J, dim + 1), coordinates in [0, 1] of the crops.
-            batch: of :class:`har.data.mpii.dataset.MPIIDataset`.
-        """
-        to_image = torch.linalg.inv(batch["affine"][:, 0])  # (N, 3, 3)
-        places = poses[:, 0, :, :2].double()  # (N, J, 2)
-        places = places @ to_image[:, :2, :2].mT + to_image[:, None, :2, 2]
-        scored = batch["head_size_px"] > 0  # persons without a head box cannot be
-        self.pckh.update(
-            places[scored],
-            batch["joints_px"][scored].nan_to_num(),
-            batch["valid"][scored],
-            batch["head_size_px"][scored],
-        )
-
-    def compute(self) -> dict[str, Any]:
-        """PCKh at 0.5 and its area, in percent."""
-        found = self.pckh.compute()
-        results = {"pckh": found["total"].item(), "pckh_auc": found["auc"].item()}
-        return {name: _json_number(value) for name, value in results.items()}
 
 
 def _json_number(value: Any) -> Any:

@@ -1,0 +1,146 @@
+"""A backbone of torchvision with a soft-argmax head, to compare the networks of this package with.
+
+Xiao, Wu, Wei, "Simple Baselines for Human Pose Estimation and Tracking", ECCV 2018 (arXiv
+1804.06208): a classification network without its classifier, some transposed convolutions, one heat
+map per joint. The joint is the soft-argmax of its map, as everywhere here, so that losses and
+metrics are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from har import HarError
+from har.models.reception import ReceptionOutput
+from har.models.soft_argmax import channel_softmax_2d, joint_confidence, soft_argmax_2d
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the weights expect
+
+
+@dataclass(frozen=True)
+class TorchvisionPoseNetConfig:
+    """The arguments of :class:`TorchvisionPoseNet` that make its shape."""
+
+    backbone: str
+    features: str
+    num_joints: int
+    head_width: int
+    num_upsamplings: int
+
+
+class TorchvisionPoseNet(nn.Module):
+    """2-D poses from images with any feature extractor of :mod:`torchvision.models`.
+
+    Example:
+        >>> model = TorchvisionPoseNet("resnet18", num_joints=16)
+        >>> model(torch.zeros(1, 3, 64, 64)).poses[-1].shape
+        torch.Size([1, 16, 3])
+
+    Args:
+        backbone: its name in torchvision (``resnet50``, ``mobilenet_v3_large``, ...).
+        features: the node of the backbone whose output is taken, (N, C, H / 32, W / 32).
+        weights: of the backbone, by the name in torchvision's enum (``DEFAULT``,
+            ``IMAGENET1K_V2``), downloaded once; None: random.
+        num_joints: joints of a pose.
+        head_width: channels of the transposed convolutions.
+        num_upsamplings: how often they double the size.
+
+    Raises:
+        HarError: no such backbone, node or weights, or no connection to download them.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: str = "resnet50",
+        features: str = "layer4",
+        weights: str | None = None,
+        num_joints: int = 16,
+        head_width: int = 256,
+        num_upsamplings: int = 3,
+    ) -> None:
+        super().__init__()
+        self.config = TorchvisionPoseNetConfig(
+            backbone, features, num_joints, head_width, num_upsamplings
+        )
+        self.num_actions: tuple[int, ...] = ()
+        self.backbone = _backbone(backbone, features, weights)
+        with torch.no_grad():
+            channels = self.backbone.eval()(torch.zeros(1, 3, 64, 64))["features"].shape[1]
+        self.backbone.train()
+        layers: list[nn.Module] = []
+        for _ in range(num_upsamplings):
+            layers += [
+                nn.ConvTranspose2d(channels, head_width, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(head_width),
+                nn.ReLU(inplace=True),
+            ]
+            channels = head_width
+        self.head = nn.Sequential(*layers, nn.Conv2d(channels, num_joints, 1))
+        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
+
+    @property
+    def num_pose_outputs(self) -> int:
+        """One prediction block."""
+        return 1
+
+    @property
+    def num_action_outputs(self) -> int:
+        """None."""
+        return 0
+
+    def pose_modules(self) -> list[nn.Module]:
+        """All of it."""
+        return [self.backbone, self.head]
+
+    def action_parameters(self) -> Iterator[nn.Parameter]:
+        """No parameters."""
+        return iter(())
+
+    def forward(self, x: Tensor) -> ReceptionOutput:
+        """Images (N, 3, H, W) in [-1, 1] to one pose (N, J, 3): x, y in [0, 1], confidence.
+
+        Raises:
+            HarError: another shape.
+        """
+        if x.ndim != 4 or x.shape[1] != 3:
+            raise HarError(f"TorchvisionPoseNet takes images (N, 3, H, W), not {tuple(x.shape)}.")
+        images = ((x + 1) / 2 - self.mean) / self.std
+        maps = self.head(self.backbone(images)["features"])  # (N, J, H / 4, W / 4)
+        with torch.autocast(maps.device.type, enabled=False):
+            probability = channel_softmax_2d(maps)
+            confidence = joint_confidence(probability)[..., None]
+            pose = torch.cat([soft_argmax_2d(probability), confidence], -1)
+        return ReceptionOutput((pose,))
+
+
+def _backbone(name: str, features: str, weights: str | None) -> nn.Module:
+    try:
+        network = models.get_model(name, weights=weights)
+    except (ValueError, KeyError) as error:
+        raise HarError(
+            f"torchvision has no model {name}, or no weights {weights} for it: choose a model of "
+            "torchvision.models and weights=null, DEFAULT or a name of its enum."
+        ) from error
+    except (OSError, RuntimeError) as error:  # no connection, refused, another checksum
+        raise HarError(
+            f"The weights {weights} of {name} cannot be downloaded ({type(error).__name__}): check "
+            "the connection, or start from random weights (model.weights=null)."
+        ) from error
+    try:
+        extractor: nn.Module = create_feature_extractor(network, {features: "features"})
+    except ValueError as error:
+        raise HarError(
+            f"{name} of torchvision has no node {features} to take features from: model.features "
+            "is layer4 for ResNets, features for most others."
+        ) from error
+    return extractor
