@@ -15,6 +15,7 @@ from har.data import MPIIDataModule
 from har.data.protocols import ProtocolDataset
 from har.evaluation.figures import add_blocks_and_pairs, print_details, write_confusion
 from har.inference.clip_evaluation import ClipEvaluation
+from har.inference.optimisation import optimise
 from har.inference.person_evaluation import PersonEvaluation
 from har.launch import instantiate, run_folder, write_config
 from har.models.weights.files import load_weights, read_run
@@ -66,7 +67,7 @@ def measure(cfg: DictConfig) -> None:
         persons, by = _measure_persons(cfg, trainer, module, data)
         results, protocol = {**results, **persons}, {**protocol, "mpii": by}
     if trainer.is_global_zero:
-        _report(cfg, folder, judge, data, protocol, results)
+        _report(cfg, folder, judge, module.network, data, protocol, results)
 
 
 def complete(cfg: DictConfig, source: str) -> DictConfig:
@@ -107,7 +108,7 @@ def _judge(cfg: DictConfig, module: Any, data: Any) -> tuple[Any, dict[str, Any]
     protocol = instantiate(cfg.protocol)
     samples = ProtocolDataset(clips, protocol)
     judge = ClipEvaluation(
-        module.network,
+        optimise(module.network) if cfg.fast else module.network,
         samples,
         data.labels,
         module.layout,
@@ -150,6 +151,7 @@ def _report(
     cfg: DictConfig,
     folder: Path,
     judge: Any,
+    network: Any,
     data: Any,
     protocol: dict[str, Any],
     results: dict[str, Any],
@@ -159,7 +161,7 @@ def _report(
     if confusion is not None:
         results = add_blocks_and_pairs(results, confusion, labels)
         write_confusion(folder, confusion, labels)
-    write_metrics(folder / "metrics.json", cfg, judge.network, protocol, results, {})
+    write_metrics(folder / "metrics.json", cfg, network, protocol, results, {})
     print_table(results, {}, labels, title=f"{cfg.name}, {protocol['split']}")
     print_details(results, protocol)
     print(f"Run folder: {folder}")
