@@ -133,9 +133,11 @@ def test_every_bad_input_is_named_and_stops_nothing(tmp_path: Path) -> None:
     expected[missing] = "on the official list of missing skeletons"
     assert report.skipped == expected
     assert report.done == len(reasons) + 1 - len(expected)
-    odd = {"cut video", "shorter video", "long video"}
+    odd = {"cut video", "shorter video", "long video", "NaN", "seven bodies"}
     assert set(report.warnings) == {names[what] for what in odd}
     assert report.warnings[names["shorter video"]] == "the video has 15 frames, the skeleton 20"
+    assert report.warnings[names["NaN"]] == "NaN for 1 of 500 joints"
+    assert report.warnings[names["seven bodies"]] == "7 bodies in a frame, the Kinect tracks 6"
     assert str(skeleton["24 joints"]) in report.details[names["24 joints"]]
     saved = json.loads((tmp_path / "out" / "prepare_report.json").read_text())
     assert saved["skipped"] == expected

@@ -67,6 +67,9 @@ def print_report(report: Any, folder: Path) -> None:
     table.add_column("for example", overflow="fold")
     table.add_row("done now", str(report.done), "")
     table.add_row("there already", str(report.kept), "")
+    if report.warnings:
+        name, remark = next(iter(report.warnings.items()))
+        table.add_row("of these, odd", str(len(report.warnings)), f"{name}: {remark}")
     for reason, names in report.skipped_by_reason().items():
         table.add_row(f"left out: {reason}", str(len(names)), names[0])
     console = Console()

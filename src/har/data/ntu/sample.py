@@ -25,6 +25,8 @@ from har.data.ntu.targets import Reach, reachable_region
 
 Region = tuple[int, int, int, int]
 
+_MOST_BODIES = 6
+
 _BLACK = 4  # mean grey level below which a video shows nothing
 
 # What decoders have to say of damaged files is said in the report.
@@ -163,8 +165,22 @@ def encode_frames(
     return Frames(jpegs, seen, size, region)
 
 
-def read_track(path: Path, called: str = "skeleton") -> tuple[NDArray[np.int64], BodyTrack]:
-    """Frame numbers (from 0) and the acting person, of a ``.skeleton`` or the original's ``.npy``.
+class Track(NamedTuple):
+    """The acting person of a recording.
+
+    Attributes:
+        numbers: (F,) frames of the video that are annotated, from 0, ascending.
+        person: in these frames.
+        remark: what is odd about the file; empty: nothing.
+    """
+
+    numbers: NDArray[np.int64]
+    person: BodyTrack
+    remark: str
+
+
+def read_track(path: Path, called: str = "skeleton") -> Track:
+    """Who acts, by a ``.skeleton`` file or by the original program's ``.npy``.
 
     Args:
         path: of the file.
@@ -173,18 +189,32 @@ def read_track(path: Path, called: str = "skeleton") -> tuple[NDArray[np.int64],
     Raises:
         SkipSample: nobody is in it, or the file is damaged.
     """
+    remark = ""
     try:
         if path.suffix == ".npy":
             numbers, track = read_deephar_annotation(path)
             numbers, person = numbers - 1, track
         else:
-            person = main_body(read_skeleton(path))
+            skeleton = read_skeleton(path)
+            person, remark = main_body(skeleton), _oddities(skeleton)
             numbers = np.arange(0 if person is None else len(person.depth_mm))
     except SkeletonError as error:
         raise SkipSample(f"bad {called} file", str(error)) from error
     if person is None or not len(numbers):
         raise SkipSample("no body in any frame")
-    return numbers, person
+    return Track(numbers, person, remark)
+
+
+def _oddities(skeleton: dict[str, NDArray[Any]]) -> str:
+    """What is in a skeleton file that no recording should have, though it can be used."""
+    present = skeleton["present"]
+    found = []
+    if present.size and present.sum(1).max() > _MOST_BODIES:
+        found.append(f"{present.sum(1).max()} bodies in a frame, the Kinect tracks {_MOST_BODIES}")
+    lost = np.isnan(skeleton["colour_px"][present]).any(-1) if present.any() else np.zeros(0)
+    if lost.any():
+        found.append(f"NaN for {lost.sum()} of {lost.size} joints")
+    return "; ".join(found)
 
 
 def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -> Extracted:
@@ -196,16 +226,16 @@ def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -
     Raises:
         SkipSample: why it cannot be used.
     """
-    numbers, track = read_track(skeleton)
+    numbers, track, remark = read_track(skeleton)
     length = int(numbers[-1]) + 1
     frames = encode_frames(video, settings, length, _region_of(settings, numbers, track))
     seen = frames.seen
-    remark = ""
     if abs(seen - length) > 1:
         known = "at least " if seen > length else ""
-        remark = f"the video has {known}{seen} frames, the skeleton {length}"
-    if 2 * seen < length:
-        raise SkipSample("frame count mismatch", f"{video}: {remark}.")
+        counts = f"the video has {known}{seen} frames, the skeleton {length}"
+        if 2 * seen < length:
+            raise SkipSample("frame count mismatch", f"{video}: {counts}.")
+        remark = "; ".join(filter(None, [counts, remark]))
     kept = np.arange(0, min(seen, length), settings.stride, dtype=np.int32)
     person = _at(kept, numbers, track)
     if not (np.isfinite(person.joints_px).all(-1) & (person.state > 0)).any():
@@ -220,7 +250,7 @@ def estimate_bytes(video: Path, skeleton: Path, settings: Settings) -> float:
     Raises:
         SkipSample: it cannot be told.
     """
-    numbers, track = read_track(skeleton)
+    numbers, track, _ = read_track(skeleton)
     first = encode_frames(video, settings, 1, _region_of(settings, numbers, track)).jpegs[0]
     return first.size * (int(numbers[-1]) + 1) / settings.stride
 
@@ -263,7 +293,7 @@ def annotated_sample(name: str, annotation: Path, images: Path, stride: int) -> 
     Raises:
         SkipSample: why it cannot be used.
     """
-    numbers, track = read_track(annotation, called="annotation")
+    numbers, track, odd = read_track(annotation, called="annotation")
     there = set(os.listdir(images)) if images.is_dir() else set()
     rows = np.arange(0, len(numbers), stride)
     kept = [row for row in rows if f"{numbers[row] + 1:05d}.jpg" in there]
@@ -276,5 +306,6 @@ def annotated_sample(name: str, annotation: Path, images: Path, stride: int) -> 
     person = BodyTrack(track.joints_px[kept], track.depth_mm[kept], track.state[kept])
     size = (picture.shape[1], picture.shape[0])
     missing = len(rows) - len(kept)
-    remark = f"{missing} of {len(rows)} frames are not extracted" if missing else ""
+    absent = f"{missing} of {len(rows)} frames are not extracted" if missing else ""
+    remark = "; ".join(filter(None, [absent, odd]))
     return Extracted(one_sample(name, size, person, numbers[kept].astype(np.int32)), remark)
