@@ -115,7 +115,10 @@ class Annotator:
 
     def _new_timeline(self) -> Timeline | None:
         width = self.size[0] + (self._panel if self.skeleton_3d else 0)
-        return Timeline(width, self.info.labels, self._duration_s) if self.info.labels else None
+        if not self.info.labels:
+            return None
+        clip_s = (self.info.clip_size - 1) * self.info.clip_seconds_between_frames
+        return Timeline(width, self.info.labels, self._duration_s, clip_s=clip_s)
 
     def _tag(self, track: int, people: int) -> str:
         number = f"{track}  " if people > 1 else ""

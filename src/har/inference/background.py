@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -32,11 +33,12 @@ def ahead(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator[T]
     def put(item: Any) -> None:
         while not stopped.is_set():
             try:
-                line.put(item, timeout=_LOOK_UP_S)
+                line.put(item, timeout=0 if newest else _LOOK_UP_S)
                 return
             except queue.Full:
                 if newest:
-                    line.get()
+                    with suppress(queue.Empty):
+                        line.get_nowait()
 
     def work() -> None:
         try:

@@ -23,6 +23,7 @@ _INK: Colour = (70, 180, 255)
 _WINDOW_S = 20.0  # shown of a stream whose end nobody knows
 _NAME_SHARE = 0.34  # of the width
 _MOST_ROWS = 5
+_LARGEST_TEXT = 16  # px of height
 
 
 class Timeline:
@@ -35,13 +36,21 @@ class Timeline:
         width: of the strip in pixels.
         labels: names of the C actions.
         duration_s: length of the video; None: not known, so the last 20 s are shown.
+        clip_s: length of a clip: the first answer speaks of so many seconds before it.
     """
 
-    def __init__(self, width: int, labels: Sequence[str], duration_s: float | None) -> None:
-        self.width, self.labels = width, labels
+    def __init__(
+        self,
+        width: int,
+        labels: Sequence[str],
+        duration_s: float | None,
+        *,
+        clip_s: float = 0.0,
+    ) -> None:
+        self.width, self.labels, self._clip_s = width, labels, clip_s
         self.rows = min(_MOST_ROWS, len(labels))
         self._duration_s = duration_s if duration_s and duration_s > 0 else None
-        self._text = min(text_height(width), 22)
+        self._text = min(text_height(width), _LARGEST_TEXT)
         self._step = round(2.1 * self._text)
         self._margin = max(2, self._text // 4)
         self._shown: list[int] = []
@@ -60,6 +69,9 @@ class Timeline:
         values = np.asarray(probabilities, dtype=np.float32)
         self._drawn = None
         self._sum += values
+        if not self._times:
+            self._times.append(time_s - self._clip_s)
+            self._values.append(values)
         self._times.append(time_s)
         self._values.append(values)
         if self._duration_s is None:
@@ -105,9 +117,8 @@ class Timeline:
         values = np.clip([value[number] for value in self._values], 0.0, 1.0)
         x = left + (times - start) / (end - start) * (right - left - 1)
         y = (height - 1) * (1 - values)
-        inside = x >= left
-        if inside.any():
-            line = np.stack([x[inside], y[inside]], axis=1)
+        line = np.stack([np.maximum(x, left), y], axis=1)
+        if len(line):
             area = np.concatenate([[[line[0, 0], height]], line, [[line[-1, 0], height]]])
             part = np.ascontiguousarray(bar)
             cv2.fillPoly(part, [np.rint(area).astype(np.int32)], tuple(c // 2 for c in _INK))
