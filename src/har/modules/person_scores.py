@@ -10,6 +10,23 @@ from torch import Tensor, nn
 
 from har.layouts import Layout, get_layout
 from har.metrics import PCKh, by_part
+from har.modules.scores import normalise_images
+
+
+def poses_of_views(network: nn.Module, batch: Mapping[str, Any]) -> list[Tensor]:
+    """What a network sees in every crop of every person.
+
+    Args:
+        network: its output has ``poses``; it may know actions as well, of which single images
+            say nothing.
+        batch: with ``images`` uint8 (N, V, H, W, 3) and ``powers`` (N, 3).
+
+    Returns:
+        Of every prediction block, (N, V, J, dim + 1).
+    """
+    images = normalise_images(batch["images"], batch["powers"])  # (N, V, 3, H, W)
+    out = network(images.flatten(0, 1))
+    return [pose.unflatten(0, images.shape[:2]) for pose in out.poses]
 
 
 def poses_in_image(poses: Tensor, affine: Tensor, flipped: Tensor, layout: Layout) -> Tensor:
@@ -77,6 +94,17 @@ class PersonScores(nn.Module):
             "pckh_by_joint": _known(dict(zip(self.layout.joints, per_joint.tolist(), strict=True))),
             "pckh_by_part": _known(by_part(per_joint, self.layout)),
         }
+
+    @staticmethod
+    def scalars(results: Mapping[str, Any]) -> dict[str, float]:
+        """The figures of :meth:`compute` as single numbers, each under a name of its own."""
+        totals = ("pckh", "pckh_auc", "pckh_inside_crop")
+        flat = {name: results[name] for name in totals if results[name] is not None}
+        blocks = enumerate(results["pckh_by_block"], start=1)
+        flat |= {f"pckh/block_{i}": value for i, value in blocks if value is not None}
+        for joint, value in results["pckh_by_joint"].items():
+            flat[f"pckh_joint/{joint.replace(' ', '_')}"] = value
+        return flat
 
     def confusion_matrix(self) -> None:
         """None: poses have no classes."""

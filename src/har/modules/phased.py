@@ -65,10 +65,8 @@ class PhasedModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         phase = self.plan.phases[self.phase]
-        optimizer = phase.optimizer(self._learning())
         batches = self._data.batches_in_epoch(*self.plan.epoch(self.plan.first_epoch(self.phase)))
-        schedule = phase.build_scheduler(optimizer, phase.epochs * batches)
-        return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
+        return phase.build(self._learning(), phase.epochs * batches)
 
     # ---------------------------------------------------------------- steps
 
