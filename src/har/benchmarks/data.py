@@ -55,14 +55,15 @@ def benchmark_data(cfg: DictConfig) -> None:
         clips, frames = _keys("action", full.clips, _CLIPS), []
         upright = OriginalWay(full.clips, clips)
         ways["original's way, upright"] = lambda: upright.run(resolution)
-        if full.poses is not None:
-            frames = _keys("pose", full.poses, _CLIPS * cfg.clip_size)
-            rotated = OriginalWay(full.poses, frames)
+        poses = full.poses
+        if poses is not None:
+            frames = _keys("pose", poses, _CLIPS * cfg.clip_size)
+            rotated = OriginalWay(poses, frames)
             ways["original's way, rotated"] = lambda: rotated.run(resolution)
         ways["JPEG decoding, whole frames"] = lambda: _decode(full.clips, clips)
         ways["action clips, whole frames"] = lambda: _read(full.clips, clips)
-        if full.poses is not None:
-            ways["pose frames, rotated"] = lambda: _read(full.poses, frames)
+        if poses is not None:
+            ways["pose frames, rotated"] = lambda: _read(poses, frames)
     if "track" in stores:
         regions = stores["track"].clips
         cut = _keys("action", regions, _CLIPS)
@@ -150,7 +151,7 @@ def _with_workers(samples: NTUDataset, workers: int) -> Iterator[None]:
     batch = 4
     loader = DataLoader(
         _Repeated(samples),
-        batch_sampler=(range(first, first + batch) for first in range(0, 2**31, batch)),
+        batch_sampler=(list(range(i, i + batch)) for i in range(0, 2**31, batch)),
         num_workers=workers,
         worker_init_fn=start_worker,
         prefetch_factor=1,

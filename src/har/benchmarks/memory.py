@@ -84,7 +84,7 @@ def simulate_index(path: Path, count: int) -> None:
     with h5py.File(path, "w") as file:
         file.attrs.update({"format": FORMAT, "stride": 2, "scale": 0.5, "store": "hdf5"})
         file["name"] = np.sort(names).astype("S20")
-        file["frame_size"] = np.tile(np.int32([960, 540]), (count, 1))
+        file["frame_size"] = np.tile(np.array([960, 540], np.int32), (count, 1))
         file["first_frame"] = np.arange(count + 1, dtype=np.int64) * _FRAMES
         file.create_dataset("joints", (count * _FRAMES, 25, 4), "f4")
         file.create_dataset("frame_number", (count * _FRAMES,), "i4")

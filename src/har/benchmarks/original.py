@@ -65,7 +65,7 @@ class OriginalWay:
     def run(self, resolution: tuple[int, int]) -> NDArray[np.float32]:
         """All crops; the last item's (T, H, W, 3) is returned."""
         bilinear = self._image.Resampling.BILINEAR
-        crops: list[NDArray[np.float32]] = []
+        crops: list[NDArray[Any]] = []
         for files, draw, box in self.items:
             crops = []
             for file in files:

@@ -325,6 +325,7 @@ def _check_disk(output: Path, tasks: list[Task]) -> None:
     """Refuses to begin what the disk cannot hold, judged by a frame from a few of the videos."""
     sizes = []
     for task in tasks[:: max(1, len(tasks) // _PROBED)]:
+        assert task.skeleton is not None
         with suppress(SkipSample, OSError):
             sizes.append(estimate_bytes(task.source, task.skeleton, task.settings))
     if not sizes:

@@ -190,10 +190,11 @@ def read_track(path: Path, called: str = "skeleton") -> Track:
         SkipSample: nobody is in it, or the file is damaged.
     """
     remark = ""
+    person: BodyTrack | None
     try:
         if path.suffix == ".npy":
-            numbers, track = read_deephar_annotation(path)
-            numbers, person = numbers - 1, track
+            numbers, person = read_deephar_annotation(path)
+            numbers = numbers - 1
         else:
             skeleton = read_skeleton(path)
             person, remark = main_body(skeleton), _oddities(skeleton)
