@@ -74,6 +74,8 @@ def build_module(cfg: DictConfig, data: Any) -> Any:
     """
     if "num_actions" in cfg.model and cfg.model.num_actions is None:
         cfg.model.num_actions = [len(data.labels)]
+    if cfg.model.get("weights") is not None and (cfg.weights or cfg.ckpt_path):
+        cfg.model.weights = None  # of a backbone, to begin with: here everything is in the file
     module = instantiate(cfg.module)
     check_classes(module, data)
     return module

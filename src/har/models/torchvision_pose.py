@@ -17,7 +17,7 @@ from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from har import HarError
-from har.models.reception import ReceptionOutput
+from har.models.reception import ReceptionOutput, as_frames
 from har.models.soft_argmax import channel_softmax_2d, joint_confidence, soft_argmax_2d
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the weights expect
@@ -25,13 +25,29 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as th
 
 @dataclass(frozen=True)
 class TorchvisionPoseNetConfig:
-    """The arguments of :class:`TorchvisionPoseNet` that make its shape."""
+    """The arguments of :class:`TorchvisionPoseNet` that make its shape.
+
+    What the backbone begins with is not among them: a file of this network has all its weights.
+    """
 
     backbone: str
     features: str
     num_joints: int
     head_width: int
     num_upsamplings: int
+
+    def __post_init__(self) -> None:
+        if self.num_joints < 1 or self.head_width < 1 or self.num_upsamplings < 0:
+            raise HarError(
+                "TorchvisionPoseNet needs num_joints and head_width of at least 1, and "
+                f"num_upsamplings of at least 0, not {self.num_joints}, {self.head_width} and "
+                f"{self.num_upsamplings}."
+            )
+
+    @property
+    def dim(self) -> int:
+        """x and y."""
+        return 2
 
 
 class TorchvisionPoseNet(nn.Module):
@@ -52,7 +68,8 @@ class TorchvisionPoseNet(nn.Module):
         num_upsamplings: how often they double the size.
 
     Raises:
-        HarError: no such backbone, node or weights, or no connection to download them.
+        HarError: no such backbone, node or weights, no connection to download them, or numbers
+            too small.
     """
 
     mean: Tensor
@@ -73,9 +90,7 @@ class TorchvisionPoseNet(nn.Module):
         )
         self.num_actions: tuple[int, ...] = ()
         self.backbone = _backbone(backbone, features, weights)
-        with torch.no_grad():
-            channels = self.backbone.eval()(torch.zeros(1, 3, 64, 64))["features"].shape[1]
-        self.backbone.train()
+        channels = self._num_features()
         layers: list[nn.Module] = []
         for _ in range(num_upsamplings):
             layers += [
@@ -87,6 +102,19 @@ class TorchvisionPoseNet(nn.Module):
         self.head = nn.Sequential(*layers, nn.Conv2d(channels, num_joints, 1))
         self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
+
+    def _num_features(self) -> int:
+        """Channels of the backbone's node."""
+        with torch.no_grad():
+            maps = self.backbone.eval()(torch.zeros(1, 3, 64, 64))["features"]
+        self.backbone.train()
+        if maps.ndim != 4 or maps.shape[2] != maps.shape[3]:
+            raise HarError(
+                f"The node {self.config.features} of {self.config.backbone} gives no feature maps "
+                f"(N, C, H, W), but {tuple(maps.shape)} for an image of 64x64: choose another node "
+                "(model.features), or a convolutional network."
+            )
+        return int(maps.shape[1])
 
     @property
     def num_pose_outputs(self) -> int:
@@ -107,20 +135,22 @@ class TorchvisionPoseNet(nn.Module):
         return iter(())
 
     def forward(self, x: Tensor) -> ReceptionOutput:
-        """Images (N, 3, H, W) in [-1, 1] to one pose (N, J, 3): x, y in [0, 1], confidence.
+        """Images (N, 3, H, W) or clips (N, T, 3, H, W) in [-1, 1] give one pose.
+
+        Returns:
+            ``poses`` with a single entry, (N, [T,] J, 3): x, y in [0, 1] and confidence.
 
         Raises:
-            HarError: another shape.
+            HarError: other shapes; height and width have to be multiples of 32.
         """
-        if x.ndim != 4 or x.shape[1] != 3:
-            raise HarError(f"TorchvisionPoseNet takes images (N, 3, H, W), not {tuple(x.shape)}.")
-        images = ((x + 1) / 2 - self.mean) / self.std
+        frames, clips = as_frames(x, "TorchvisionPoseNet")
+        images = ((frames + 1) / 2 - self.mean) / self.std
         maps = self.head(self.backbone(images)["features"])  # (N, J, H / 4, W / 4)
         with torch.autocast(maps.device.type, enabled=False):
             probability = channel_softmax_2d(maps)
             confidence = joint_confidence(probability)[..., None]
             pose = torch.cat([soft_argmax_2d(probability), confidence], -1)
-        return ReceptionOutput((pose,))
+        return ReceptionOutput((pose if clips is None else pose.unflatten(0, clips),))
 
 
 def _backbone(name: str, features: str, weights: str | None) -> nn.Module:
@@ -133,8 +163,8 @@ def _backbone(name: str, features: str, weights: str | None) -> nn.Module:
         ) from error
     except (OSError, RuntimeError) as error:  # no connection, refused, another checksum
         raise HarError(
-            f"The weights {weights} of {name} cannot be downloaded ({type(error).__name__}): check "
-            "the connection, or start from random weights (model.weights=null)."
+            f"The weights {weights} of {name} cannot be downloaded ({error}): check the "
+            "connection, or start from random weights (model.weights=null)."
         ) from error
     try:
         extractor: nn.Module = create_feature_extractor(network, {features: "features"})

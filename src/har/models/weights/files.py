@@ -131,6 +131,7 @@ def empty_network(path: Path, **arguments: Any) -> nn.Module:
     elif path.suffix == ".ckpt":
         config = dict((read_run(path).get("config") or {}).get("model") or {})
         kind = _network_name(path, config.pop("_target_", None))
+        config.pop("weights", None)  # what a backbone began with: the file has what it became
     else:
         raise HarError(
             f"{path} is not a .ckpt, .safetensors or .h5 file, so its network is not known."
