@@ -88,12 +88,16 @@ def test_an_error_behind_stops_the_work() -> None:
     def work(item: int) -> None:
         raise ValueError(f"item {item}")
 
-    with pytest.raises(ValueError, match="item 0"), Behind(work, 1) as behind:
-        for number in range(1000):
-            behind.put(number)
-            time.sleep(0.01)
-    with pytest.raises(ValueError, match="item 5"), Behind(work, 1) as behind:
-        behind.put(5)  # the error is found on leaving
+    def put(*items: int) -> None:
+        with Behind(work, 1) as behind:
+            for number in items:
+                behind.put(number)
+                time.sleep(0.01)
+
+    with pytest.raises(ValueError, match="item 0"):
+        put(*range(1000))
+    with pytest.raises(ValueError, match="item 5"):
+        put(5)  # the error is found on leaving
 
 
 def test_after_an_error_in_the_block_what_is_left_is_dropped() -> None:
@@ -103,8 +107,12 @@ def test_after_an_error_in_the_block_what_is_left_is_dropped() -> None:
         time.sleep(0.05)
         done.append(item)
 
-    with pytest.raises(KeyError), Behind(work, 50) as behind:
-        for number in range(40):
-            behind.put(number)
-        raise KeyError
+    def put() -> None:
+        with Behind(work, 50) as behind:
+            for number in range(40):
+                behind.put(number)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        put()
     assert len(done) < 5

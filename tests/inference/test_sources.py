@@ -175,7 +175,7 @@ def test_what_is_no_video_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[s
 def test_a_video_without_frames_is_said(tmp_path: Path) -> None:
     path = tmp_path / "empty.avi"
     cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (64, 48)).release()
-    with pytest.raises(HarError, match="no video that|no frame that can be read"):
+    with pytest.raises(HarError, match=r"no video that|no frame that can be read"):
         Video(path)
 
 

@@ -58,7 +58,7 @@ def test_a_box_moves_smoothly_and_whatever_the_frame_rate() -> None:
 def test_a_box_holds_where_the_person_was_during_a_clip() -> None:
     person = FollowedBox([0, 0, 100, 100], 0.0, 1.0)
     for number in range(1, 60):  # 100 px a second
-        box = np.array([0.0, 0, 100, 100]) + [10 * number, 0, 10 * number, 0]
+        box = np.array([0.0, 0, 100, 100]) + 10 * number * np.array([1, 0, 1, 0])
         person.move(np.array([number / 10]), box[None], np.array([0.9]))
     assert 180 < person.box[2] - person.box[0] < 220
     assert person.box[3] - person.box[1] == pytest.approx(100, abs=1)

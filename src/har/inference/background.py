@@ -30,20 +30,20 @@ def ahead(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator[T]
     line: queue.Queue[Any] = queue.Queue(size)
     stopped = threading.Event()
 
-    def put(item: Any) -> None:
+    def put(item: Any, *, pushing: bool = False) -> None:
         while not stopped.is_set():
             try:
-                line.put(item, timeout=0 if newest else _LOOK_UP_S)
+                line.put(item, timeout=0 if pushing else _LOOK_UP_S)
                 return
             except queue.Full:
-                if newest:
+                if pushing:
                     with suppress(queue.Empty):
                         line.get_nowait()
 
     def work() -> None:
         try:
             for item in items:
-                put((item, None))
+                put((item, None), pushing=newest)
                 if stopped.is_set():
                     return
             put((_END, None))

@@ -150,11 +150,11 @@ class Collected:
 
     def actions(self) -> Actions:
         """All answers so far."""
-        count = len(self.info.labels)
+        rows = [probabilities for _, _, probabilities in self._actions]
         return Actions(
             time_s=np.array([time_s for time_s, _, _ in self._actions], np.float64),
             track=np.array([track for _, track, _ in self._actions], np.int64),
-            probabilities=np.array([p for _, _, p in self._actions], np.float32).reshape(-1, count),
+            probabilities=np.array(rows, np.float32).reshape(len(rows), len(self.info.labels)),
             labels=self.info.labels,
         )
 

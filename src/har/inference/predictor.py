@@ -12,7 +12,6 @@ from har import HarError
 from har.inference.background import ahead
 from har.inference.engine import Engine
 from har.inference.following import Answer, Person, follow, people_of
-from har.inference.loading import load_engine
 from har.inference.person_box import cut_crops, look, search
 from har.inference.prediction import Collected, Prediction
 from har.inference.sources import Frame, Image, Video, is_image, read_image
@@ -63,6 +62,8 @@ class Predictor:
         Raises:
             HarError: no such name, file or device.
         """
+        from har.inference.loading import load_engine  # torch
+
         engine = load_engine(
             name_or_path, device=device, fast=fast, stop_after=stop_after, batch_size=batch_size
         )

@@ -14,8 +14,6 @@ from rich.table import Table
 
 from har import HarError
 from har.inference.boxes_file import BoxesFile
-from har.inference.detector import PersonDetector
-from har.inference.loading import choose_device, load_engine
 from har.inference.predictor import Predictor
 from har.inference.sources import Video, camera_number, find_files, is_image, read_pipe
 from har.prediction.images import predict_images
@@ -40,7 +38,7 @@ def predict(cfg: DictConfig) -> None:
     if cfg.box not in _FINDERS:
         raise HarError(f"box={cfg.box}: choose {' or '.join(_FINDERS)}, or give boxes=<file>.")
     with ExitStack() as stack:
-        # first what is quick to see: missing files and cameras
+        # first what is quick to see, missing files and cameras; torch is imported after that
         images, videos = _find(str(cfg.source), stack)
         out = _make_folder(cfg, [*images, *(video for video in videos if isinstance(video, Path))])
         boxes = _boxes(cfg)
@@ -93,11 +91,16 @@ def _boxes(cfg: DictConfig) -> Boxes:
     if cfg.boxes is not None:
         return BoxesFile(cfg.boxes)
     if cfg.box == "detector":
+        from har.inference.detector import PersonDetector
+        from har.inference.loading import choose_device
+
         return PersonDetector(cfg.detector_weights, choose_device(cfg.device))
     return None
 
 
 def _predictor(cfg: DictConfig, images: list[Path], videos: list[Path | Video]) -> Predictor:
+    from har.inference.loading import load_engine
+
     engine = load_engine(
         cfg.weights,
         device=cfg.device,
