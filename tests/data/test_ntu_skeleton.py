@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -220,3 +221,20 @@ def test_annotations_of_the_original(tmp_path: Path) -> None:
     for name in "bcd":
         with pytest.raises(SkeletonError, match=rf"{name}\.npy"):
             read_deephar_annotation(tmp_path / f"{name}.npy")
+
+
+words = st.one_of(
+    st.integers(-3, 40).map(str), st.sampled_from(["25", "NaN", "-inf", "1e400", "x"])
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    content=st.one_of(st.binary(max_size=300), texts)
+)
+def test_anything_at_all_is_read_or_refused(
+    content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = write(tmp_path_factory.mktemp("junk"), content)
+    with suppress(SkeletonError):
+        read_skeleton(path)
