@@ -97,6 +97,7 @@ def test_the_file_says_what_its_numbers_mean(exported: Path) -> None:
     assert "[-1, 1]" in stored["normalisation"]
     assert stored["version"] == "0.1.0"
     assert (stored["network"], stored["info"]["resolution"]) == ("SPNet", [32, 32])
+    assert stored["frames"] == [2, 15]  # from 16 on SPNet pools frames as well
 
 
 @needs_onnx
@@ -112,6 +113,8 @@ def test_an_onnx_file_is_used_like_a_checkpoint(weights: Path, exported: Path) -
             first.actions([expected.features[:frames], expected.features[-frames:]]),
             atol=1e-5,
         )
+    with pytest.raises(HarError, match="2 to 15 frames, not of 16"):
+        second.actions([found.features[0]] * 16)
     assert first.info.labels == second.info.labels
     assert second.info.name == exported.name
     with pytest.raises(HarError, match=r"har\.export"):

@@ -32,6 +32,7 @@ from har.layouts import get_layout
 NORMALISATION = "RGB, float32 in [-1, 1]: byte / 127.5 - 1"
 METADATA_KEY = "har"
 _TOLERANCE = 1e-4  # of an output's largest value where that is above 1
+_NO_END = 10**6  # frames
 FORMATS = {"onnx": ".onnx", "torch_export": ".pt2"}
 Run = Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]]
 
@@ -70,9 +71,9 @@ def export_network(network: nn.Module, info: ModelInfo, out: Path, file_format: 
     if file_format == "onnx":
         require_onnx("format=onnx")
     whole = WholeNetwork(network.eval()).requires_grad_(False)
-    program, frames_vary = _trace(whole, info)
+    program, lengths = _trace(whole, info)
     shapes = _shapes(program, whole, info)
-    metadata = _metadata(network, info, frames_vary)
+    metadata = _metadata(network, info, lengths)
     partial = out.with_name(f".{out.stem}.{os.getpid()}.partial{out.suffix}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ def export_network(network: nn.Module, info: ModelInfo, out: Path, file_format: 
         else:
             torch.export.save(program, partial, extra_files={METADATA_KEY: metadata})
             run = _run_program(partial)
-        errors = _check(whole, run, info, frames_vary)
+        errors = _check(whole, run, info, lengths)
         partial.replace(out)
     except OSError as error:
         raise HarError(f"The network cannot be written to {out}: {error.strerror}.") from error
@@ -112,16 +113,24 @@ def _example(info: ModelInfo, takes_clips: bool, batch: int, frames: int) -> tor
     return torch.rand(size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def _trace(whole: WholeNetwork, info: ModelInfo) -> tuple[torch.export.ExportedProgram, bool]:
-    """The graph for any batch and, where the network allows, any number of frames."""
+def _trace(
+    whole: WholeNetwork, info: ModelInfo
+) -> tuple[torch.export.ExportedProgram, tuple[int, int | None]]:
+    """The graph for any batch and, where the network allows, any number of frames; the least and
+    the greatest number of frames for which it holds (None: no end)."""
     dim = torch.export.Dim
     clips = takes_clips(whole.network)
     # A batch of 1 would be taken for a constant.
     example = _example(info, clips, 2, info.clip_size)
     varying: dict[int, Any] = {0: dim.DYNAMIC, **({1: dim.AUTO} if clips else {})}
     program = torch.export.export(whole, (example,), dynamic_shapes=(varying,), strict=False)
-    size = _input_shape(program)
-    return program, clips and not isinstance(size[1], int)
+    frames = _input_shape(program)[1] if clips else info.clip_size
+    if isinstance(frames, int):
+        return program, (frames, frames)
+    # A network may pool long clips otherwise than short ones; the graph holds one of the ways.
+    bounds: Any = program.range_constraints[frames.node.expr]
+    greatest = int(bounds.upper) if bounds.upper < _NO_END else None
+    return program, (int(bounds.lower), greatest)
 
 
 def takes_clips(network: Any) -> bool:
@@ -150,7 +159,7 @@ def _shapes(
     ]
 
 
-def _metadata(network: Any, info: ModelInfo, frames_vary: bool) -> str:
+def _metadata(network: Any, info: ModelInfo, lengths: tuple[int, int | None]) -> str:
     """What a stranger needs to know to use the file, and :mod:`har` to load it, as JSON."""
     clips = takes_clips(network)
     return json.dumps(
@@ -164,7 +173,7 @@ def _metadata(network: Any, info: ModelInfo, frames_vary: bool) -> str:
             "normalisation": NORMALISATION,
             "joints": list(get_layout(info.layout).joints),
             "pose": "x, y in [0, 1] of the crop, z in [0, 1] of the depth range (3-D), confidence",
-            "frames_vary": frames_vary,
+            "frames": lengths,
             "info": info.as_dict(),
         }
     )
@@ -212,11 +221,13 @@ def _run_program(path: Path) -> Run:
     return run
 
 
-def _check(whole: WholeNetwork, run: Run, info: ModelInfo, frames_vary: bool) -> dict[str, float]:
+def _check(
+    whole: WholeNetwork, run: Run, info: ModelInfo, lengths: tuple[int, int | None]
+) -> dict[str, float]:
     """The written file against the network, with batches and lengths that it was not made with."""
     clips = takes_clips(whole.network)
     longer = info.clip_size + 4
-    cases = [(1, info.clip_size), (3, longer if frames_vary else info.clip_size)]
+    cases = [(1, info.clip_size), (3, longer if lengths[1] is None else min(longer, lengths[1]))]
     errors = dict.fromkeys(whole.output_names(), 0.0)
     for batch, frames in cases:
         images = _example(info, clips, batch, frames)

@@ -40,7 +40,9 @@ class OnnxRuntime:
             stored = {entry.key: entry.value for entry in model.metadata_props}
             metadata = json.loads(stored[METADATA_KEY])
             self.info = _info(metadata["info"], path)
-            self._frames_at_once = 1 if metadata["frames_vary"] else self.info.clip_size
+            self._least, self._greatest = metadata["frames"]
+            # The pose part looks at frames one by one, unless the length was fixed.
+            self._frames_at_once = 1 if self._least != self._greatest else self._least
             names = [output.name for output in model.graph.output]
             self._features = [name for name in names if name.startswith("features_")]
             self._look = _session(model, ["images"], ["pose", *self._features], device)
@@ -83,10 +85,11 @@ class OnnxRuntime:
         """
         assert self._judge is not None
         frames = len(clips[0])
-        if self._frames_at_once not in (1, frames):
+        if frames < self._least or frames > (self._greatest or frames):
             raise HarError(
-                f"{self.info.name} was exported for clips of {self._frames_at_once} frames, not "
-                f"of {frames}."
+                f"{self.info.name} was exported for clips of {self._least} to "
+                f"{self._greatest or 'any number of'} frames, not of {frames}: export it with "
+                "weights of that clip size."
             )
         names = [given.name for given in self._judge.get_inputs()]
         features = {
