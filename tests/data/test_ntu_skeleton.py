@@ -223,15 +223,13 @@ def test_annotations_of_the_original(tmp_path: Path) -> None:
             read_deephar_annotation(tmp_path / f"{name}.npy")
 
 
-words = st.one_of(
-    st.integers(-3, 40).map(str), st.sampled_from(["25", "NaN", "-inf", "1e400", "x"])
-)
+numbers = st.integers(-3, 40).map(str)
+words = st.one_of(numbers, st.sampled_from(["25", "NaN", "-inf", "1e400", "x"]))
+texts = st.lists(words).map(lambda found: " ".join(found).encode())
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    content=st.one_of(st.binary(max_size=300), texts)
-)
+@given(content=st.one_of(st.binary(max_size=300), texts))
 def test_anything_at_all_is_read_or_refused(
     content: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
