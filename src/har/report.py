@@ -47,13 +47,8 @@ def print_table(
             before = [form.format(untrained[name])] if untrained else []
             table.add_row(text, *before, form.format(results[name]))
     console.print(table)
-    per_part = results.get("pckh_by_part")
-    if per_part:
-        parts = Table(title="PCKh at 0.5 by joint", title_justify="left")
-        for part in per_part:
-            parts.add_column(part, justify="right")
-        parts.add_row(*(f"{value:.1f}" for value in per_part.values()))
-        console.print(parts)
+    if results.get("pckh_by_part"):
+        console.print(_joints_table(results))
     per_class = results.get("action_per_class")
     if per_class and len(per_class) <= 20:
         classes = Table(title="accuracy by class", title_justify="left")
@@ -62,6 +57,20 @@ def print_table(
         for label, accuracy in zip(labels, per_class, strict=True):
             classes.add_row(label, "-" if accuracy is None else f"{accuracy:.0f} %")
         console.print(classes)
+
+
+def _joints_table(results: dict[str, Any]) -> Table:
+    """PCKh of every part: left, right, and their mean as published tables have it."""
+    table = Table(title="PCKh at 0.5 by joint", title_justify="left")
+    table.add_column("joint")
+    for column in ("left", "right", "mean"):
+        table.add_column(column, justify="right")
+    by_joint = results["pckh_by_joint"]
+    for part, mean in results["pckh_by_part"].items():
+        sides = [by_joint.get(f"{side} {part}") for side in ("left", "right")]
+        shown = ["" if value is None else f"{value:.1f} %" for value in (*sides, mean)]
+        table.add_row(part, *shown)
+    return table
 
 
 def weights_checksum(network: nn.Module) -> str:
