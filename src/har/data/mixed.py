@@ -25,7 +25,7 @@ class PosesOnly(Dataset[dict[str, Any]]):
         self.samples = samples
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
-        item = self.samples[key]  # type: ignore[index]  # by key in training, as all samples are
+        item = self.samples[key]
         return {name: item[name] for name in ("images", "powers", "pose", "name")}
 
 
