@@ -363,15 +363,19 @@ def test_no_window_without_a_screen(
 # -------------------------------------------------------------------------- the command as a whole
 
 PROGRAM = """
-import sys, time
+import sys, time, types
 sys.path.insert(0, {tests!r})
-import har.inference.loading, red_person
+from har.inference.engine import Engine
+import red_person
+
 class Slow(red_person.SeesRed):
     def look(self, images):
         time.sleep(0.05)
         return super().look(images)
-from har.inference.engine import Engine
-har.inference.loading.load_engine = lambda *a, **k: Engine(Slow(), red_person.INFO)
+
+loading = types.ModuleType("har.inference.loading")  # without torch
+loading.load_engine = lambda *a, **k: Engine(Slow(), red_person.INFO)
+sys.modules["har.inference.loading"] = loading
 from har.predict import main
 main()
 """

@@ -173,7 +173,7 @@ class Video:
     def __init__(self, source: str | Path | int) -> None:
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else str(source)
-        if not self.live and not Path(source).is_file():
+        if not isinstance(source, int) and not Path(source).is_file():
             raise HarError(f"There is no video {source}.")
         self._capture = _open(source)
         if not self._capture.isOpened():
