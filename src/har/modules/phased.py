@@ -38,7 +38,7 @@ class PhasedModule(LightningModule):
         batch_norm_momentum: float,
     ) -> None:
         super().__init__()
-        self.network: Any = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: Any = network.to(memory_format=torch.channels_last)
         for layer in network.modules():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.momentum = batch_norm_momentum
