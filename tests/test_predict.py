@@ -346,6 +346,29 @@ def test_mistakes_are_said_before_anything_is_written(
     assert not (tmp_path / "out").exists() or names(tmp_path / "out") == set()
 
 
+def test_a_camera_is_watched_until_it_is_stopped(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = write_video(tmp_path / "film.avi", walking(40, action=1))
+
+    class Camera(Video):
+        def __init__(self, number: int) -> None:
+            super().__init__(film)
+            self.live, self.num_frames, self.name = True, None, f"camera {number}"
+
+        def _read(self) -> Any:
+            time.sleep(0.03)  # its pace
+            return super()._read()
+
+    monkeypatch.setattr("har.prediction.Video", Camera)
+    out = run(tmp_path, 97, "max_frames=30")
+    assert names(out) == VIDEO_FILES
+    summary = read_json(out / "summary.json")
+    assert summary["source"] == "camera 97"
+    assert 0.5 < summary["duration_s"] < 20  # by the clock
+    assert summary["people"][0]["confidence"] == pytest.approx(0.9, abs=1e-3)
+
+
 def test_no_window_without_a_screen(
     tmp_path: Path,
     engine: Engine,

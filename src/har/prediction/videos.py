@@ -63,7 +63,7 @@ def predict_video(
     duration_s = total / video.fps if total and not video.live else None
     annotator = Annotator(info, video.size, duration_s, skeleton_3d=cfg.skeleton_3d)
     collected = Collected(info)
-    frames, stopped, began = 0, False, time.perf_counter()
+    frames, last_s, stopped, began = 0, 0.0, False, time.perf_counter()
     with ExitStack() as stack:
         report = stack.enter_context(progress_bar(Path(video.name).name[:24]))
         show = stack.enter_context(_Window(cfg.show))
@@ -89,13 +89,14 @@ def predict_video(
                 collected.add(answer)
                 if drawing is not None:
                     drawing.put(answer)
-                frames = answer.frame.number + 1
+                frames, last_s = frames + 1, answer.frame.time_s  # a camera's are not all seen
                 report(frames, total, frames=frames)
                 if show.wants_end():
                     break
         except KeyboardInterrupt:  # how one ends a camera; what is done is kept
             stopped = True
-    summary = _summary(video, collected, frames, total, time.perf_counter() - began, stopped)
+    seconds = time.perf_counter() - began
+    summary = _summary(video, collected, frames, last_s, total, seconds, stopped)
     write_poses(out / "poses.npz", collected.poses())
     if info.labels:
         write_actions(out / "actions.csv", collected.actions())
@@ -115,6 +116,7 @@ def _summary(
     video: Video,
     collected: Collected,
     frames: int,
+    last_s: float,
     total: int | None,
     seconds: float,
     stopped: bool,
@@ -130,7 +132,7 @@ def _summary(
         "size": list(video.size),
         "fps": round(video.fps, 3),
         "frames": frames,
-        "duration_s": round(float(poses.time_s.max()), 3) if len(poses) else 0.0,
+        "duration_s": round(last_s, 3),
         "frames_with_people": len(np.unique(poses.frame)),
         "people": [
             {
