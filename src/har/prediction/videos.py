@@ -92,6 +92,7 @@ def predict_video(
                 frames, last_s = frames + 1, answer.frame.time_s  # a camera's are not all seen
                 report(frames, total, frames=frames)
                 if show.wants_end():
+                    stopped = True
                     break
         except KeyboardInterrupt:  # how one ends a camera; what is done is kept
             stopped = True
@@ -125,7 +126,7 @@ def _summary(
     note = None
     if stopped:
         note = f"Stopped after {frames} frames of {video.name}: the results are those of a part."
-    elif total is not None and frames < total - max(2, _CUT_SHORT * total):
+    elif total is not None and not video.live and frames < total - max(2, _CUT_SHORT * total):
         note = f"{video.name} ends after {frames} of {total} frames: it is cut short or broken."
     return {
         "source": video.name,
