@@ -21,8 +21,8 @@ demo: install  ## learn poses and actions from synthetic video, about ten minute
 	$(BIN)/python -m har.prepare ntu paths.data_dir=data/demo
 	$(BIN)/python -m har.train experiment=demo
 
-test: install  ## the test suite
-	$(BIN)/python -m pytest
+test: install  ## the test suite, a process per core
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: install  ## style and types
 	$(BIN)/ruff check .
