@@ -1,6 +1,7 @@
 """The command line: arguments, configurations, resuming, errors for people."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,16 @@ import hydra
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from har import HarError
-from har.launch import config_dir, find_last_checkpoint, quote_argument, rewrite_arguments
+from har.launch import (
+    config_dir,
+    find_last_checkpoint,
+    help_text,
+    quote_argument,
+    rewrite_arguments,
+)
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
 
@@ -55,6 +63,29 @@ def test_quoting(given_: str, expected: str) -> None:
 def test_first_word_is_the_task() -> None:
     assert rewrite_arguments(["ntu", "workers=3"], has_task=True) == ["task=ntu", "workers=3"]
     assert rewrite_arguments(["--help"], has_task=True) == ["--help"]
+
+
+COMMANDS = sorted(path.stem for path in config_dir().glob("*.yaml"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_every_key_and_choice(command: str) -> None:
+    shown = help_text(command)
+    assert shown.startswith(("python -m har.", "Figures", "Poses"))
+    cfg = OmegaConf.to_container(compose(command, []), resolve=False)
+    assert isinstance(cfg, dict)
+    composed = {"paths", "data", "model", "module", "trainer", "callbacks", "logger", "protocol"}
+    for key in cfg.keys() - composed:
+        assert re.search(rf"^{key}:", shown, re.MULTILINE), key
+    if command in ("train", "evaluate"):
+        assert set(EXPERIMENTS) <= set(re.findall(r"\w+", shown))
+
+
+def test_help_comes_at_once() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "har.predict", "--help"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == help_text("predict")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

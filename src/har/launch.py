@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import tempfile
+import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +45,51 @@ def config_dir() -> Path:
         if (folder / "train.yaml").is_file():
             return folder
     raise HarError(f"The configuration files of har are missing beside {package}; reinstall har.")
+
+
+def help_text(config_name: str) -> str:
+    """What ``--help`` prints: how the command is typed, its keys with what they mean, and what can
+    be chosen. All of it stands in the configuration files."""
+    usage, keys = _usage_and_keys(config_name)
+    choices = []
+    for group in _groups(config_name):
+        names = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+        line = f"  {group}: {', '.join(names)}"
+        choices.append(textwrap.fill(line, 80, subsequent_indent=" " * (len(group) + 4)))
+    parts = [usage, f"Keys, as key=value:\n\n{keys}"]
+    if choices:
+        parts.append("What can be chosen, as group=name:\n\n" + "\n".join(choices))
+    parts.append("--cfg job shows the whole configuration that a command line makes.")
+    return "\n\n".join(parts)
+
+
+def _usage_and_keys(config_name: str) -> tuple[str, str]:
+    """The comment on top of a configuration file, and what follows its list of defaults; the keys
+    of the files that it includes come first."""
+    text = (config_dir() / f"{config_name}.yaml").read_text(encoding="utf-8")
+    comment, _, rest = text.partition("defaults:\n")
+    usage = "\n".join(line.removeprefix("#").removeprefix(" ") for line in comment.splitlines())
+    keys = [re.sub(r"\A(?: .*\n)*", "", rest).strip()]
+    for included in reversed(_defaults(config_name)):
+        if isinstance(included, str) and included != "_self_":
+            keys.insert(0, _usage_and_keys(included)[1])
+    return usage.strip(), "\n".join(keys)
+
+
+def _defaults(config_name: str) -> list[Any]:
+    defaults: list[Any] = OmegaConf.load(config_dir() / f"{config_name}.yaml").get("defaults", [])
+    return defaults
+
+
+def _groups(config_name: str) -> list[str]:
+    """The groups from which a configuration is composed, those of files that it includes too."""
+    names: list[str] = []
+    for entry in _defaults(config_name):
+        if isinstance(entry, str):
+            names += [] if entry == "_self_" else _groups(entry)
+        else:
+            names += [str(name) for name in entry if name not in ("paths", "hydra")]
+    return list(dict.fromkeys(names))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -138,6 +184,9 @@ def entry_point(
         # Without this Hydra would print errors itself, several lines of them, and exit with 1.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         try:
+            if {"--help", "-h"} & set(sys.argv[1:]):
+                print(help_text(config_name))
+                return
             words = rewrite_arguments(sys.argv[1:], has_task)
             sys.argv[1:] = _own_folder(_resolve_last(config_name, words, resume))
             decorate = hydra.main(
