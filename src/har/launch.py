@@ -77,7 +77,8 @@ def _usage_and_keys(config_name: str) -> tuple[str, str]:
 
 
 def _defaults(config_name: str) -> list[Any]:
-    defaults: list[Any] = OmegaConf.load(config_dir() / f"{config_name}.yaml").get("defaults", [])
+    config: Any = OmegaConf.load(config_dir() / f"{config_name}.yaml")
+    defaults: list[Any] = config.get("defaults", [])
     return defaults
 
 
