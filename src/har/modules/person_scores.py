@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from har.layouts import Layout, get_layout
 from har.metrics import PCKh, by_part
-from har.modules.scores import normalise_images
+from har.modules.scores import json_number, normalise_images
 
 
 def poses_of_views(network: nn.Module, batch: Mapping[str, Any]) -> list[Tensor]:
@@ -87,10 +87,10 @@ class PersonScores(nn.Module):
         last = found[-1]
         per_joint = last["per_joint"]
         return {
-            "pckh": _figure(last["total"].item()),
-            "pckh_auc": _figure(last["auc"].item()),
-            "pckh_inside_crop": _figure(self.inside.compute()["total"].item()),
-            "pckh_by_block": [_figure(block["total"].item()) for block in found],
+            "pckh": json_number(last["total"].item()),
+            "pckh_auc": json_number(last["auc"].item()),
+            "pckh_inside_crop": json_number(self.inside.compute()["total"].item()),
+            "pckh_by_block": json_number([block["total"].item() for block in found]),
             "pckh_by_joint": _known(dict(zip(self.layout.joints, per_joint.tolist(), strict=True))),
             "pckh_by_part": _known(by_part(per_joint, self.layout)),
         }
@@ -108,11 +108,6 @@ class PersonScores(nn.Module):
 
     def confusion_matrix(self) -> None:
         """None: poses have no classes."""
-
-
-def _figure(value: float) -> float | None:
-    """NaN (a figure of no joint at all) has no place in JSON: None."""
-    return value if value == value else None
 
 
 def _known(figures: Mapping[str, float]) -> dict[str, float]:

@@ -105,7 +105,7 @@ class MultitaskScores(nn.Module):
             "pck3d_auc": pck["auc"].item(),
             "joint_error_mm_by_block": errors,
         }
-        return {name: _json_number(value) for name, value in results.items()}
+        return {name: json_number(value) for name, value in results.items()}
 
     def confusion_matrix(self) -> np.ndarray | None:
         """Counts (true, predicted) of the last action output; None without one."""
@@ -128,8 +128,8 @@ class MultitaskScores(nn.Module):
         return flat
 
 
-def _json_number(value: Any) -> Any:
+def json_number(value: Any) -> Any:
     """NaN (a figure of no joint at all) has no place in JSON: None."""
     if isinstance(value, list):
-        return [_json_number(item) for item in value]
+        return [json_number(item) for item in value]
     return None if isinstance(value, float) and np.isnan(value) else value
