@@ -8,6 +8,8 @@ The crop rule is that of Luvizon et al. (CVPR 2018; TPAMI 2020) in their publish
 rounding: rotate the image about its centre, cut a box with whole corners, flip last.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 
@@ -21,6 +23,7 @@ INVALID = -1e9
 """Coordinate of a joint that is not there, as in the original program."""
 
 FloatArray = NDArray[np.float64]
+_Rows = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 class GeometryError(HarError):
@@ -71,7 +74,8 @@ def crop_affine(
 
     x, y = (width / 2, height / 2) if centre is None else np.asarray(centre, float).tolist()
     x, y = cos * x + sin * y + shift_x, cos * y - sin * x + shift_y
-    half_x, half_y = (np.broadcast_to(np.asarray(window, float), (2,)) / 2).tolist()
+    sides = np.asarray(window, float).ravel().tolist()
+    half_x, half_y = sides[0] / 2, sides[-1] / 2
     if not all(map(math.isfinite, (x, y, half_x, half_y))):
         raise GeometryError("A crop's centre and size must be numbers, not NaN: check its box.")
     left, top = math.trunc(x - half_x), math.trunc(y - half_y)
@@ -119,18 +123,121 @@ def transform_points(affine: ArrayLike, points: ArrayLike) -> FloatArray:
 # ----------------------------------------------------------------------------------------- warp
 
 
+class Crop:
+    """A crop as it is made from pictures, inverted once for all of them.
+
+    A crop that is not rotated is cut out and resized; any other is one ``cv2.warpAffine``. Where
+    two or more image pixels fall on one of the crop, whole blocks of them are averaged first, so
+    that fine texture does not alias (``INTER_AREA`` with a broken factor would be four times as
+    slow, and better by half a grey level).
+
+    Args:
+        affine: (3, 3), pixels of a picture to [0, 1] of the crop.
+        resolution: width and height of the crop in pixels.
+
+    Attributes:
+        factor: how many pixels of the picture one of the crop covers along each axis, whole, at
+            least 1; of the axis that covers fewer.
+    """
+
+    def __init__(self, affine: ArrayLike, resolution: tuple[int, int]) -> None:
+        # Plain numbers: a crop has few, and there are many crops.
+        (a, b, c), (d, e, f) = np.asarray(affine, dtype=np.float64)[:2].tolist()
+        det = a * e - b * d
+        x, y = (b * f - c * e) / det, (c * d - a * f) / det
+        self._set(((e / det, -b / det, x), (-d / det, a / det, y)), resolution)
+
+    def _set(self, back: _Rows, resolution: tuple[int, int]) -> None:
+        (xx, xy, x), (yx, yy, y) = back
+        self._back, self.resolution = back, resolution
+        covered = min(math.hypot(xx, yx) / resolution[0], math.hypot(xy, yy) / resolution[1])
+        self.factor = max(1, int(covered + 1e-6))
+        self._low = x + min(xx, 0) + min(xy, 0), y + min(yx, 0) + min(yy, 0)
+        self._high = x + max(xx, 0) + max(xy, 0), y + max(yx, 0) + max(yy, 0)
+
+    @property
+    def window(self) -> tuple[float, float, float, float]:
+        """The pixels that it is made of: x1, y1, x2, y2 in the picture, which it may leave."""
+        beside = 3 * self.factor + 1  # two blocks more, and up to one for whole blocks
+        (x1, y1), (x2, y2) = self._low, self._high
+        return x1 - beside, y1 - beside, x2 + beside, y2 + beside
+
+    def of_part(self, corner: tuple[int, int], shrunk: int = 1) -> Crop:
+        """The same crop from a part of the picture.
+
+        Args:
+            corner: x and y of the part's first pixel in the picture.
+            shrunk: how many pixels of the picture one of the part stands for.
+        """
+        (xx, xy, x), (yx, yy, y) = self._back
+        crop = object.__new__(Crop)
+        crop._set(
+            (
+                (xx / shrunk, xy / shrunk, (x - corner[0]) / shrunk),
+                (yx / shrunk, yy / shrunk, (y - corner[1]) / shrunk),
+            ),
+            self.resolution,
+        )
+        return crop
+
+    def make(
+        self, image: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """The crop of a picture, black where it leaves it.
+
+        Args:
+            image: (H, W, C) or (H, W) uint8.
+            out: where to write, (height, width[, C]) uint8 and contiguous; a new array if None.
+
+        Returns:
+            (height, width[, C]) uint8, ``out`` if it was given.
+        """
+        width, height = self.resolution
+        if out is None:
+            out = np.empty((height, width, *image.shape[2:]), dtype=np.uint8)
+        (xx, xy, x), (yx, yy, y) = self._back
+        factor, low, high = self.factor, self._low, self._high
+        box = [round(corner) for corner in (*low, *high)]
+        upright = xy == 0 and yx == 0 and yy > 0
+        if factor == 1 and upright and math.dist(box, (*low, *high)) < 1e-6:
+            cut = _cut(image, *box)
+            cv2.resize(cut, self.resolution, dst=out, interpolation=cv2.INTER_LINEAR)
+            if xx < 0:
+                cv2.flip(out, 1, dst=out)
+            return out
+
+        # The blocks are counted from the crop's corner, not the image's: a crop from a part of the
+        # image then has the same pixels. Blocks that lie outside the image are left out.
+        first, blocks = [], []
+        for begin, end, length in zip(low, high, (image.shape[1], image.shape[0]), strict=True):
+            start = math.floor(begin + 1e-6) - 2 * factor
+            start += factor * (max(-start, 0) // factor)
+            first.append(start)
+            blocks.append(-((start - min(math.ceil(end) + 2 * factor, length)) // factor))
+        if min(blocks) <= 0:
+            out[:] = 0
+            return out
+        last = [start + factor * count for start, count in zip(first, blocks, strict=True)]
+        part = _cut(image, *first, *last)
+        if factor > 1:
+            part = cv2.resize(part, blocks, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        # From the centres of the crop's pixels to those of the part's: OpenCV puts whole
+        # coordinates at pixel centres, we at their corners.
+        xx, xy, yx, yy = xx / width, xy / height, yx / width, yy / height
+        x, y = x + (xx + xy) / 2 - first[0], y + (yx + yy) / 2 - first[1]
+        to_part = np.array([[xx, xy, x], [yx, yy, y]]) / factor
+        to_part[:, 2] -= 0.5
+        _warp_affine(part, to_part, self.resolution, out)
+        return out
+
+
 def warp(
     image: NDArray[np.uint8],
     affine: ArrayLike,
     resolution: tuple[int, int],
     out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """The crop that an affine map describes, black where it leaves the image.
-
-    A crop that is not rotated is cut out and resized; any other is one ``cv2.warpAffine``. Where
-    two or more image pixels fall on one of the crop, whole blocks of them are averaged first, so
-    that fine texture does not alias (``INTER_AREA`` with a broken factor would be four times as
-    slow, and better by half a grey level).
+    """The crop that an affine map describes, black where it leaves the image: see :class:`Crop`.
 
     Args:
         image: (H, W, C) or (H, W) uint8.
@@ -141,46 +248,7 @@ def warp(
     Returns:
         (height, width[, C]) uint8, ``out`` if it was given.
     """
-    width, height = resolution
-    if out is None:
-        out = np.empty((height, width, *image.shape[2:]), dtype=np.uint8)
-    back = np.linalg.inv(np.asarray(affine, dtype=np.float64))
-    factor = int(_whole_factor(back, resolution))
-    # The box around the crop. Plain numbers from here: a crop has few, and there are many crops.
-    (xx, xy, x), (yx, yy, y) = back[:2].tolist()
-    low = x + min(xx, 0) + min(xy, 0), y + min(yx, 0) + min(yy, 0)
-    high = x + max(xx, 0) + max(xy, 0), y + max(yx, 0) + max(yy, 0)
-    box = [round(corner) for corner in (*low, *high)]
-    upright = xy == 0 and yx == 0 and yy > 0
-    if factor == 1 and upright and math.dist(box, (*low, *high)) < 1e-6:
-        cv2.resize(_cut(image, *box), resolution, dst=out, interpolation=cv2.INTER_LINEAR)
-        if xx < 0:
-            cv2.flip(out, 1, dst=out)
-        return out
-
-    # The blocks are counted from the crop's corner, not the image's: a crop from a part of the
-    # image then has the same pixels. Blocks that lie outside the image are left out.
-    first, blocks = [], []
-    for begin, end, length in zip(low, high, (image.shape[1], image.shape[0]), strict=True):
-        start = math.floor(begin + 1e-6) - 2 * factor
-        start += factor * (max(-start, 0) // factor)
-        first.append(start)
-        blocks.append(-((start - min(math.ceil(end) + 2 * factor, length)) // factor))
-    if min(blocks) <= 0:
-        out[:] = 0
-        return out
-    last = [start + factor * count for start, count in zip(first, blocks, strict=True)]
-    part = _cut(image, *first, *last)
-    if factor > 1:
-        part = cv2.resize(part, blocks, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    # From the centres of the crop's pixels to those of the part's: OpenCV puts whole coordinates at
-    # pixel centres, we at their corners.
-    to_part = back[:2] / [width, height, 1]
-    to_part[:, 2] += to_part[:, :2].sum(1) / 2 - first
-    to_part /= factor
-    to_part[:, 2] -= 0.5
-    _warp_affine(part, to_part, resolution, out)
-    return out
+    return Crop(affine, resolution).make(image, out)
 
 
 def _warp_affine(
@@ -202,24 +270,6 @@ def _warp_affine(
     )
     if colour:
         cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out)
-
-
-def shrink_factor(affine: ArrayLike, resolution: tuple[int, int]) -> NDArray[np.int_]:
-    """How many image pixels one pixel of a crop covers along each of its axes, whole, at least 1.
-
-    Args:
-        affine: (..., 3, 3), pixels of the image to [0, 1] of the crop.
-        resolution: width and height of the crop in pixels.
-
-    Returns:
-        (...) int, of the axis that covers fewer.
-    """
-    return _whole_factor(invert_affine(affine), resolution)
-
-
-def _whole_factor(back: FloatArray, resolution: tuple[int, int]) -> NDArray[np.int_]:
-    covered = np.hypot(back[..., 0, :2], back[..., 1, :2]) / resolution
-    return np.maximum(1, (covered.min(-1) + 1e-6).astype(int))
 
 
 def _cut(image: NDArray[np.uint8], x1: int, y1: int, x2: int, y2: int) -> NDArray[np.uint8]:

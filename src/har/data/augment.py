@@ -71,10 +71,11 @@ class Augmentation:
 
     def draw(self, rng: np.random.Generator) -> Draw:
         """One value of each list, all from ``rng``, always in the same order."""
+        # All numbers at once: a call of the generator takes longer than all of the rest.
+        numbers = iter(rng.random(9).tolist())
 
         def one(values: Sequence[float]) -> float:
-            # not rng.choice: that takes ten times as long for one value of a list
-            return values[int(rng.integers(len(values)))]
+            return values[int(next(numbers) * len(values))]
 
         scale, powers = float(one(self.scales)), self.colour_powers
         return Draw(
@@ -82,6 +83,6 @@ class Augmentation:
             shift_px=(scale * one(self.shifts_x_px), scale * one(self.shifts_y_px)),
             colour_powers=(one(powers), one(powers), one(powers)),
             angle_deg=float(one(self.angles_deg)),
-            flip=bool(self.flip and rng.random() < 0.5),
+            flip=self.flip and next(numbers) < 0.5,
             step=int(one(self.steps)),
         )

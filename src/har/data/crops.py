@@ -1,4 +1,4 @@
-"""Crops from stored frames: every frame is decoded once, every crop is one warp of it."""
+"""Crops from stored frames: a frame is decoded once, around its crops, and warped once for each."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har.data.store import FrameStore
-from har.geometry import shrink_factor, warp
-
-_FROM_HALF = np.diag([2.0, 2.0, 1.0])  # pixels of a picture of half the size to those of the whole
+from har.geometry import Crop
 
 
 def read_crops(
@@ -40,14 +38,21 @@ def read_crops(
     """
     width, height = resolution
     crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
-    maps = np.broadcast_to(np.asarray(affines, dtype=np.float64), (len(frames), 3, 3))
-    at_half = np.broadcast_to(shrink_factor(affines, resolution) >= 2, len(frames)).tolist()
-    wanted = list(zip(frames.tolist(), at_half, strict=True))
-    for half in set(at_half):
-        different = sorted({frame for frame, reduced in wanted if reduced == half})
-        pictures = dict(zip(different, store.read(sample, different, half=half), strict=True))
-        for crop, affine, (frame, reduced) in zip(crops, maps, wanted, strict=True):
-            if reduced == half:
-                to_crop = affine @ _FROM_HALF if half else affine
-                warp(pictures[frame], to_crop, resolution, out=crop)
+    maps = np.asarray(affines, dtype=np.float64)
+    wanted = (
+        [Crop(maps, resolution)] * len(frames)
+        if maps.ndim == 2
+        else [Crop(affine, resolution) for affine in maps]
+    )
+    for half in {crop.factor >= 2 for crop in wanted}:
+        chosen = [number for number, crop in enumerate(wanted) if (crop.factor >= 2) == half]
+        lefts, tops, rights, bottoms = zip(*(wanted[n].window for n in chosen), strict=True)
+        window = min(lefts), min(tops), max(rights), max(bottoms)
+        parts = store.read_window(sample, frames[chosen].tolist(), window, half)
+        of_parts: dict[tuple[Crop, tuple[int, int]], Crop] = {}  # most often one for all
+        for number, (image, corner) in zip(chosen, parts, strict=True):
+            key = wanted[number], corner
+            if key not in of_parts:
+                of_parts[key] = key[0].of_part(corner, 1 + half)
+            of_parts[key].make(image, out=crops[number])
     return crops

@@ -129,7 +129,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
         single = self.clip_size is None
         return {
             "images": torch.from_numpy(crops[0] if single else crops),
-            "powers": torch.tensor(draw.colour_powers, dtype=torch.float32),
+            "powers": torch.from_numpy(np.array(draw.colour_powers, dtype=np.float32)),
             "pose": torch.from_numpy(target.pose[0] if single else target.pose),
             "action": int(self.classes[number]),
             "name": name,

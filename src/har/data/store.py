@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from har import HarError
+from har.data.jpeg import Bytes, Image, JPEGError, Part, decode, decode_window
 
-Image = NDArray[np.uint8]
-
-
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+Picture = TypeVar("Picture")
 
 
 class StoreError(HarError):
@@ -25,19 +24,32 @@ class StoreError(HarError):
 
 
 class FrameStore(Protocol):
-    """Reads frames of samples."""
+    """Reads frames of samples.
 
-    def read(self, sample: str, frames: Sequence[int], half: bool = False) -> list[Image]:
-        """Frames of a sample.
+    Frames are named by the sample's name and their positions in the stored sequence, from 0. One
+    that is asked for twice is decoded once, and the same array is given twice.
+    """
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        """Whole frames of a sample: one uint8 RGB image (H, W, 3) per position.
+
+        Raises:
+            StoreError: the sample or a frame is missing or damaged.
+        """
+        ...
+
+    def read_window(
+        self, sample: str, frames: Sequence[int], window: Sequence[float], half: bool = False
+    ) -> list[Part]:
+        """What can be seen in a window of some frames, without decoding the rest where possible.
 
         Args:
-            sample: its name.
-            frames: positions in the stored sequence, from 0; one that is asked for twice is
-                decoded once, and the same array is given twice.
+            sample, frames: which.
+            window: x1, y1, x2, y2 in pixels of the stored pictures; it may leave them.
             half: at half width and height (rounded up), which takes less time to decode.
 
         Returns:
-            One uint8 RGB image (H, W, 3) per position.
+            The part of the picture per position, see :func:`har.data.jpeg.decode_window`.
 
         Raises:
             StoreError: the sample or a frame is missing or damaged.
@@ -56,23 +68,41 @@ def keep_freed_memory() -> None:
     np.empty(30 * 2**20, np.uint8)  # the largest that counts are 32 MiB
 
 
-def decode(data: NDArray[np.uint8], sample: str, where: str, half: bool = False) -> Image:
-    """A JPEG file's bytes as an RGB image (H, W, 3), or one of half its width and height.
+class _JPEGFrames(ABC):
+    """Frames that are JPEG files, wherever these lie."""
 
-    Raises:
-        StoreError: these bytes are no image.
-    """
-    image = None
-    # A file that is cut off would be decoded all the same, grey where its data end.
-    if data[:2].tobytes() == _JPEG_START and data[-2:].tobytes() == _JPEG_END:
-        image = cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2 if half else cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise StoreError(
-            f"A frame of {sample} in {where} is damaged; remove that file and prepare it again."
-        )
-    if half:  # there is no IMREAD_REDUCED_COLOR_RGB_2
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return image  # type: ignore[return-value]
+    @abstractmethod
+    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
+        """The files of some frames, one after another, and where each of them lies.
+
+        Raises:
+            StoreError: one is missing.
+        """
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        """See :class:`FrameStore`."""
+        return self._decoded(sample, frames, decode)
+
+    def read_window(
+        self, sample: str, frames: Sequence[int], window: Sequence[float], half: bool = False
+    ) -> list[Part]:
+        """See :class:`FrameStore`."""
+        return self._decoded(sample, frames, partial(decode_window, window=window, half=half))
+
+    def _decoded(
+        self, sample: str, frames: Sequence[int], decoder: Callable[[Bytes], Picture]
+    ) -> list[Picture]:
+        different = list(dict.fromkeys(frames))
+        pictures = {}
+        for frame, (data, where) in zip(different, self.files(sample, different), strict=True):
+            try:
+                pictures[frame] = decoder(data)
+            except JPEGError as error:
+                raise StoreError(
+                    f"A frame of {sample} in {where} is damaged; remove that file and prepare it "
+                    "again."
+                ) from error
+        return [pictures[frame] for frame in frames]
 
 
 class _OpenShard(NamedTuple):
@@ -84,7 +114,7 @@ class _OpenShard(NamedTuple):
     jpeg: h5py.Dataset
 
 
-class HDF5Frames:
+class HDF5Frames(_JPEGFrames):
     """Shards ``S001.h5``, one per setup, see :mod:`har.data.ntu.shards`.
 
     Args:
@@ -123,24 +153,21 @@ class HDF5Frames:
                 ) from error
         return self._shards[setup]
 
-    def read(self, sample: str, frames: Sequence[int], half: bool = False) -> list[Image]:
-        """See :class:`FrameStore`."""
+    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
+        """See :class:`_JPEGFrames`."""
         shard, path = self._shard(sample), str(self.folder / f"{sample[:4]}.h5")
         first, count = shard.first_frame.get(sample), shard.num_frames.get(sample, 0)
-        images: dict[int, Image] = {}
         for frame in frames:
-            if frame not in images:
-                if first is None or not 0 <= frame < count:
-                    raise StoreError(
-                        f"{sample} has {count} stored frames in {self.folder}, but not number "
-                        f"{frame}; run python -m har.prepare ntu again."
-                    )
-                start, end = shard.offsets[first + frame : first + frame + 2].tolist()
-                images[frame] = decode(_bytes(shard.jpeg, start, end), sample, path, half)
-        return [images[frame] for frame in frames]
+            if first is None or not 0 <= frame < count:
+                raise StoreError(
+                    f"{sample} has {count} stored frames in {self.folder}, but not number "
+                    f"{frame}; run python -m har.prepare ntu again."
+                )
+            start, end = shard.offsets[first + frame : first + frame + 2].tolist()
+            yield _bytes(shard.jpeg, start, end), path
 
 
-def _bytes(jpeg: h5py.Dataset, start: int, end: int) -> NDArray[np.uint8]:
+def _bytes(jpeg: h5py.Dataset, start: int, end: int) -> Bytes:
     """Some bytes of a shard; none where the disk does not give them."""
     try:
         return jpeg[start:end]
@@ -148,7 +175,7 @@ def _bytes(jpeg: h5py.Dataset, start: int, end: int) -> NDArray[np.uint8]:
         return np.empty(0, np.uint8)
 
 
-class JPEGFolders:
+class JPEGFolders(_JPEGFrames):
     """The original program's extraction: ``<sample>/00001.jpg``, named by frame number from 1.
 
     Args:
@@ -159,22 +186,18 @@ class JPEGFolders:
     def __init__(self, folder: Path, frame_numbers: Callable[[str], NDArray[np.int32]]) -> None:
         self.folder, self.frame_numbers = folder, frame_numbers
 
-    def read(self, sample: str, frames: Sequence[int], half: bool = False) -> list[Image]:
-        """See :class:`FrameStore`."""
-        images: dict[int, Image] = {}
+    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
+        """See :class:`_JPEGFrames`."""
         numbers = self.frame_numbers(sample)
         for frame in frames:
-            if frame not in images:
-                if not 0 <= frame < len(numbers):
-                    raise StoreError(
-                        f"{sample} has {len(numbers)} stored frames, but not number {frame}."
-                    )
-                path = self.folder / sample / f"{numbers[frame] + 1:05d}.jpg"
-                try:
-                    data = np.fromfile(path, dtype=np.uint8)
-                except OSError as error:
-                    raise StoreError(
-                        f"The frame {path} cannot be read: {error.strerror}; extract it again."
-                    ) from error
-                images[frame] = decode(data, sample, str(path), half)
-        return [images[frame] for frame in frames]
+            if not 0 <= frame < len(numbers):
+                raise StoreError(
+                    f"{sample} has {len(numbers)} stored frames, but not number {frame}."
+                )
+            path = self.folder / sample / f"{numbers[frame] + 1:05d}.jpg"
+            try:
+                yield np.fromfile(path, dtype=np.uint8), str(path)
+            except OSError as error:
+                raise StoreError(
+                    f"The frame {path} cannot be read: {error.strerror}; extract it again."
+                ) from error

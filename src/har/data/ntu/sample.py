@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har import HarError
+from har.data.jpeg import encode
 from har.data.ntu.shards import StoredSamples, one_sample
 from har.data.ntu.skeleton import (
     BodyTrack,
@@ -139,7 +140,6 @@ def encode_frames(
     capture = open_video(video)
     jpegs: list[NDArray[np.uint8]] = []
     seen, brightest, size, region = 0, 0.0, (0, 0), (0, 0, 0, 0)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
     try:
         while seen < length + 2 and capture.grab():
             if seen < length and seen % settings.stride == 0:
@@ -153,8 +153,8 @@ def encode_frames(
                     x1, y1, x2, y2 = region
                 image = shrink(image, size)  # type: ignore[arg-type]
                 brightest = max(brightest, float(image[::8, ::8].mean()))
-                image = np.ascontiguousarray(image[y1:y2, x1:x2])
-                jpegs.append(cv2.imencode(".jpg", image, quality)[1].ravel())
+                part = np.ascontiguousarray(image[y1:y2, x1:x2], dtype=np.uint8)
+                jpegs.append(encode(part, settings.jpeg_quality))
             seen += 1
     finally:
         capture.release()

@@ -206,9 +206,9 @@ def clip_target(
     root_depth = _mean(depth[:, layout.root])
     if math.isnan(root_depth):
         root_depth = _mean(depth)
-    crop_xy = joints @ affine[:2, :2].T + affine[:2, 2]  # NaN stays NaN
-    with np.errstate(invalid="ignore"):
-        visible = known & ((crop_xy >= 0) & (crop_xy <= 1)).all(-1)
+    crop_xy = joints @ affine[:2, :2].T + affine[:2, 2]
+    crop_xy[~known] = INVALID
+    visible = ((crop_xy >= 0) & (crop_xy <= 1)).all(-1)
     pose = np.empty((*depth.shape, 4), dtype=np.float32)
     pose[..., :2] = crop_xy
     pose[..., 2] = (depth - root_depth) / (DEPTH_RANGE_MM * draw.scale) + 0.5
