@@ -11,7 +11,8 @@ from har.benchmarks.memory import own_bytes, simulate_index
 from har.benchmarks.original import OriginalWay
 from har.data.augment import Augmentation
 from har.data.datasets import NTUDataset
-from har.data.ntu.extract import open_prepared, prepare_ntu
+from har.data.ntu.extract import prepare_ntu
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.splits import split_indices
 from har.data.synthetic.ntu import write_ntu
 from har.modules.scores import normalise_images

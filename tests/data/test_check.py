@@ -16,7 +16,8 @@ from omegaconf import OmegaConf
 from har import HarError
 from har.data.mpii.prepared import prepare_mpii
 from har.data.ntu.boxes import write_boxes
-from har.data.ntu.extract import open_prepared, prepare_ntu
+from har.data.ntu.extract import prepare_ntu
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.verify import check_shards, undecodable
 from har.data.own.extract import prepare_own
 from har.data.synthetic.mpii_files import write_mpii

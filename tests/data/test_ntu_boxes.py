@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from har import HarError
 from har.data import NTUDataModule
 from har.data.ntu.boxes import PredictedBoxes, box_of_clip, write_boxes
-from har.data.ntu.extract import open_prepared
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.targets import clip_box
 from har.geometry import box_around
 from har.layouts import get_layout

@@ -14,8 +14,10 @@ from ntu_files import video_frames
 from test_ntu_skeleton import A, body, text
 
 from har import HarError
-from har.data.ntu.extract import DatasetNotFoundError, open_prepared, prepare_ntu
+from har.data.ntu.extract import prepare_ntu
+from har.data.ntu.files import DatasetNotFoundError
 from har.data.ntu.index import NTUIndex
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.splits import missing_skeletons
 from har.data.store import HDF5Frames, JPEGFolders, StoreError
 

@@ -16,11 +16,15 @@ import pytest
 from ntu_files import grey_level, write_sample, write_skeleton, write_video
 
 import har.data.ntu.extract as extract
+import har.data.ntu.prepared as prepared
 from golden_files import real_path
 from har import HarError
-from har.data.ntu.extract import DatasetNotFoundError, open_prepared, prepare_ntu
+from har.data.ntu.extract import prepare_ntu
+from har.data.ntu.files import DatasetNotFoundError
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.processes import run_in_processes
 from har.data.ntu.sample import Settings, encode_frames
+from har.data.ntu.targets import Reach
 
 NAMES = [f"S00{s}C001P00{p}R001A0{a:02d}" for s in (1, 2) for p in (1, 3) for a in (1, 43)]
 
@@ -225,7 +229,7 @@ def test_stopped_at_the_end_and_resumed_is_the_same(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(extract, step, killed)
+        patch.setattr(prepared, step, killed)
         with pytest.raises(KeyboardInterrupt):
             prepare_ntu(files, files, tmp_path, workers=0)
     report = prepare_ntu(files, files, tmp_path, workers=0)
@@ -313,6 +317,8 @@ def test_an_extraction_of_the_original_is_read_where_it_lies(tmp_path: Path) -> 
             image = np.full((24, 32, 3), grey_level(number), np.uint8)
             cv2.imwrite(str(root / "images-small" / name / f"{number:05d}.jpg"), image)
     (root / "images-small" / names[1] / "00009.jpg").unlink()
+    with pytest.raises(HarError, match=r"images-small holds whole frames.*needs the videos"):
+        prepare(root, reach=Reach())
     assert prepare(root).done == 2
     tmp_path.rename(moved := tmp_path.with_name(tmp_path.name + "_moved"))
     index, store = open_prepared(moved)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from golden_files import real_path
-from har.data.ntu.extract import open_prepared, prepare_ntu
+from har.data.ntu.extract import prepare_ntu
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.targets import Reach
 
 NAME = "S001C001P001R001A001"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from har import HarError
 from har.data.augment import Augmentation, Draw
 from har.data.datasets import NTUDataset
-from har.data.ntu.extract import open_prepared, prepare_ntu
+from har.data.ntu.extract import prepare_ntu
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.targets import Reach, clip_target, reachable_region
 from har.data.synthetic.ntu import write_ntu
 from har.geometry import invert_affine

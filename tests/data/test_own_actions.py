@@ -22,7 +22,7 @@ from tiny import fit, make_module
 from har import HarError
 from har.callbacks import Figures
 from har.data import MultitaskDataModule
-from har.data.ntu.extract import open_prepared
+from har.data.ntu.prepared import open_prepared
 from har.data.own.extract import OwnReport, OwnSettings, prepare_own
 from har.data.own.folder import find_clips, split_by_lists, split_by_shares
 from har.data.own.record import OwnActions

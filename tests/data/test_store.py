@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from ntu_files import grey_level, write_sample
 
-from har.data.ntu.extract import open_prepared, prepare_ntu
+from har.data.ntu.extract import prepare_ntu
+from har.data.ntu.prepared import open_prepared
 from har.data.store import FrameStore, HDF5Frames, JPEGFolders, StoreError
 
 NAMES = ["S001C001P001R001A001", "S001C001P002R001A001", "S002C001P001R001A001"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from har.data.ntu.boxes import PredictedBoxes
-from har.data.ntu.extract import open_prepared
+from har.data.ntu.prepared import open_prepared
 from har.geometry import box_from_centre
 from har.inference.engine import FrameResult
 from har.inference.person_box import refine, search

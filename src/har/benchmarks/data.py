@@ -20,7 +20,7 @@ from har.benchmarks.original import OriginalWay
 from har.benchmarks.timing import in_turn
 from har.data.datasets import NTUDataset
 from har.data.jpeg import Image, Part
-from har.data.ntu.extract import open_prepared
+from har.data.ntu.prepared import open_prepared
 from har.data.store import FrameStore
 from har.data.training import start_worker
 from har.launch import instantiate

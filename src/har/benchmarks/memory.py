@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 from har import HarError
 from har.benchmarks.data import Samples, open_stores
 from har.data.datasets import NTUDataset
-from har.data.ntu.extract import open_prepared
 from har.data.ntu.index import FORMAT
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.splits import split_indices
 from har.data.training import start_worker
 

@@ -13,8 +13,8 @@ from har import HarError
 from har.data.augment import Augmentation
 from har.data.datasets import NTUDataset
 from har.data.ntu.boxes import open_boxes
-from har.data.ntu.extract import open_prepared
 from har.data.ntu.labels import ACTION_NAMES
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.splits import split_indices
 from har.data.own.folder import SPLITS
 from har.data.own.record import OwnActions, is_own

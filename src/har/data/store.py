@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from har import HarError
 from har.data.jpeg import Bytes, Image, JPEGError, Part, decode, decode_window
+from har.data.ntu.shards import PREPARE_AGAIN
 
 Picture = TypeVar("Picture")
 
@@ -149,7 +150,7 @@ class HDF5Frames(_JPEGFrames):
             except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
                 raise StoreError(
                     f"The frames of {sample} cannot be read from {path}: it is missing or damaged; "
-                    "remove it and run python -m har.prepare ntu again."
+                    f"remove it and {PREPARE_AGAIN}."
                 ) from error
         return self._shards[setup]
 
@@ -161,7 +162,7 @@ class HDF5Frames(_JPEGFrames):
             if first is None or not 0 <= frame < count:
                 raise StoreError(
                     f"{sample} has {count} stored frames in {self.folder}, but not number "
-                    f"{frame}; run python -m har.prepare ntu again."
+                    f"{frame}; {PREPARE_AGAIN}."
                 )
             start, end = shard.offsets[first + frame : first + frame + 2].tolist()
             yield _bytes(shard.jpeg, start, end), path

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from har import HarError
 from har.data.ntu.boxes import PredictedBoxes, write_boxes
-from har.data.ntu.extract import open_prepared
 from har.data.ntu.index import NTUIndex
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.targets import BOX_ENLARGEMENT, COLOUR_WIDTH_PX
 from har.data.store import FrameStore
 from har.geometry import box_around

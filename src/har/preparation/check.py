@@ -15,8 +15,7 @@ from har.data.mpii import files as mpii_files
 from har.data.mpii.annotations import find_annotations
 from har.data.mpii.persons import Split
 from har.data.mpii.prepared import open_prepared as open_mpii
-from har.data.ntu.extract import find_dataset_root
-from har.data.ntu.files import find_images, find_skeletons, find_videos
+from har.data.ntu.files import find_dataset_root, find_images, find_skeletons, find_videos
 from har.data.ntu.index import NTUIndex
 from har.data.ntu.labels import is_sample_name
 from har.data.ntu.splits import PROTOCOLS, missing_skeletons, split_indices

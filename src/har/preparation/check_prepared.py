@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 
 from har import HarError
 from har.data.ntu.boxes import PredictedBoxes
-from har.data.ntu.extract import open_prepared
 from har.data.ntu.index import NTUIndex
+from har.data.ntu.prepared import open_prepared
 from har.data.ntu.verify import check_shards, undecodable
 from har.data.store import FrameStore
 from har.preparation.findings import OK, OPEN, Findings

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from har import HarError
 from har.data.ntu import extract
+from har.data.ntu.files import find_dataset_root
 from har.data.ntu.targets import Reach
 from har.progress import progress_bar
 
@@ -18,7 +19,7 @@ from har.progress import progress_bar
 def prepare_ntu(cfg: DictConfig) -> None:
     """Extracts frames of NTU RGB+D videos and writes the index."""
     options = cfg.ntu
-    root = extract.find_dataset_root(Path(cfg.paths.data_dir))
+    root = find_dataset_root(Path(cfg.paths.data_dir))
     with progress_bar("NTU videos") as progress:
         report = extract.prepare_ntu(
             Path(options.videos_dir or root),

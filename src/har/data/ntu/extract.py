@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,15 +23,13 @@ import numpy as np
 
 from har import HarError
 from har.data.ntu.files import (
-    DatasetNotFoundError,
-    find_dataset_root,
     find_images,
     find_skeletons,
     find_videos,
     missing_data,
     select_samples,
 )
-from har.data.ntu.index import NTUIndex, write_index
+from har.data.ntu.prepared import PreparedFolder, remark_path, staged_path, write_text
 from har.data.ntu.processes import run_in_processes
 from har.data.ntu.sample import (
     Extracted,
@@ -42,12 +39,9 @@ from har.data.ntu.sample import (
     estimate_bytes,
     extract_sample,
 )
-from har.data.ntu.shards import merge_shards, shard_names, write_shard
+from har.data.ntu.shards import write_shard
 from har.data.ntu.splits import missing_skeletons
 from har.data.ntu.targets import Reach
-from har.data.store import FrameStore, HDF5Frames, JPEGFolders
-
-__all__ = ["DatasetNotFoundError", "find_dataset_root", "open_prepared", "prepare_ntu"]
 
 _PROBED = 5  # videos from which the need of disk space is estimated
 _RESERVE = 1.15
@@ -129,7 +123,7 @@ def _work(task: Task) -> _Outcome:
     try:
         if remark:  # written first, so that no finished sample lacks its remark
             write_text(remark_path(task.output, name), remark)
-        write_shard(_staged_path(task.output, name), [sample], len(sample.joints), len(sample.jpeg))
+        write_shard(staged_path(task.output, name), [sample], len(sample.joints), len(sample.jpeg))
     except OSError as error:
         return _Outcome(name, failure=str(error.strerror or error))
     return _Outcome(name, len(sample.joints), remark=remark)
@@ -144,21 +138,6 @@ def _crashed(task: Task) -> _Outcome:
     return _Outcome(
         task.name, reason="decoder crashed", details=f"Reading {task.source} ends the process."
     )
-
-
-def _staged_path(output: Path, name: str) -> Path:
-    return output / "staging" / f"{name}.h5"
-
-
-def remark_path(output: Path, name: str) -> Path:
-    return output / "remarks" / f"{name}.txt"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 # --------------------------------------------------------------------------------- all samples
@@ -244,8 +223,11 @@ def _prepare(
     if images is not None:
         sources = {name: path for name, path in sources.items() if name in skeletons}
     names = select(list(sources))
-    if images is not None:
-        settings = replace(settings, reach=None)
+    if images is not None and settings.reach is not None:
+        raise HarError(
+            f"{images} holds whole frames, which stay as they are: ntu.region=track needs the "
+            "videos."
+        )
     described = settings.describe()
     if images is not None:
         described["images"] = os.path.relpath(images.resolve(), output.resolve())
@@ -340,112 +322,3 @@ def _check_disk(output: Path, tasks: list[Task]) -> None:
             f"{free / 1e9:.1f} GB are free: make room, choose another paths.data_dir, or take part "
             "of the data (ntu.setups=[1,2])."
         )
-
-
-# --------------------------------------------------------------------------------- the output
-
-
-class PreparedFolder:
-    """The prepared folder: shards, samples that wait to become part of one, index.
-
-    Args:
-        output: the folder.
-        settings: how its frames are stored; refused where it has frames of another kind.
-        mine: setups of this job, where others write to the same folder; None: all.
-    """
-
-    def __init__(self, output: Path, settings: dict[str, Any], mine: set[str] | None) -> None:
-        self.output, self.mine = output, mine
-        self.frames, self.staging = output / "frames", output / "staging"
-        for path in (self.frames, self.staging, output / "remarks"):
-            path.mkdir(parents=True, exist_ok=True)
-        self._check_settings(output / "settings.json", settings)
-        for path in [*self.frames.glob("*.partial"), *self.staging.glob("*.partial")]:
-            if self._is_mine(path):
-                path.unlink(missing_ok=True)  # what a killed run was writing
-
-    def _is_mine(self, path: Path) -> bool:
-        return self.mine is None or path.name[:4] in self.mine
-
-    def _check_settings(self, path: Path, ours: dict[str, Any]) -> None:
-        if not path.is_file():
-            write_text(path, json.dumps(ours))
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            found = "unknown settings"
-        if found != ours:
-            raise HarError(
-                f"{path.parent} was prepared with {found}, not with {ours}: use the same settings, "
-                "or remove that folder first."
-            )
-
-    def shards(self) -> list[Path]:
-        """The shards, sorted."""
-        return sorted(self.frames.glob("*.h5"))
-
-    def _staged(self) -> list[Path]:
-        return sorted(path for path in self.staging.glob("*.h5") if self._is_mine(path))
-
-    def finished(self) -> set[str]:
-        """Names of all samples that are extracted."""
-        names = set()
-        for path in self._staged():
-            try:
-                names.update(shard_names(path))
-            except HarError:
-                path.unlink()  # the machine went down before the disk had all of it
-        for path in self.shards():
-            names.update(shard_names(path))
-        return names
-
-    def waiting_setups(self) -> list[str]:
-        """Setups of which single samples wait to be put together, sorted."""
-        return sorted({path.name[:4] for path in self._staged()})
-
-    def assemble(self, setup: str) -> None:
-        """Puts the waiting samples of a setup into its shard."""
-        waiting = [path for path in self._staged() if path.name[:4] == setup]
-        shard = self.frames / f"{setup}.h5"
-        if waiting:
-            merge_shards([*([shard] if shard.is_file() else []), *waiting], shard)
-        for path in waiting:
-            path.unlink()
-
-    def write_index(self, settings: dict[str, Any]) -> None:
-        """Writes the index over all shards, those of other jobs included."""
-        path = self.output / "index.h5"
-        # Another job may add a shard while this one is reading. So each looks again after it has
-        # written: whoever writes last has seen all.
-        while not self._is_complete(path):
-            write_index(self.shards(), path, settings)
-
-    def _is_complete(self, index: Path) -> bool:
-        if not index.is_file():
-            return False
-        try:
-            listed = NTUIndex.open(index).names.tolist()
-        except HarError:
-            return False
-        names = {name.encode() for shard in self.shards() for name in shard_names(shard)}
-        return listed == sorted(names)
-
-
-# --------------------------------------------------------------------------------- reading it
-
-
-def open_prepared(data_dir: str | Path) -> tuple[NTUIndex, FrameStore]:
-    """The index and the frames of a data folder.
-
-    Raises:
-        DatasetNotFoundError: it is not prepared.
-    """
-    root = find_dataset_root(Path(data_dir))
-    path = root / "prepared" / "index.h5"
-    if not path.is_file():
-        raise missing_data(root, "there is no prepared/index.h5")
-    index = NTUIndex.open(path)
-    if index.settings["store"] == "jpeg":
-        images = path.parent / str(index.settings["images"])
-        return index, JPEGFolders(images, index.frame_numbers)
-    return index, HDF5Frames(path.parent / "frames")

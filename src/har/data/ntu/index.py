@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from har import HarError
 from har.data.augment import Augmentation
-from har.data.ntu.shards import merge_shards, regions_of
+from har.data.ntu.shards import PREPARE_AGAIN, merge_shards, regions_of
 from har.data.ntu.targets import Reach
 
 IntArray = NDArray[np.int64]
@@ -62,13 +62,11 @@ class NTUIndex:
                 self._regions = regions_of(file)
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise HarError(
-                f"The index {path} cannot be read, it is damaged; remove it and run "
-                "python -m har.prepare ntu again."
+                f"The index {path} cannot be read, it is damaged; remove it and {PREPARE_AGAIN}."
             ) from error
         if self.settings.get("format") != FORMAT:
             raise HarError(
-                f"The index {path} was written by another version of har; run "
-                "python -m har.prepare ntu again."
+                f"The index {path} was written by another version of har; {PREPARE_AGAIN}."
             )
         self.num_frames = np.diff(self._first_row)
         numbers = _numbers_of(self.names)
@@ -166,7 +164,7 @@ class NTUIndex:
         except (OSError, KeyError) as error:
             raise HarError(
                 f"The annotation of {self.names[sample].decode()} cannot be read from {self.path}; "
-                "remove that file and run python -m har.prepare ntu again."
+                f"remove that file and {PREPARE_AGAIN}."
             ) from error
 
     def _read_annotation(self, sample: int) -> NTUAnnotation:

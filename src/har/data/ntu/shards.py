@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from har import HarError
 from har.data.ntu.skeleton import BodyTrack
 
+PREPARE_AGAIN = "run python -m har.prepare ntu (of own clips: actions) again"
+
 _BLOCK_BYTES = 2**26  # merged at a time, so that memory does not depend on a shard's size
 _BLOCK_FRAMES = 2**17
 
@@ -149,8 +151,7 @@ def _columns(path: Path) -> _Columns:
             return _Columns(file["name"][:], first_frame, first_byte)
     except (OSError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise HarError(
-            f"{path} is damaged; remove it and run python -m har.prepare ntu again, which makes "
-            "its samples anew."
+            f"{path} is damaged; remove it and {PREPARE_AGAIN}, which makes its samples anew."
         ) from error
 
 
@@ -180,7 +181,7 @@ def frame_files(path: Path, name: str) -> list[bytes]:
     columns = _columns(path)
     place = int(np.searchsorted(columns.names, name.encode()))
     if name not in shard_names(path):
-        raise HarError(f"{path} has no frames of {name}; run python -m har.prepare ntu again.")
+        raise HarError(f"{path} has no frames of {name}; {PREPARE_AGAIN}.")
     with h5py.File(path, locking=False) as file:
         rows = slice(columns.first_frame[place], columns.first_frame[place + 1] + 1)
         offsets = file["offsets"][rows].tolist()

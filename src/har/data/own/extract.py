@@ -14,14 +14,8 @@ import cv2
 import numpy as np
 
 from har import HarError
-from har.data.ntu.extract import (
-    PreparedFolder,
-    PrepareReport,
-    Task,
-    remark_path,
-    run_tasks,
-    write_text,
-)
+from har.data.ntu.extract import PrepareReport, Task, run_tasks
+from har.data.ntu.prepared import PreparedFolder, remark_path, write_text
 from har.data.ntu.sample import (
     Extracted,
     Settings,
