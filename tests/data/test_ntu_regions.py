@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from har import HarError
 from har.data.augment import Augmentation, Draw
+from har.data.crops import read_crops
 from har.data.datasets import NTUDataset
+from har.data.jpeg import Part
 from har.data.ntu.extract import prepare_ntu
 from har.data.ntu.prepared import open_prepared
 from har.data.ntu.targets import Reach, clip_target, reachable_region
@@ -107,6 +110,54 @@ def test_the_region_holds_every_crop(rng: np.random.Generator, layout: str) -> N
         low, high = corners[:2].min(1), corners[:2].max(1)
         assert (np.maximum(low, 0) >= np.array([x1, y1]) - 1e-6).all() or (low >= size).any()
         assert (np.minimum(high, size) <= np.array([x2, y2]) + 1e-6).all() or (high <= 0).any()
+
+
+class Noise:
+    """A store of one picture in memory, of which any window is at hand to the pixel."""
+
+    def __init__(self, image: np.ndarray) -> None:
+        self.image = image
+
+    def read_window(
+        self, sample: str, frames: list[int], window: tuple[float, ...], half: bool = False
+    ) -> list[Part]:
+        height, width = (n // (1 + half) for n in self.image.shape[:2])
+        image = cv2.resize(self.image, (width, height), interpolation=cv2.INTER_AREA)
+        return [Part(image, (0, 0))] * len(frames)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rng=tracks,
+    size=st.sampled_from([(960, 540), (1920, 1080), (640, 360)]),
+    share=st.sampled_from([0.1, 0.3, 0.5, 0.7]),
+    pixels=st.sampled_from([96, 256]),
+)
+def test_what_the_warp_reads_beside_a_crop_is_stored(
+    rng: np.random.Generator, size: tuple[int, int], share: float, pixels: int
+) -> None:
+    """Of pure noise, the crops that go as far as they can, pixel by pixel."""
+    centre = rng.uniform(0.3, 0.7, 2) * (1920, 1080)
+    joints = centre + rng.uniform(-0.5, 0.5, (3, 25, 2)) * share * 1080
+    depth = np.full((3, 25), 3000.0)
+    x1, y1, x2, y2 = reachable_region(joints, depth, size, Reach())
+    whole = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    part = whole[y1:y2, x1:x2]
+    for x, y in ((-40, -10), (40, 10)):
+        target = clip_target(
+            joints,
+            depth,
+            np.full((3, 25), 2),
+            layout=get_layout("pa17j"),
+            frame_size=size,
+            draw=Draw(scale=1.3, shift_px=(1.3 * x, 1.3 * y)),
+        )
+        from_part = target.affine @ np.array([[1.0, 0, x1], [0, 1, y1], [0, 0, 1]])
+        frames, resolution = np.array([0]), (pixels, pixels)
+        np.testing.assert_array_equal(
+            read_crops(Noise(whole), "a", frames, target.affine, resolution),
+            read_crops(Noise(part), "a", frames, from_part, resolution),
+        )
 
 
 def test_nobody_in_a_frame_is_the_whole_frame() -> None:
