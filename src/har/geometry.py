@@ -23,7 +23,6 @@ INVALID = -1e9
 """Coordinate of a joint that is not there, as in the original program."""
 
 FloatArray = NDArray[np.float64]
-_Rows = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 class GeometryError(HarError):
@@ -141,15 +140,13 @@ class Crop:
     """
 
     def __init__(self, affine: ArrayLike, resolution: tuple[int, int]) -> None:
+        self._affine, self.resolution = np.asarray(affine, dtype=np.float64), resolution
         # Plain numbers: a crop has few, and there are many crops.
-        (a, b, c), (d, e, f) = np.asarray(affine, dtype=np.float64)[:2].tolist()
+        (a, b, c), (d, e, f) = self._affine[:2].tolist()
         det = a * e - b * d
-        x, y = (b * f - c * e) / det, (c * d - a * f) / det
-        self._set(((e / det, -b / det, x), (-d / det, a / det, y)), resolution)
-
-    def _set(self, back: _Rows, resolution: tuple[int, int]) -> None:
-        (xx, xy, x), (yx, yy, y) = back
-        self._back, self.resolution = back, resolution
+        xx, xy, x = e / det, -b / det, (b * f - c * e) / det
+        yx, yy, y = -d / det, a / det, (c * d - a * f) / det
+        self._back = (xx, xy, x), (yx, yy, y)
         covered = min(math.hypot(xx, yx) / resolution[0], math.hypot(xy, yy) / resolution[1])
         self.factor = max(1, int(covered + 1e-6))
         self._low = x + min(xx, 0) + min(xy, 0), y + min(yx, 0) + min(yy, 0)
@@ -169,16 +166,8 @@ class Crop:
             corner: x and y of the part's first pixel in the picture.
             shrunk: how many pixels of the picture one of the part stands for.
         """
-        (xx, xy, x), (yx, yy, y) = self._back
-        crop = object.__new__(Crop)
-        crop._set(
-            (
-                (xx / shrunk, xy / shrunk, (x - corner[0]) / shrunk),
-                (yx / shrunk, yy / shrunk, (y - corner[1]) / shrunk),
-            ),
-            self.resolution,
-        )
-        return crop
+        to_picture = np.array([[shrunk, 0, corner[0]], [0, shrunk, corner[1]], [0, 0, 1]])
+        return Crop(self._affine @ to_picture, self.resolution)
 
     def make(
         self, image: NDArray[np.uint8], out: NDArray[np.uint8] | None = None

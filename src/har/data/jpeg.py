@@ -3,7 +3,7 @@
 A file with restart markers (ITU-T T.81, B.2.1) holds stretches of its rows that can be decoded each
 on its own. A window of the picture is the stretches that it touches, put together as a file of its
 own under the same header with another size: pixels are those of the whole picture, and what lies
-outside is not even read. Stored frames are written with such markers; a file without them, or with
+outside is not decoded. Stored frames are written with such markers; a file without them, or with
 others, is decoded as a whole.
 """
 
@@ -21,7 +21,6 @@ from har import HarError
 
 Image = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
-Window = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _SCAN = b"\xff\xda"

@@ -17,7 +17,7 @@ from har import HarError
 from har.data.jpeg import Bytes, Image, JPEGError, Part, decode, decode_window
 from har.data.ntu.shards import PREPARE_AGAIN
 
-Picture = TypeVar("Picture")
+_Picture = TypeVar("_Picture")
 
 
 class StoreError(HarError):
@@ -91,8 +91,8 @@ class _JPEGFrames(ABC):
         return self._decoded(sample, frames, partial(decode_window, window=window, half=half))
 
     def _decoded(
-        self, sample: str, frames: Sequence[int], decoder: Callable[[Bytes], Picture]
-    ) -> list[Picture]:
+        self, sample: str, frames: Sequence[int], decoder: Callable[[Bytes], _Picture]
+    ) -> list[_Picture]:
         different = list(dict.fromkeys(frames))
         pictures = {}
         for frame, (data, where) in zip(different, self.files(sample, different), strict=True):
