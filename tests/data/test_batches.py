@@ -51,9 +51,24 @@ def test_a_resumed_epoch_is_the_rest_of_it(steps: int, done: int) -> None:
 
 def test_kinds_take_turns() -> None:
     orders = {"pose": SampleOrder("pose", 5, 2, 0), "action": SampleOrder("action", 5, 1, 0)}
-    sampler = EpochBatches(orders, ("pose", "action"), {"pose": 0, "action": 0}, 3)
-    assert [batch[0][0] for batch in sampler] == ["pose", "action"] * 3
-    assert [len(batch) for batch in sampler] == [2, 1] * 3
+    sampler = EpochBatches(orders, ("pose", "action"), {"pose": 7, "action": 0}, 4)
+    batches = list(sampler)
+    assert len(batches) == len(sampler)
+    for turn in range(4):
+        of_kind = {batch[0][0]: batch for batch in batches[2 * turn : 2 * turn + 2]}
+        assert of_kind["pose"] == orders["pose"].batch(7 + turn)
+        assert of_kind["action"] == orders["action"].batch(turn)
+
+
+@given(workers=st.integers(1, 16))
+def test_loader_processes_meet_all_kinds(workers: int) -> None:
+    """They take batches in turn; one that met clips only would wait for those that do not."""
+    orders = {kind: SampleOrder(kind, 5, 1, 0) for kind in ("pose", "action")}
+    sampler = EpochBatches(orders, ("pose", "action"), {"pose": 0, "action": 0}, 32 * workers)
+    kinds = [batch[0][0] for batch in sampler]
+    for worker in range(workers):
+        poses = kinds[worker::workers].count("pose")
+        assert 0.35 < poses / 64 < 0.65
 
 
 @given(number=st.integers(0, 20), world=st.integers(1, 3), seed=st.integers(0, 9))

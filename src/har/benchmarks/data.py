@@ -14,23 +14,26 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from har import HarError
 from har.benchmarks.frames import ACTIONS, make_frames
 from har.benchmarks.original import OriginalWay
 from har.benchmarks.timing import ROUNDS, in_turn
+from har.data.batches import EpochBatches, SampleOrder
 from har.data.datasets import NTUDataset
 from har.data.jpeg import Image, Part
 from har.data.ntu.prepared import open_prepared
 from har.data.store import FrameStore
-from har.data.training import start_worker
+from har.data.training import KindsOfSamples, start_worker
 from har.launch import instantiate
 
 Key = tuple[str, int, int]
 
 _CLIPS = 16  # of 8 frames, in every round
-_WORKER_CLIPS = 384
+_BATCH_CLIPS = 4  # the recipe's batches: so many clips, or as many frames as they have
+_LOADED_BATCHES = 48  # of each kind
+_AHEAD = 4  # batches that a loader process of the recipe makes in advance
 _WAYS = {  # by row: that of the original's it is held against, and the decoding of its store
     "action clips, whole frames": ("original's way, upright", "JPEG decoding, whole frames"),
     "pose frames, rotated": ("original's way, rotated", "JPEG decoding, whole frames"),
@@ -81,11 +84,16 @@ def benchmark_data(cfg: DictConfig) -> None:
     console.print(_table(per_frame, next(iter(stores.values())).clips))
     if "track" in stores:
         console.print(f"Regions are {100 * _stored_share(regions):.0f} % of the frames.")
-    loaded = next(iter(stores.values())).clips
-    rounds = [[_seconds_in_loader(loaded, n) for n in (1, 2)] for _ in range(ROUNDS)]
+    loaded = next(iter(stores.values()))
+    rounds = [
+        [_seconds_in_loader(loaded, cfg.clip_size, workers) for workers in (1, 2)]
+        for _ in range(ROUNDS)
+    ]
     one, two = (median(times) for times in zip(*rounds, strict=True))
-    ratio, rate = one / two, cfg.clip_size / two
-    console.print(f"Two loader processes: {ratio:.2f} x as fast as one, {rate:.0f} frames/s.")
+    console.print(
+        "Two loader processes on the recipe's batches, frames and clips in turn: "
+        f"{one / two:.2f} x as fast as one, {1 / two:.0f} frames/s."
+    )
 
 
 def open_stores(cfg: DictConfig) -> dict[str, Samples]:
@@ -168,30 +176,23 @@ def _decode(samples: NTUDataset, keys: list[Key]) -> None:
             samples.store.read(name, [place % count])
 
 
-class _Clips(Dataset[Any]):
-    """Clips for a loader, as many as it asks for."""
-
-    def __init__(self, samples: NTUDataset) -> None:
-        self.samples = samples
-
-    def __getitem__(self, draw: int) -> Any:
-        return self.samples[("action", draw % len(self.samples), draw)]
-
-
-def _seconds_in_loader(samples: NTUDataset, workers: int) -> float:
-    """What loader processes take for a clip, once all of them are at work."""
-    batch, ahead = 4, 4  # the recipe's loaders work as far ahead
-    first = 2 * ahead * workers
-    count = first + _WORKER_CLIPS // batch
+def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
+    """What loader processes take for a frame of the recipe's batches, once all are at work."""
+    of_kind = {"pose": samples.poses, "action": samples.clips}
+    kinds = {kind: data for kind, data in of_kind.items() if data is not None}
+    sizes = {"pose": _BATCH_CLIPS * clip_size, "action": _BATCH_CLIPS}
+    orders = {kind: SampleOrder(kind, len(data), sizes[kind], 0) for kind, data in kinds.items()}
+    first = 2 * _AHEAD * workers  # what is made in advance does not count
+    batches = EpochBatches(orders, [*kinds], dict.fromkeys(kinds, 0), first + _LOADED_BATCHES)
     loader = DataLoader(
-        _Clips(samples),
-        batch_sampler=[range(i * batch, (i + 1) * batch) for i in range(count)],
+        KindsOfSamples(kinds),
+        batch_sampler=batches,
         num_workers=workers,
         worker_init_fn=start_worker,
-        prefetch_factor=ahead,
+        prefetch_factor=_AHEAD,
     )
-    taken = [time.perf_counter() for _ in loader]
-    return (taken[-1] - taken[first - 1]) / _WORKER_CLIPS
+    taken = [time.perf_counter() for _ in loader][first - 1 :]
+    return (taken[-1] - taken[0]) / ((len(taken) - 1) * _BATCH_CLIPS * clip_size)
 
 
 def _table(per_frame: dict[str, float], samples: NTUDataset) -> Table:

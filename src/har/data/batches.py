@@ -17,6 +17,8 @@ from torch.utils.data import Sampler
 
 Key = tuple[str, int, int]  # kind of sample, its number in the data set, the draw
 
+_GOLDEN = 2654435769  # 2**32 divided by the golden ratio
+
 
 def seeded_rng(seed: int, kind: str, number: int) -> np.random.Generator:
     """A generator that depends on nothing but its arguments."""
@@ -90,9 +92,13 @@ class MixedOrder:
 
 
 class EpochBatches(Sampler[list[Key]]):
-    """The batches of one epoch, kinds in turn: pose, action, pose, action, ...
+    """The batches of one epoch, kinds in turn: pose, action, action, pose, pose, action, ...
 
-    One update per batch, as the papers train: an update on poses, then one on actions.
+    One update per batch, as the papers train: in every round each kind has one. Loader processes
+    take batches in turn too, and with an even number of them each would meet one kind only if all
+    rounds began with the same one: half of them idle while the others make what takes longer. So
+    every second round, more or less, goes backwards; which ones is spread by the golden ratio,
+    evenly for any number of processes.
 
     Args:
         orders: the batches of every kind.
@@ -123,9 +129,10 @@ class EpochBatches(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         for batch in range(self.done, len(self)):
-            kind = self.kinds[batch % len(self.kinds)]
-            number = self.first[kind] + batch // len(self.kinds)
-            yield self.orders[kind].batch(number, self.rank, self.world_size)
+            turn, place = divmod(batch, len(self.kinds))
+            backwards = turn * _GOLDEN >> 31 & 1
+            kind = self.kinds[-1 - place if backwards else place]
+            yield self.orders[kind].batch(self.first[kind] + turn, self.rank, self.world_size)
 
 
 class ShareOfSamples(Sampler[int]):

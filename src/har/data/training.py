@@ -4,26 +4,39 @@ shares of the evaluation samples for every process."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, cast
 
 import cv2
 import torch
 from pytorch_lightning import LightningDataModule
+from torch.multiprocessing.reductions import reduce_tensor
 from torch.utils.data import DataLoader, Dataset
 
 from har import HarError
 from har.data.batches import EpochBatches, Key, Order, SampleOrder, ShareOfSamples
 from har.data.store import keep_freed_memory
 
+_SHARED_BYTES = 2**16
+
 
 def start_worker(worker: int) -> None:
     """A worker has one core: more threads in it would only get in the others' way."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    # Batches are handed over by the names of shared files. By open descriptors, PyTorch's default,
-    # every tensor of a batch takes a connection to the worker, a tenth of two workers' time.
-    torch.multiprocessing.set_sharing_strategy("file_system")
+    ForkingPickler.register(torch.Tensor, _hand_over)
     keep_freed_memory()
+
+
+def _hand_over(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """How a worker hands a tensor over: large ones in shared memory, small ones as they are.
+
+    PyTorch shares them all, and each takes a connection between the processes: with the poses,
+    names and numbers of a batch, a tenth of the time of two workers.
+    """
+    if tensor.nbytes < _SHARED_BYTES:
+        return torch.from_numpy, (tensor.numpy(),)
+    return reduce_tensor(tensor)
 
 
 class KindsOfSamples(Dataset[dict[str, Any]]):
