@@ -71,7 +71,7 @@ def test_what_is_stored(tmp_path: Path) -> None:
     assert index.frame_size(0) == (32, 18)
     assert (index.setups[0], index.actions[0], index.num_frames[0]) == (1, 1, 7)
     annotation = index.annotation(0)
-    assert annotation.frame_numbers.tolist() == list(range(0, 13, 2))
+    assert index.frame_numbers(index.names[0].decode()).tolist() == list(range(0, 13, 2))
     assert annotation.joints_px.shape == (7, 25, 2)
     np.testing.assert_allclose(annotation.joints_px[0, :, 0], 900 + np.arange(25))
     np.testing.assert_allclose(annotation.depth_mm[0], 3000 + 10 * np.arange(25), rtol=1e-6)
@@ -155,7 +155,7 @@ def test_the_original_programs_extraction_is_read_in_place(tmp_path: Path) -> No
     assert report.done == 1
     index, store = open_prepared(tmp_path)
     assert isinstance(store, JPEGFolders)
-    assert index.annotation(0).frame_numbers.tolist() == [0, 2, 4]
+    assert index.frame_numbers(index.names[0].decode()).tolist() == [0, 2, 4]
     means = [frame.mean() for frame in store.read(name(1), [0, 1, 2])]
     np.testing.assert_allclose(means, [30, 90, 150], atol=2)
     (folder / "00003.jpg").write_bytes(b"junk")

@@ -65,7 +65,7 @@ def test_frames_and_annotations_belong_together(tmp_path: Path) -> None:
     index, store = open_prepared(tmp_path)
     assert (len(index), index.stride, index.frame_size(0)) == (1, 2, (32, 24))
     annotation = index.annotation(0)
-    assert annotation.frame_numbers.tolist() == [0, 2, 4, 6, 8]
+    assert index.frame_numbers(index.names[0].decode()).tolist() == [0, 2, 4, 6, 8]
     assert annotation.joints_px[:, 0].tolist() == [[10, 20], [12, 24], [14, 28], [16, 32], [18, 36]]
     np.testing.assert_allclose(annotation.depth_mm, 3000)
     images = store.read("S001C001P001R001A001", [4, 0, 4])
@@ -324,7 +324,7 @@ def test_an_extraction_of_the_original_is_read_where_it_lies(tmp_path: Path) -> 
     index, store = open_prepared(moved)
     assert index.names.tolist() == [name.encode() for name in names[:2]]
     assert index.num_frames.tolist() == [3, 2]
-    assert index.annotation(0).frame_numbers.tolist() == [2, 4, 8]
+    assert index.frame_numbers(index.names[0].decode()).tolist() == [2, 4, 8]
     assert index.annotation(0).joints_px[:, 0, 0].tolist() == [103, 105, 109]
     levels = [float(image.mean()) for image in store.read(names[0], [0, 1, 2])]
     np.testing.assert_allclose(levels, [grey_level(n) for n in (3, 5, 9)], atol=3)

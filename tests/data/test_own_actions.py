@@ -130,7 +130,7 @@ def test_about_fifteen_frames_a_second(tmp_path: Path, fps: int, stride: int) ->
     write_clip(tmp_path / "a" / "clip.mp4", 24, fps)
     report = prepare(tmp_path)
     index, _ = open_prepared(tmp_path)
-    numbers = index.annotation(0).frame_numbers
+    numbers = index.frame_numbers(index.names[0].decode())
     assert numbers.tolist() == list(range(0, 24, stride))
     assert bool(report.warnings) == (fps == 10)  # 10 a second is far from 15: said
 

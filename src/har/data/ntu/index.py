@@ -32,13 +32,11 @@ class NTUAnnotation(NamedTuple):
         joints_px: float32 (F, 25, 2), pixels of the 1920x1080 picture, NaN where unknown.
         depth_mm: float32 (F, 25).
         state: uint8 (F, 25), 2 tracked, 1 inferred, 0 not tracked.
-        frame_numbers: int32 (F,), which frame of the video each stored frame is, from 0.
     """
 
     joints_px: NDArray[np.float32]
     depth_mm: NDArray[np.float32]
     state: NDArray[np.uint8]
-    frame_numbers: NDArray[np.int32]
 
 
 class NTUIndex:
@@ -71,8 +69,7 @@ class NTUIndex:
         self.num_frames = np.diff(self._first_row)
         numbers = _numbers_of(self.names)
         self.setups, self.cameras, self.subjects, self.replications, self.actions = numbers.T
-        self._joints: Any = None
-        self._numbers: Any = None
+        self._columns: dict[str, Any] | None = None
         self._owner = -1
 
     @classmethod
@@ -88,7 +85,7 @@ class NTUIndex:
         return len(self.names)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_joints": None, "_numbers": None, "_owner": -1}
+        return {**self.__dict__, "_columns": None, "_owner": -1}
 
     @property
     def stride(self) -> int:
@@ -150,8 +147,12 @@ class NTUIndex:
         return place
 
     def frame_numbers(self, name: str) -> NDArray[np.int32]:
-        """Which frame of the video each stored frame of a sample is, from 0, (F,)."""
-        return self.annotation(self.number_of(name)).frame_numbers
+        """Which frame of the video each stored frame of a sample is, from 0, (F,).
+
+        Raises:
+            HarError: there is no such sample, or the file is damaged or gone.
+        """
+        return np.asarray(self._rows_of("frame_number", self.number_of(name)))
 
     def annotation(self, sample: int) -> NTUAnnotation:
         """The annotation of a sample, read from disk.
@@ -159,25 +160,25 @@ class NTUIndex:
         Raises:
             HarError: the file is damaged or gone.
         """
+        joints = self._rows_of("joints", sample)
+        return NTUAnnotation(joints[..., :2], joints[..., 2], joints[..., 3].astype(np.uint8))
+
+    def _rows_of(self, column: str, sample: int) -> NDArray[Any]:
+        """What a column of the file says of a sample's frames."""
         try:
-            return self._read_annotation(sample)
+            if self._columns is None or self._owner != os.getpid():
+                # An HDF5 file that was open before a fork must not be used after it.
+                file = h5py.File(self.path, locking=False)
+                self._columns = {name: file[name] for name in ("joints", "frame_number")}
+                self._owner = os.getpid()
+            first, end = self._first_row[sample : sample + 2].tolist()
+            rows: NDArray[Any] = self._columns[column][first:end]
+            return rows
         except (OSError, KeyError) as error:
             raise HarError(
                 f"The annotation of {self.names[sample].decode()} cannot be read from {self.path}; "
                 f"remove that file and {PREPARE_AGAIN}."
             ) from error
-
-    def _read_annotation(self, sample: int) -> NTUAnnotation:
-        if self._joints is None or self._owner != os.getpid():
-            # An HDF5 file that was open before a fork must not be used after it.
-            file = h5py.File(self.path, locking=False)
-            self._joints, self._numbers = file["joints"], file["frame_number"]
-            self._owner = os.getpid()
-        rows = slice(int(self._first_row[sample]), int(self._first_row[sample + 1]))
-        joints = self._joints[rows]
-        return NTUAnnotation(
-            joints[..., :2], joints[..., 2], joints[..., 3].astype(np.uint8), self._numbers[rows]
-        )
 
 
 def _numbers_of(names: NDArray[np.bytes_]) -> IntArray:
