@@ -176,19 +176,46 @@ def test_a_checkpoint_is_enough_for_a_protocol(
 
 
 @pytest.mark.slow
-def test_weights_of_another_network_are_refused(
-    trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("word", "sentence"), [("model.growth=16", "does not fit"), ("views=flip", "add mpii_dir=")]
+)
+def test_what_does_not_belong_together_is_refused(
+    trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path, word: str, sentence: str
 ) -> None:
     checkpoint = trained[0] / "checkpoints" / "last.ckpt"
     done = subprocess.run(
-        command("har.evaluate", tiny_ntu, f"ckpt_path={checkpoint}", "model.growth=16"),
+        command("har.evaluate", tiny_ntu, f"ckpt_path={checkpoint}", word),
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
-    assert "does not fit" in done.stderr
+    assert sentence in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_persons_in_more_views_than_in_training(tiny_mpii: Path, tmp_path: Path) -> None:
+    words = ["experiment=demo_pose", f"paths.data_dir={tiny_mpii}", "trainer.max_steps=1"]
+    words += ["data.resolution=[64,64]", "model.growth=8", "data.batch_size=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, "-m", "har.train", *words, "data.val_persons=0", "data.num_workers=0"],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+    )
+    (folder,) = (tmp_path / "outputs" / "demo_pose").iterdir()
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    subprocess.run(
+        [sys.executable, "-m", "har.evaluate", f"ckpt_path={checkpoint}", "views=flip"],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+    )
+    (path,) = tmp_path.glob("outputs/evaluation/*/metrics.json")
+    protocols = [json.loads(p.read_text())["protocol"] for p in (folder / "metrics.json", path)]
+    assert [protocol["crops_per_person"] for protocol in protocols] == [1, 2]
 
 
 @pytest.mark.slow

@@ -74,7 +74,8 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
     """The configuration; where no experiment is named, network and data are the checkpoint's.
 
     Raises:
-        HarError: no experiment, and weights that do not say what they were trained on.
+        HarError: no experiment, and weights that do not say what they were trained on; or a way of
+            measuring that the data does not have.
     """
     cfg = OmegaConf.create(OmegaConf.to_container(cfg))  # type: ignore[assignment]
     hydra = HydraConfig.get()
@@ -95,6 +96,13 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
             cfg.data.data_dir = cfg.paths.data_dir
     if cfg.limit is not None:
         cfg.data.limit_eval = cfg.limit
+    if cfg.views is not None and cfg.mpii_dir is None:
+        if "views" not in cfg.data:
+            raise HarError(
+                "views= says how often a person of MPII is looked at, and these weights are "
+                "measured on other data: add mpii_dir=<prepared MPII>, or leave views= out."
+            )
+        cfg.data.views = cfg.views
     return cfg
 
 
@@ -132,7 +140,7 @@ def _measure_persons(
         layout=module.layout,
         dim=int(cfg.model.get("dim", 3)),
         resolution=data.resolution,
-        views=cfg.mpii_views,
+        views=cfg.views or "single",
         val_persons=0,
         eval_batch_size=data.eval_batch_size,
         limit_eval=cfg.limit,
