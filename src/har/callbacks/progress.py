@@ -21,10 +21,19 @@ class ProgressBar(RichProgressBar):
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
+        """What the current phase measures; Lightning goes on to show what earlier ones did."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
+        plan: Any = getattr(pl_module, "plan", None)
+        if plan is not None:
+            now = tuple(f"train/{kind}_" for kind in plan.epoch(trainer.current_epoch)[0])
+            metrics = {
+                name: value
+                for name, value in metrics.items()
+                if name.startswith(now) or not name.startswith("train/")
+            }
         short = {"phase": getattr(pl_module, "phase", "")} if hasattr(pl_module, "phase") else {}
-        return {**short, **{name.split("/", 1)[-1]: value for name, value in metrics.items()}}
+        return {**short, **{name.removeprefix("train/"): v for name, v in metrics.items()}}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)

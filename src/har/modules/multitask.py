@@ -96,7 +96,7 @@ class MultitaskModule(PhasedModule):
             return self.pose_step(getattr(self.network, "pose_net", self.network), images, batch)
         out = self.network(images)
         hits = (out.action_logits[-1].argmax(1) == batch["action"]).float().mean()
-        self.log("train/action_top1", hits, prog_bar=True, batch_size=len(images))
+        self.log("train/action_top1", 100 * hits, prog_bar=True, batch_size=len(images))
         parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]
         return self.logged("action", self.action_weight * torch.stack(parts).sum(), parts, batch)
 
