@@ -88,13 +88,13 @@ def test_what_a_run_leaves(trained: tuple[Path, str]) -> None:
 def test_the_line_of_an_epoch_says_what_its_phase_measured(trained: tuple[Path, str]) -> None:
     text = " ".join(trained[1].split())  # lines are folded at 80 characters
     lines = re.findall(r"epoch \d/3 (pose|frozen|joint) (.*?)(?=epoch|\n|$)", text)
-    shown = {phase: re.findall(r"(?<![\w/])(\w+_loss|action_top1) ", line) for phase, line in lines}
+    shown = {phase: re.findall(r"(?<![\w/])(\w+_loss|top1) ", line) for phase, line in lines}
     assert {phase: sorted(names) for phase, names in shown.items()} == {
         "pose": ["pose_loss"],
-        "frozen": ["action_loss", "action_top1"],
-        "joint": ["action_loss", "action_top1", "pose_loss"],
+        "frozen": ["action_loss", "top1"],
+        "joint": ["action_loss", "pose_loss", "top1"],
     }
-    assert "val/joint_error_mm" in lines[-1][1]
+    assert "val/error_mm" in lines[-1][1]
 
 
 @pytest.mark.slow

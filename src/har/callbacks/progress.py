@@ -10,6 +10,15 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.callbacks.progress.rich_progress import RichProgressBarTheme
 
+# On a terminal of 80 characters the bar leaves 17 for a name and its value.
+_SHORTER = {"train/": "", "joint_error_mm": "error_mm", "action_top1": "top1"}
+
+
+def _short(name: str) -> str:
+    for long, short in _SHORTER.items():
+        name = name.replace(long, short)
+    return name
+
 
 class ProgressBar(RichProgressBar):
     """Lightning's bar on a terminal; one line per epoch where the output is a file."""
@@ -33,7 +42,7 @@ class ProgressBar(RichProgressBar):
                 if name.startswith(now) or not name.startswith("train/")
             }
         short = {"phase": getattr(pl_module, "phase", "")} if hasattr(pl_module, "phase") else {}
-        return {**short, **{name.removeprefix("train/"): v for name, v in metrics.items()}}
+        return {**short, **{_short(name): value for name, value in metrics.items()}}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
