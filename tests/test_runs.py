@@ -87,7 +87,7 @@ def test_what_a_run_leaves(trained: tuple[Path, str]) -> None:
 @pytest.mark.slow
 def test_the_line_of_an_epoch_says_what_its_phase_measured(trained: tuple[Path, str]) -> None:
     text = " ".join(trained[1].split())  # lines are folded at 80 characters
-    lines = re.findall(r"epoch \d/3 (pose|frozen|joint) (.*?)(?=epoch|\n|$)", text)
+    lines = re.findall(r"epoch \d/3 (pose|frozen|joint) (.*?)(?=epoch|demo, xsub60|$)", text)
     shown = {phase: re.findall(r"(?<![\w/])(\w+_loss|top1) ", line) for phase, line in lines}
     assert {phase: sorted(names) for phase, names in shown.items()} == {
         "pose": ["pose_loss"],
@@ -95,6 +95,9 @@ def test_the_line_of_an_epoch_says_what_its_phase_measured(trained: tuple[Path, 
         "joint": ["action_loss", "pose_loss", "top1"],
     }
     assert "val/error_mm" in lines[-1][1]
+    hits = {value for _, value in scalars(trained[0], "train/action_top1")}
+    assert hits <= {0, 50, 100}  # percent of two clips
+    assert hits & {50, 100}
 
 
 @pytest.mark.slow
@@ -206,6 +209,19 @@ def test_what_does_not_belong_together_is_refused(
     assert done.returncode == 2
     assert sentence in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_persons_are_measured_with_a_network_of_clips(
+    trained: tuple[Path, str], tiny_ntu: Path, tiny_mpii: Path, tmp_path: Path
+) -> None:
+    words = [f"ckpt_path={trained[0]}/checkpoints/last.ckpt", f"mpii_dir={tiny_mpii}", "limit=3"]
+    run("har.evaluate", tiny_ntu, tmp_path, *words, "views=flip")
+    (path,) = tmp_path.glob("outputs/*/*/metrics.json")
+    document = json.loads(path.read_text())
+    assert document["protocol"]["mpii"]["crops_per_person"] == 2
+    assert document["protocol"]["mpii"]["num_test_persons"] == 3
+    assert 0 <= document["metrics"]["pckh"] <= 100
 
 
 @pytest.mark.slow

@@ -2,10 +2,13 @@
 
 import itertools
 
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from har.data.batches import EpochBatches, MixedOrder, SampleOrder, ShareOfSamples
+from har.data.training import start_worker
 
 small = st.integers(1, 12)
 
@@ -47,6 +50,30 @@ def test_a_resumed_epoch_is_the_rest_of_it(steps: int, done: int) -> None:
         return list(sampler)
 
     assert batches(done) == batches(0)[done:]
+
+
+class Tensors(Dataset[dict[str, torch.Tensor]]):
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        return {
+            "images": torch.full((300, 300), number, dtype=torch.uint8),
+            "visible": torch.tensor([True, False]),
+            "depth": torch.tensor(float(number), dtype=torch.float64),
+            "nothing": torch.empty(0, 3),
+            "unknown to NumPy": torch.tensor([0.5], dtype=torch.bfloat16),
+        }
+
+    def __len__(self) -> int:
+        return 4
+
+
+def test_only_large_tensors_are_shared() -> None:
+    loader = DataLoader(Tensors(), batch_size=2, num_workers=1, worker_init_fn=start_worker)
+    for number, batch in enumerate(loader):
+        expected = default_collate([Tensors()[2 * number], Tensors()[2 * number + 1]])
+        assert batch.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(batch[name], value, rtol=0, atol=0)
+            assert batch[name].is_shared() == (name in ("images", "unknown to NumPy"))
 
 
 def test_kinds_take_turns() -> None:

@@ -25,7 +25,7 @@ from har.data.datasets import NTUDataset
 from har.data.jpeg import Image, Part
 from har.data.ntu.prepared import open_prepared
 from har.data.store import FrameStore
-from har.data.training import KindsOfSamples, start_worker
+from har.data.training import BATCHES_AHEAD, KindsOfSamples, start_worker
 from har.launch import instantiate
 
 Key = tuple[str, int, int]
@@ -33,7 +33,6 @@ Key = tuple[str, int, int]
 _CLIPS = 16  # of 8 frames, in every round
 _BATCH_CLIPS = 4  # the recipe's batches: so many clips, or as many frames as they have
 _LOADED_BATCHES = 48  # of each kind
-_AHEAD = 4  # batches that a loader process of the recipe makes in advance
 _WAYS = {  # by row: that of the original's it is held against, and the decoding of its store
     "action clips, whole frames": ("original's way, upright", "JPEG decoding, whole frames"),
     "pose frames, rotated": ("original's way, rotated", "JPEG decoding, whole frames"),
@@ -90,9 +89,10 @@ def benchmark_data(cfg: DictConfig) -> None:
         for _ in range(ROUNDS)
     ]
     one, two = (median(times) for times in zip(*rounds, strict=True))
+    what = "clips" if loaded.poses is None else "rotated frames and clips in turn"
     console.print(
-        "Two loader processes on the recipe's batches, frames and clips in turn: "
-        f"{one / two:.2f} x as fast as one, {1 / two:.0f} frames/s."
+        f"Two loader processes on batches of {what}: {one / two:.2f} x as fast as one, "
+        f"{1 / two:.0f} frames/s."
     )
 
 
@@ -182,16 +182,17 @@ def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
     kinds = {kind: data for kind, data in of_kind.items() if data is not None}
     sizes = {"pose": _BATCH_CLIPS * clip_size, "action": _BATCH_CLIPS}
     orders = {kind: SampleOrder(kind, len(data), sizes[kind], 0) for kind, data in kinds.items()}
-    first = 2 * _AHEAD * workers  # what is made in advance does not count
-    batches = EpochBatches(orders, [*kinds], dict.fromkeys(kinds, 0), first + _LOADED_BATCHES)
+    ahead = 2 * BATCHES_AHEAD * workers  # what was made in advance does not count
+    of_each = _LOADED_BATCHES + ahead // len(kinds)
+    batches = EpochBatches(orders, [*kinds], dict.fromkeys(kinds, 0), of_each)
     loader = DataLoader(
         KindsOfSamples(kinds),
         batch_sampler=batches,
         num_workers=workers,
         worker_init_fn=start_worker,
-        prefetch_factor=_AHEAD,
+        prefetch_factor=BATCHES_AHEAD,
     )
-    taken = [time.perf_counter() for _ in loader][first - 1 :]
+    taken = [time.perf_counter() for _ in loader][ahead - 1 :]
     return (taken[-1] - taken[0]) / ((len(taken) - 1) * _BATCH_CLIPS * clip_size)
 
 

@@ -30,7 +30,10 @@ class ProgressBar(RichProgressBar):
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        """What the current phase measures; Lightning goes on to show what earlier ones did."""
+        """What the current phase trains, and the last validation.
+
+        Lightning goes on to show losses of earlier phases.
+        """
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
         plan: Any = getattr(pl_module, "plan", None)

@@ -83,7 +83,7 @@ class MixedPoseDataModule(TrainingDataModule):
         super().__init__(
             batch_sizes=sizes, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed
         )
-        self.layout = layout
+        self.layout, self.resolution = layout, (int(resolution[0]), int(resolution[1]))
 
     def setup(self, stage: str | None = None) -> None:
         for part in (self.mpii, self.ntu):

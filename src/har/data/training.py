@@ -17,7 +17,8 @@ from har import HarError
 from har.data.batches import EpochBatches, Key, Order, SampleOrder, ShareOfSamples
 from har.data.store import keep_freed_memory
 
-_SHARED_BYTES = 2**16
+BATCHES_AHEAD = 4  # that a loader process makes in advance
+_SHARED_BYTES = 2**16  # less than a pipe holds: to copy it is quicker than to share it
 
 
 def start_worker(worker: int) -> None:
@@ -35,8 +36,12 @@ def _hand_over(tensor: torch.Tensor) -> tuple[Any, ...]:
     names and numbers of a batch, a tenth of the time of two workers.
     """
     if tensor.nbytes < _SHARED_BYTES:
-        return torch.from_numpy, (tensor.numpy(),)
-    return reduce_tensor(tensor)
+        try:
+            return torch.from_numpy, (tensor.numpy(),)
+        except (RuntimeError, TypeError):  # with a gradient, or of a type that NumPy does not know
+            pass
+    handed: tuple[Any, ...] = reduce_tensor(tensor)
+    return handed
 
 
 class KindsOfSamples(Dataset[dict[str, Any]]):
@@ -147,7 +152,7 @@ class TrainingDataModule(LightningDataModule):
             num_workers=self.num_workers,
             worker_init_fn=start_worker,
             pin_memory=torch.cuda.is_available(),
-            prefetch_factor=4 if self.num_workers else None,
+            prefetch_factor=BATCHES_AHEAD if self.num_workers else None,
         )
 
     def state_dict(self) -> dict[str, Any]:

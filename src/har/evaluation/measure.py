@@ -97,12 +97,13 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
     if cfg.limit is not None:
         cfg.data.limit_eval = cfg.limit
     if cfg.views is not None and cfg.mpii_dir is None:
-        if "views" not in cfg.data:
+        persons = cfg.data.get("mpii", cfg.data)
+        if "views" not in persons:
             raise HarError(
                 "views= says how often a person of MPII is looked at, and these weights are "
                 "measured on other data: add mpii_dir=<prepared MPII>, or leave views= out."
             )
-        cfg.data.views = cfg.views
+        persons.views = cfg.views
     return cfg
 
 

@@ -152,7 +152,7 @@ class NTUIndex:
         Raises:
             HarError: there is no such sample, or the file is damaged or gone.
         """
-        return np.asarray(self._rows_of("frame_number", self.number_of(name)))
+        return self._rows_of("frame_number", self.number_of(name))
 
     def annotation(self, sample: int) -> NTUAnnotation:
         """The annotation of a sample, read from disk.
