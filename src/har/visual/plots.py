@@ -320,9 +320,25 @@ def plot_speed(
 def _name_points(
     axes: Axes, names: Sequence[str], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> None:
-    for name, across, up in zip(names, x, y, strict=True):
+    """Names below the points, one below the other where points lie close together."""
+    width, height = (
+        72 / axes.figure.dpi * np.asarray(axes.bbox.size)
+    )  # points, before the layout is final
+    across = x * width / np.ptp(axes.get_xlim())
+    up = y * height / np.ptp(axes.get_ylim())
+    placed: list[tuple[float, float]] = []
+    for place in np.argsort(-up):
+        low = up[place] - 9
+        while any(abs(across[place] - a) < 36 and abs(low - b) < 8 for a, b in placed):
+            low -= 1
+        placed.append((across[place], low))
         axes.annotate(
-            name, (across, up), (4, -9), textcoords="offset points", fontsize=7, color=_GREY
+            names[place],
+            (x[place], y[place]),
+            (4, low - up[place]),
+            textcoords="offset points",
+            fontsize=7,
+            color=_GREY,
         )
 
 
