@@ -321,9 +321,8 @@ def _name_points(
     axes: Axes, names: Sequence[str], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> None:
     """Names below the points, one below the other where points lie close together."""
-    width, height = (
-        72 / axes.figure.dpi * np.asarray(axes.bbox.size)
-    )  # points, before the layout is final
+    # In points, which the labels are placed in; the layout is not final yet.
+    width, height = np.asarray(axes.bbox.size) * 72 / axes.figure.dpi
     across = x * width / np.ptp(axes.get_xlim())
     up = y * height / np.ptp(axes.get_ylim())
     placed: list[tuple[float, float]] = []
