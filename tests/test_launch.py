@@ -131,6 +131,7 @@ def test_missing_data_is_one_sentence(tmp_path: Path) -> None:
         (["har.prepare"], "no task is given"),
         (["har.prepare", "ntu", "ntu.shard=9/3"], "part/parts"),
         (["har.evaluate", "experiment=demo"], "Say what to evaluate"),
+        (["har.evaluate", "ckpt_path=nowhere/last.ckpt"], "There is no checkpoint nowhere"),
         (["har.train", "experiment=nothing"], "nothing"),
     ],
 )
@@ -140,6 +141,18 @@ def test_mistakes_are_one_sentence(words: list[str], says: str, tmp_path: Path) 
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_configuration_of_a_resumed_run_is_shown(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "outputs" / "demo" / "then" / "checkpoints" / "last.ckpt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    done = run("har.train", "experiment=demo", "ckpt_path=last", "--cfg", "job", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "ckpt_path: outputs/demo/then/checkpoints/last.ckpt" in done.stdout
+    done = run("har.evaluate", f"ckpt_path={checkpoint}", "--cfg", "job", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "name: evaluation" in done.stdout
 
 
 def test_an_error_in_a_loader_process_is_one_sentence(tiny_ntu: Path, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ _run = entry_point("evaluate", "har.evaluation:evaluate")
 def main() -> None:
     """Runs are named after their experiment; without one the checkpoint says what it is."""
     if not any(word.startswith(("experiment=", "name=")) for word in sys.argv[1:]):
-        sys.argv.append("name=evaluation")
+        # Beside the other overrides: Hydra takes none from both sides of a flag.
+        place = next((n for n, word in enumerate(sys.argv) if "=" in word), len(sys.argv))
+        sys.argv.insert(place, "name=evaluation")
     _run()
 
 

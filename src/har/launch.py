@@ -136,16 +136,18 @@ def _resolve_last(config_name: str, words: list[str], resume: bool) -> list[str]
     """Replaces ``ckpt_path=last``; a resumed run goes on in its own folder."""
     if not any(word in ("ckpt_path=last", "ckpt_path='last'") for word in words):
         return words
-    overrides = [word for word in words if not word.startswith("-")]
+    # Neither Hydra's flags nor their values, as the second word of `--cfg job`.
+    overrides = [word for word in words if "=" in word or word.startswith("~")]
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)  # `name` refers to Hydra's own settings
         checkpoint = find_last_checkpoint(Path(cfg.paths.output_dir) / str(cfg.name))
-    words = [word for word in words if not word.startswith("ckpt_path=")]
-    words.append(quote_argument(f"ckpt_path={checkpoint}"))
+    found = [quote_argument(f"ckpt_path={checkpoint}")]
     if resume:
-        words.append(quote_argument(f"hydra.run.dir={checkpoint.parent.parent}"))
-    return words
+        found.append(quote_argument(f"hydra.run.dir={checkpoint.parent.parent}"))
+    # In its place: Hydra takes no overrides from both sides of a flag.
+    place = next(n for n, word in enumerate(words) if word.startswith("ckpt_path="))
+    return [*words[:place], *found, *words[place + 1 :]]
 
 
 def _own_folder(words: list[str]) -> list[str]:

@@ -104,7 +104,7 @@ def require_onnx(what: str) -> None:
         if importlib.util.find_spec(name) is None
     ]
     if missing:
-        raise HarError(f"{what} needs {', '.join(missing)}: pip install 'har[export]'.")
+        raise HarError(f"{what} needs {', '.join(missing)}: pip install {' '.join(missing)}.")
 
 
 def _example(info: ModelInfo, takes_clips: bool, batch: int, frames: int) -> torch.Tensor:

@@ -263,6 +263,8 @@ def _open_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise HarError(f"There is no checkpoint {path}: check the path.")
     try:
         # Never pickle: a checkpoint from elsewhere must not run code.
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
