@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,export]'
 	@touch $@
 
-demo: install  ## learn poses and actions from synthetic video, about ten minutes on two cores
+demo: install  ## learn poses and actions from synthetic video, 5 to 10 minutes on two recent cores
 	$(BIN)/python -m har.prepare synthetic paths.data_dir=data/demo 'synthetic.size=[640,360]' synthetic.cameras_per_sample=1
 	$(BIN)/python -m har.prepare ntu paths.data_dir=data/demo
 	$(BIN)/python -m har.train experiment=demo

@@ -11,7 +11,8 @@ def main() -> None:
     """Runs are named after their experiment; without one the checkpoint says what it is."""
     if not any(word.startswith(("experiment=", "name=")) for word in sys.argv[1:]):
         # Beside the other overrides: Hydra takes none from both sides of a flag.
-        place = next((n for n, word in enumerate(sys.argv) if "=" in word), len(sys.argv))
+        overrides = [n for n, word in enumerate(sys.argv) if "=" in word and word[0] != "-"]
+        place = overrides[0] if overrides else len(sys.argv)
         sys.argv.insert(place, "name=evaluation")
     _run()
 

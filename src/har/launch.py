@@ -137,7 +137,7 @@ def _resolve_last(config_name: str, words: list[str], resume: bool) -> list[str]
     if not any(word in ("ckpt_path=last", "ckpt_path='last'") for word in words):
         return words
     # Neither Hydra's flags nor their values, as the second word of `--cfg job`.
-    overrides = [word for word in words if "=" in word or word.startswith("~")]
+    overrides = [w for w in words if w.startswith("~") or ("=" in w and not w.startswith("-"))]
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)  # `name` refers to Hydra's own settings
