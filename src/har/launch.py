@@ -117,6 +117,18 @@ def rewrite_arguments(arguments: Sequence[str], has_task: bool = False) -> list[
     return [word if word.startswith("-") else quote_argument(word) for word in words]
 
 
+def _is_override(word: str) -> bool:
+    """Neither one of Hydra's flags nor the value of one, as the second word of `--cfg job`."""
+    return word.startswith("~") or ("=" in word and not word.startswith("-"))
+
+
+def add_override(words: Sequence[str], override: str) -> list[str]:
+    """Command-line words and ``key=value`` beside the other overrides: Hydra takes none from both
+    sides of a flag."""
+    place = next((n for n, word in enumerate(words) if _is_override(word)), len(words))
+    return [*words[:place], quote_argument(override), *words[place:]]
+
+
 def find_last_checkpoint(runs: Path) -> Path:
     """The newest ``last.ckpt`` among the runs of one experiment.
 
@@ -136,18 +148,16 @@ def _resolve_last(config_name: str, words: list[str], resume: bool) -> list[str]
     """Replaces ``ckpt_path=last``; a resumed run goes on in its own folder."""
     if not any(word in ("ckpt_path=last", "ckpt_path='last'") for word in words):
         return words
-    # Neither Hydra's flags nor their values, as the second word of `--cfg job`.
-    overrides = [w for w in words if w.startswith("~") or ("=" in w and not w.startswith("-"))]
+    overrides = list(filter(_is_override, words))
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)  # `name` refers to Hydra's own settings
         checkpoint = find_last_checkpoint(Path(cfg.paths.output_dir) / str(cfg.name))
-    found = [quote_argument(f"ckpt_path={checkpoint}")]
+    words = [word for word in words if not word.startswith("ckpt_path=")]
+    words = add_override(words, f"ckpt_path={checkpoint}")
     if resume:
-        found.append(quote_argument(f"hydra.run.dir={checkpoint.parent.parent}"))
-    # In its place: Hydra takes no overrides from both sides of a flag.
-    place = next(n for n, word in enumerate(words) if word.startswith("ckpt_path="))
-    return [*words[:place], *found, *words[place + 1 :]]
+        words = add_override(words, f"hydra.run.dir={checkpoint.parent.parent}")
+    return words
 
 
 def _own_folder(words: list[str]) -> list[str]:
@@ -157,7 +167,7 @@ def _own_folder(words: list[str]) -> list[str]:
     started_alone = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
     if rank == "0" or not started_alone or any("hydra.run.dir=" in word for word in words):
         return words
-    return [*words, quote_argument(f"hydra.run.dir={tempfile.mkdtemp(prefix='har_process_')}")]
+    return add_override(words, f"hydra.run.dir={tempfile.mkdtemp(prefix='har_process_')}")
 
 
 def entry_point(
