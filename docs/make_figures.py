@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from har.data.ntu.labels import ACTION_NAMES
-from har.data.synthetic.motion import ACTIONS
-from har.data.synthetic.ntu import simulate
 from har.layouts import get_layout
+from har.synthetic.motion import ACTIONS
+from har.synthetic.ntu import simulate
 from har.visual.draw import contact_sheet, draw_skeleton
 
 IMAGES = Path(__file__).parent / "images"

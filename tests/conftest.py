@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from har.data.mpii.prepared import prepare_mpii
-from har.data.ntu.extract import prepare_ntu
-from har.data.synthetic.mpii_files import write_mpii
-from har.data.synthetic.ntu import synthetic_samples, write_ntu
+from har.data.mpii.prepare import prepare_mpii
+from har.data.ntu.prepare import prepare_ntu
+from har.synthetic.mpii_files import write_mpii
+from har.synthetic.ntu import synthetic_samples, write_ntu
 
 torch.set_num_threads(1)
 

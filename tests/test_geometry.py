@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_files import golden_arrays, golden_json, golden_path
 from har.geometry import (
     INVALID,
     GeometryError,
@@ -22,6 +21,7 @@ from har.geometry import (
     union_box,
     warp,
 )
+from tests.helpers.golden import golden_arrays, golden_json, golden_path
 
 
 @pytest.fixture(scope="module")

@@ -77,9 +77,9 @@ def test_data_and_models_do_not_know_each_other() -> None:
 def test_preparation_and_help_do_not_wait_for_torch() -> None:
     """Importing torch and Lightning takes seconds that extraction and --help do not need."""
     code = (
-        "import sys, har, har.launch, har.layouts, har.geometry, har.data.ntu.extract, "
-        "har.data.synthetic.ntu, har.preparation.ntu, har.preparation.synthetic, "
-        "har.preparation.mpii, har.preparation.actions, har.preparation.check; "
+        "import sys, har, har.cli, har.layouts, har.geometry, har.data.ntu.prepare, "
+        "har.synthetic.ntu, har.prepare.ntu, har.prepare.synthetic, "
+        "har.prepare.mpii, har.prepare.actions, har.prepare.check; "
         "print([m for m in ('torch', 'pytorch_lightning', 'torchvision') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

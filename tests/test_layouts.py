@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from golden_files import golden_path
-from har import HarError
+from har.errors import HarError
 from har.layouts import LAYOUTS, MISSING, get_layout
+from tests.helpers.golden import golden_path
 
 NETWORK_LAYOUTS = ["pa16j", "pa17j", "pa20j", "pa21j"]
 

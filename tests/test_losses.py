@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from golden_files import golden_arrays
-from har import HarError
+from har.errors import HarError
 from har.losses import POSE_KINDS, action_loss, pose_loss
+from tests.helpers.golden import golden_arrays
 
 GOLDEN = {key: value for key, value in golden_arrays("losses.npz").items() if value.ndim}
 

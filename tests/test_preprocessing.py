@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from ntu_files import video_frames
 from PIL import Image
 
-from golden_files import real_path
 from har.geometry import crop_affine, warp
+from tests.helpers.golden import real_path
+from tests.helpers.ntu_files import video_frames
 
 
 def shift_px(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:

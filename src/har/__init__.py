@@ -7,21 +7,19 @@ the result (:mod:`har.losses`, :mod:`har.metrics`, :mod:`har.visual`).
 
 from typing import TYPE_CHECKING, Any
 
+from har.errors import HarError
+
 if TYPE_CHECKING:
-    from har.inference.predictor import Predictor
+    from har.prediction.predictor import Predictor
 
 __all__ = ["HarError", "Predictor"]
 __version__ = "0.1.0"
 
 
-class HarError(Exception):
-    """What went wrong, where, and what to do, in one sentence for the person at the terminal."""
-
-
 def __getattr__(name: str) -> Any:
     """``from har import Predictor`` without importing torch for everybody else."""
     if name == "Predictor":
-        from har.inference.predictor import Predictor
+        from har.prediction.predictor import Predictor
 
         return Predictor
     raise AttributeError(f"module 'har' has no attribute {name!r}")

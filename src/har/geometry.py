@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har import HarError
+from har.errors import HarError
 
 INVALID = -1e9
 """Coordinate of a joint that is not there, as in the original program."""

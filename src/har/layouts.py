@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from har import HarError
+from har.errors import HarError
 
 MISSING = -1
 """Entry of a joint map where the source has no such joint."""

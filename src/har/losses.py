@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from har import HarError
+from har.errors import HarError
 
 EPSILON = 1e-7  # probabilities are kept this far from 0 and 1
 POSE_KINDS = ("l1", "l2", "l1l2", "l1l2bincross")

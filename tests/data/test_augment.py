@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from har import HarError
 from har.data.augment import Augmentation, Draw
+from har.errors import HarError
 
 RECIPE = Augmentation(
     angles_deg=[-10, -5, 0, 5, 10],

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden_files import golden_path
-from har import HarError
 from har.data.clips import clip_frames, multi_clip_frames, num_random_starts
+from har.errors import HarError
+from tests.helpers.golden import golden_path
 
 
 @pytest.fixture(scope="module")

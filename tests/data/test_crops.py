@@ -5,13 +5,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from ntu_files import video_frames
 from PIL import Image
 
-from golden_files import real_path
 from har.data.crops import read_crops
-from har.data.jpeg import Part, decode, decode_window, encode
+from har.data.framestore.jpeg import Part, decode, decode_window, encode
 from har.geometry import Crop, crop_affine, warp
+from tests.helpers.golden import real_path
+from tests.helpers.ntu_files import video_frames
 
 
 class Memory:

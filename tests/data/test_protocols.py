@@ -8,13 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from har import HarError
 from har.data import NTUDataModule
 from har.data.augment import Draw
 from har.data.clips import multi_clip_frames
 from har.data.crops import read_crops
 from har.data.ntu.targets import clip_box, clip_target
 from har.data.protocols import ClipProtocol, CropBatches, ProtocolDataset, collate_sequences
+from har.errors import HarError
 from har.layouts import get_layout
 
 SIZE, RESOLUTION = 4, (32, 32)

@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.io import loadmat
 
-from golden_files import golden_arrays, real_path
-from har import HarError
+from har.errors import HarError
 from har.layouts import get_layout
 from har.metrics import PCKh, by_part
+from tests.helpers.golden import golden_arrays, real_path
 
 
 def as_tensors(*arrays: np.ndarray) -> list[torch.Tensor]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from golden_files import golden_arrays
-from har import HarError
+from har.errors import HarError
 from har.metrics import PCK3D, MeanJointError
+from tests.helpers.golden import golden_arrays
 
 
 @pytest.fixture(scope="module")

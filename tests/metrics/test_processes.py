@@ -7,8 +7,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from golden_files import golden_arrays
 from har.metrics import PCK3D, ActionMetrics, MeanJointError, PCKh
+from tests.helpers.golden import golden_arrays
 
 SHARES = {"uneven": (slice(0, 23), slice(23, 30)), "one empty": (slice(0, 30), slice(30, 30))}
 

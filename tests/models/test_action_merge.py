@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_reception import assert_pose, reception_of
 
-from golden_files import golden_arrays, golden_json, golden_path
-from har import HarError
+from har.errors import HarError
 from har.models import ActionMergeNet, ReceptionNet
-from har.models.weights import infer_config, load_keras_h5
-from har.models.weights.files import build_network
-from har.models.weights.zoo import PUBLISHED
+from har.weights import infer_config, load_keras_h5
+from har.weights.file import build_network
+from har.weights.pretrained import PUBLISHED
+from tests.helpers.golden import golden_arrays, golden_json, golden_path
+from tests.models.test_reception import assert_pose, reception_of
 
 CASES = ["merge_3d_v2", "merge_2d_v1"]
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from golden_files import golden_arrays, golden_json
 from har.models.layers import (
     BatchNorm2d,
     Conv2d,
@@ -28,6 +27,7 @@ from har.models.soft_argmax import (
     soft_argmax_2d,
     window_maximum,
 )
+from tests.helpers.golden import golden_arrays, golden_json
 
 OPS = golden_arrays("ops.npz")
 

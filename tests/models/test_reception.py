@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from golden_files import golden_arrays, golden_json, golden_path
-from har import HarError
+from har.errors import HarError
 from har.models import ReceptionNet
-from har.models.weights import infer_config, load_keras_h5
+from har.weights import infer_config, load_keras_h5
+from tests.helpers.golden import golden_arrays, golden_json, golden_path
 
 ARGUMENTS = {
     "num_context_per_joint": "num_context",

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from golden_files import golden_arrays, golden_json, golden_path
-from har import HarError
+from har.errors import HarError
 from har.losses import action_loss, pose_loss
 from har.models import SPNet
 from har.models.spnet import FrameFeatures
-from har.models.weights import infer_config, load_keras_h5
-from keras_names import spnet_of
+from har.weights import infer_config, load_keras_h5
+from tests.helpers.golden import golden_arrays, golden_json, golden_path
+from tests.helpers.keras_names import spnet_of
 
 CASES = [
     *("spnet_image2d", "spnet_image3d", "spnet_conv", "spnet_div16", "spnet_div4"),

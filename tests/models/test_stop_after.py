@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from golden_files import golden_path
-from har import HarError
+from har.errors import HarError
 from har.models import ReceptionNet, SPNet
-from har.models.weights import load_network, load_weights, save_weights
+from har.weights import load_network, load_weights, save_weights
+from tests.helpers.golden import golden_path
 
 
 def small_spnet(**arguments) -> SPNet:

@@ -7,9 +7,9 @@ import pytest
 import torch
 import torchvision
 
-from har import HarError
+from har.errors import HarError
 from har.models import TorchvisionPoseNet
-from har.models.weights.files import load_network, load_weights, save_weights
+from har.weights.file import load_network, load_weights, save_weights
 
 NETWORKS = [
     ("resnet18", "layer4"),

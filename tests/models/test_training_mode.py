@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from golden_files import golden_arrays, golden_json, golden_path
 from har.losses import action_loss, pose_loss
 from har.models import SPNet
-from keras_names import as_torch, read_arrays, set_weights, spnet_of, weight_names
+from tests.helpers.golden import golden_arrays, golden_json, golden_path
+from tests.helpers.keras_names import as_torch, read_arrays, set_weights, spnet_of, weight_names
 
 NAME = "spnet_train_k214"
 

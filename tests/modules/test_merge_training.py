@@ -8,16 +8,16 @@ import hydra
 import pytest
 import pytorch_lightning as pl
 import torch
-from tiny import fit, make_data
 
 from har.data.protocols import ClipProtocol, ProtocolDataset
-from har.inference.clip_evaluation import ClipEvaluation
-from har.launch import config_dir, instantiate
 from har.losses import pose_loss
 from har.models import ActionMergeNet, ReceptionNet
-from har.models.weights.files import load_weights, save_weights
 from har.modules import MultitaskModule, Phase
-from har.modules.scores import normalise_images
+from har.runs.clip_evaluator import ClipEvaluation
+from har.runs.config import config_dir, instantiate
+from har.transforms import normalise_images
+from har.weights.file import load_weights, save_weights
+from tests.helpers.tiny import fit, make_data
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")
 DATA = {"layout": "pa20j", "resolution": (64, 64), "batch_size": 1}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import STEPS, fit, make_data, make_module
 
-from har import HarError
+from har.errors import HarError
 from har.modules import Phase
-from har.modules.phases import PhasePlan
+from har.modules.schedule import PhasePlan
+from tests.helpers.tiny import STEPS, fit, make_data, make_module
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")
 SGD = partial(torch.optim.SGD, lr=0.01)

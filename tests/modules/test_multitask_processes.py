@@ -14,9 +14,9 @@ warnings.filterwarnings("ignore")
 from pathlib import Path
 import pytorch_lightning as pl
 import torch
-sys.path[:0] = [{here!r}, {tests!r}]
+sys.path[:0] = [{root!r}]
 torch.set_num_threads(1)
-from tiny import fit, make_data, make_module
+from tests.helpers.tiny import fit, make_data, make_module
 
 devices, data_dir, folder = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 several = dict(devices=devices, strategy="ddp_find_unused_parameters_true") if devices > 1 else {{}}
@@ -39,9 +39,9 @@ if trainer.is_global_zero:
 
 @pytest.mark.slow
 def test_two_processes_agree(tiny_ntu: Path, tmp_path: Path) -> None:
-    here = Path(__file__).parent
+    root = str(Path(__file__).parents[2])
     script = tmp_path / "worker.py"
-    script.write_text(WORKER.format(here=str(here), tests=str(here.parent)))
+    script.write_text(WORKER.format(root=root))
     for devices in (1, 2):
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(

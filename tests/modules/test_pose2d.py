@@ -11,18 +11,18 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import fit
-from tiny_pose import make_mpii, make_network, make_pose_module
 
-from har import HarError
 from har.callbacks import Figures
+from har.errors import HarError
 from har.geometry import transform_points
 from har.layouts import get_layout
 from har.losses import pose_loss
 from har.models import ReceptionNet, TorchvisionPoseNet
 from har.modules import Phase, Pose2DModule
 from har.modules.person_scores import PersonScores
-from har.report import print_table
+from har.runs.report import print_table
+from tests.helpers.tiny import fit
+from tests.helpers.tiny_pose import make_mpii, make_network, make_pose_module
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")
 PA16J = get_layout("pa16j")

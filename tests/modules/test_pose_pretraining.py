@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
-from tiny import Recorder, make_module
 
 from har.callbacks import LastCheckpoint
 from har.data import MixedPoseDataModule, MPIIDataModule, MultitaskDataModule
@@ -15,8 +14,9 @@ from har.data.augment import Augmentation
 from har.geometry import transform_points
 from har.metrics import PCKh
 from har.models import SPNet
-from har.models.weights.files import load_weights
 from har.modules import MultitaskModule, Phase
+from har.weights.file import load_weights
+from tests.helpers.tiny import Recorder, make_module
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")
 

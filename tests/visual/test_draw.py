@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from har import HarError
+from har.errors import HarError
 from har.layouts import get_layout
 from har.visual.draw import (
     SIDE_COLOURS,

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from har import HarError
 from har.data.ntu.labels import ACTION_NAMES
+from har.errors import HarError
 from har.layouts import get_layout
 from har.visual.plots import (
     figure_to_image,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from har import HarError
+from har.errors import HarError
 
 
 @dataclass(frozen=True)

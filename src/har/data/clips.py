@@ -6,7 +6,7 @@ from 0 in the stored sequence; ``step`` is the distance between neighbouring fra
 
 from collections.abc import Sequence
 
-from har import HarError
+from har.errors import HarError
 
 
 def clip_frames(

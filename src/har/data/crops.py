@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har.data.store import FrameStore
+from har.data.framestore.reader import FrameStore
 from har.geometry import Crop
 
 

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from har import HarError
 from har.data.augment import Draw
 from har.data.clips import clip_frames, multi_clip_frames
+from har.data.clips_dataset import NTUDataset
 from har.data.crops import read_crops
-from har.data.datasets import NTUDataset
 from har.data.ntu.targets import Target
+from har.errors import HarError
 
 CLIPS, BOXES = ("single", "multi"), ("clip", "sequence")
 
@@ -79,7 +79,7 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
     - ``clips``: int64 (C, T), numbers of crops;
     - ``pose`` float32 (U, J, 4), ``tracked`` bool (U, J), ``affine`` float64 (U, 3, 3),
       ``root_depth_mm``, ``depth_scale`` float64 (U,) and ``frame_width`` (U,): as in
-      :class:`har.data.datasets.NTUDataset`, of every crop;
+      :class:`har.data.clips_dataset.NTUDataset`, of every crop;
     - ``action``: class index; ``name``: sample name.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from har import HarError
+from har.errors import HarError
 
 # The number of joints is known with the first batch only, but states must have one shape on all
 # processes, also on one that gets no batch: so there are as many places as any layout may need.

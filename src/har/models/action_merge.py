@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from har import HarError
+from har.errors import HarError
 from har.models.layers import (
     Conv2d,
     SeparableConv2d,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from har import HarError
+from har.errors import HarError
 from har.models.layers import BatchNorm2d, Conv2d, SeparableConv2d, max_pool, upsample
 from har.models.soft_argmax import (
     channel_softmax_2d,

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from har import HarError
+from har.errors import HarError
 from har.models.layers import (
     BNReLU,
     BottleneckUnit,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from har import HarError
+from har.errors import HarError
 from har.models.reception import ReceptionOutput, as_frames
 from har.models.soft_argmax import channel_softmax_2d, joint_confidence, soft_argmax_2d
 

@@ -1,7 +1,7 @@
 """LightningModules: what a step computes, which optimiser runs, what is logged."""
 
 from har.modules.multitask import MultitaskModule
-from har.modules.phases import Phase
 from har.modules.pose2d import Pose2DModule
+from har.modules.schedule import Phase
 
 __all__ = ["MultitaskModule", "Phase", "Pose2DModule"]

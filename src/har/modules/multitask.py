@@ -11,10 +11,11 @@ from torch import nn
 
 from har.data import MixedPoseDataModule
 from har.losses import action_loss
+from har.modules.base import PhasedModule
 from har.modules.person_scores import PersonScores
-from har.modules.phased import PhasedModule
-from har.modules.phases import Phase
-from har.modules.scores import MultitaskScores, normalise_images
+from har.modules.schedule import Phase
+from har.modules.scores import MultitaskScores
+from har.transforms import normalise_images
 
 
 class MultitaskModule(PhasedModule):
@@ -32,7 +33,7 @@ class MultitaskModule(PhasedModule):
     Args:
         network: an :class:`har.models.SPNet` or :class:`har.models.ActionMergeNet`; in a plan of
             the pose phase alone, one without an action part.
-        phases: by name, see :class:`har.modules.phases.Phase`.
+        phases: by name, see :class:`har.modules.schedule.Phase`.
         layout: the joint layout of the poses.
         action_weight: weight of every action output's cross-entropy; pose losses weigh 1.
         batch_norm_momentum: share of a new batch in the running statistics (PyTorch's

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from har.layouts import Layout, get_layout
 from har.metrics import PCKh, by_part
-from har.modules.scores import json_number, normalise_images
+from har.modules.scores import json_number
+from har.transforms import normalise_images
 
 
 def poses_of_views(network: nn.Module, batch: Mapping[str, Any]) -> list[Tensor]:
@@ -71,7 +72,7 @@ class PersonScores(nn.Module):
 
         Args:
             poses: per block (N, V, J, dim + 1), coordinates in [0, 1] of the crops.
-            batch: of :class:`har.data.mpii.dataset.MPIIDataset`.
+            batch: of :class:`har.data.persons.MPIIDataset`.
         """
         scored = batch["head_size_px"] > 0
         true = batch["joints_px"][scored].nan_to_num()

@@ -8,11 +8,11 @@ from typing import Any
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
-from har import HarError
+from har.errors import HarError
+from har.modules.base import PhasedModule
 from har.modules.person_scores import PersonScores, poses_of_views
-from har.modules.phased import PhasedModule
-from har.modules.phases import Phase
-from har.modules.scores import normalise_images
+from har.modules.schedule import Phase
+from har.transforms import normalise_images
 
 
 class Pose2DModule(PhasedModule):
@@ -28,7 +28,7 @@ class Pose2DModule(PhasedModule):
         network: any network whose output has ``poses``: :class:`har.models.ReceptionNet`,
             :class:`har.models.SPNet`, :class:`har.models.TorchvisionPoseNet`.
         phases: the length, optimiser and schedule of the only phase, ``pose``; see
-            :class:`har.modules.phases.Phase`.
+            :class:`har.modules.schedule.Phase`.
         layout: the joint layout of the poses.
         batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
             convention; Keras' momentum 0.99 is 0.01 here).

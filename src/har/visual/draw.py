@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har import HarError
+from har.errors import HarError
 from har.geometry import is_valid
 from har.layouts import Layout
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import ArrayLike, NDArray
 
-from har import HarError
+from har.errors import HarError
 from har.geometry import is_valid
 from har.layouts import Layout
 from har.visual.draw import drawn_links, link_side

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.data.mpii.persons import MPIIError
-from har.data.ntu.files import DatasetNotFoundError
+from har.errors import DatasetNotFoundError
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _TRAILER_BYTES = 4096  # cameras and programs may append something to a whole JPEG file

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from har import HarError
+from har.errors import HarError
 
 NUM_JOINTS = 16
 MAX_NAME_BYTES = 128

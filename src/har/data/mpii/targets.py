@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har import HarError
 from har.data.augment import Draw
+from har.errors import HarError
 from har.geometry import INVALID, crop_affine, transform_points
 from har.layouts import MISSING, Layout
 

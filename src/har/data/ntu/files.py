@@ -6,14 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from har import HarError
 from har.data.ntu.labels import SampleName, is_sample_name, parse_sample_name
+from har.errors import DatasetNotFoundError
 
 _IMAGES = "images-small"  # the original program's folder of extracted frames
-
-
-class DatasetNotFoundError(HarError):
-    """Data that is not there yet, with the commands that bring it."""
 
 
 def missing_data(folder: Path, what: str) -> DatasetNotFoundError:

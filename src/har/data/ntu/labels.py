@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from har import HarError
+from har.errors import HarError
 
 ACTION_NAMES: tuple[str, ...] = (
     "drink water",

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har import HarError
-from har.data.jpeg import encode
-from har.data.ntu.shards import StoredSamples, one_sample
+from har.data.framestore.jpeg import encode
+from har.data.framestore.shards import StoredSamples, one_sample
 from har.data.ntu.skeleton import (
     BodyTrack,
     SkeletonError,
@@ -23,6 +22,7 @@ from har.data.ntu.skeleton import (
     read_skeleton,
 )
 from har.data.ntu.targets import Reach, reachable_region
+from har.errors import HarError
 
 Region = tuple[int, int, int, int]
 

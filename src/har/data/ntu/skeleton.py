@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from har import HarError
+from har.errors import HarError
 
 NUM_JOINTS = 25
 _JOINT_COLUMNS = 12

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from har import HarError
+from har.errors import HarError
 
 IntArray = NDArray[np.int64]
 

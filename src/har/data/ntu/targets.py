@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har import HarError
 from har.data.augment import Augmentation, Draw
+from har.errors import HarError
 from har.geometry import (
     INVALID,
     box_around,

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from har import HarError
 from har.data.ntu.labels import SampleName
 from har.data.own.folder import SPLITS, OwnClip
+from har.errors import HarError
 
 FILE_NAME = "actions.json"
 _FORMAT = 1

@@ -1,0 +1,1 @@
+"""How fast networks and data are on this machine: ``python -m har.benchmark``."""

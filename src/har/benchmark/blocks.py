@@ -1,0 +1,218 @@
+"""A network stopped after each of its prediction blocks: what a block costs and what it brings."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.figure
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.data import DataLoader
+from torch.utils.flop_counter import FlopCounterMode
+
+from har.benchmark.agreement import test_data
+from har.benchmark.timing import in_turn
+from har.modules.scores import MultitaskScores
+from har.runs.config import run_folder
+from har.runtime.info import ModelInfo
+from har.runtime.modes import optimise
+from har.runtime.parts import FramePart
+from har.transforms import normalise_images
+from har.visual.plots import plot_speed
+from har.visual.terminal import progress_bar
+from har.weights.file import build_network
+
+
+@dataclass
+class Block:
+    """What stopping after a block costs, per frame, and what its answers are worth.
+
+    Attributes:
+        name: of the block; SPNet's say pyramid and level.
+        parameters: of the network up to here.
+        multiply_adds: of one frame and its share of a clip.
+        memory_bytes: weights, and the most that intermediate results of a batch take at a time.
+        seconds: per frame.
+        top1: accuracy of its actions in percent; None where it has none or nothing was measured.
+        joint_error_mm: root-relative, likewise.
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: float
+    memory_bytes: int
+    seconds: float = float("nan")
+    top1: float | None = None
+    joint_error_mm: float | None = None
+
+
+def benchmark_blocks(
+    cfg: DictConfig, network: nn.Module, info: ModelInfo, device: torch.device
+) -> None:
+    """Measures, prints and plots every prediction block of a network that can stop early."""
+    if not hasattr(getattr(network, "config", None), "stop_after"):
+        return  # one answer only
+    width, height = info.resolution
+    images = torch.randint(0, 256, (info.clip_size, height, width, 3), dtype=torch.uint8)
+    blocks: list[Block] = []
+    ways: dict[str, Callable[[], Any]] = {}
+    for number, name in enumerate(_block_names(network), start=1):
+        short = stopped(network, number if name.isdecimal() else name).to(device)
+        part = FramePart(optimise(short))
+        blocks.append(_cost(name, short, part, images.to(device)))
+        ways[name] = _run(part, images, device)
+    for block, seconds in zip(blocks, in_turn(ways).values(), strict=True):
+        block.seconds = seconds / len(images)
+    if cfg.weights is not None and cfg.measure:
+        _judge(cfg, network, info, device, blocks)
+    _print(blocks, info)
+    path = run_folder() / "blocks.png"
+    figure = _plot(blocks, info)
+    figure.savefig(path, dpi=150)
+    Console().print(f"Speed against accuracy, as a picture: {path}")
+
+
+def _block_names(network: Any) -> list[str]:
+    """SPNet's blocks by pyramid and level, ReceptionNet's by number."""
+    if hasattr(network, "steps"):
+        return [step.block for step in network.steps]
+    return [str(number + 1) for number in range(len(network.blocks))]
+
+
+def stopped(network: Any, stop_after: int | str) -> nn.Module:
+    """A copy of a network that ends with a prediction block."""
+    arguments = {**dataclasses.asdict(network.config), "stop_after": stop_after}
+    short = build_network(type(network).__name__, arguments)
+    state = network.state_dict()
+    short.load_state_dict({name: state[name] for name in short.state_dict()})
+    return short.eval()
+
+
+def _run(part: nn.Module, images: Tensor, device: torch.device) -> Callable[[], Any]:
+    def run() -> None:
+        with torch.inference_mode():
+            part(images.to(device))[0].cpu()  # waits for the device
+
+    return run
+
+
+class _PeakMemory(TorchDispatchMode):
+    """Counts the bytes of what operations return while it is alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.peak = 0, 0
+        self._alive: dict[int, int] = {}  # address of a storage -> tensors that share it
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self._note(tensor)
+        return result
+
+    def _note(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        address, size = storage.data_ptr(), storage.nbytes()
+        if address not in self._alive:
+            self._alive[address] = 0
+            self.now += size
+            self.peak = max(self.peak, self.now)
+        self._alive[address] += 1
+        weakref.finalize(tensor, self._forget, address, size)
+
+    def _forget(self, address: int, size: int) -> None:
+        self._alive[address] -= 1
+        if self._alive[address] == 0:
+            del self._alive[address]
+            self.now -= size
+
+
+def _cost(name: str, network: Any, part: nn.Module, images: Tensor) -> Block:
+    clip = images.permute(0, 3, 1, 2)[None] / 127.5 - 1
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        network(clip if network.num_action_outputs else clip[0])
+    gc.collect()
+    with torch.no_grad(), _PeakMemory() as memory:
+        part(images)
+    weights = [*network.parameters(), *network.buffers()]
+    return Block(
+        name,
+        parameters=sum(p.numel() for p in network.parameters()),
+        multiply_adds=counter.get_total_flops() / 2 / len(images),
+        memory_bytes=memory.peak + sum(w.nbytes for w in weights),
+    )
+
+
+def _judge(
+    cfg: DictConfig, network: Any, info: ModelInfo, device: torch.device, blocks: list[Block]
+) -> None:
+    """The test split through the whole network once: every block answers on the way."""
+    data = test_data(cfg, info)
+    scores = MultitaskScores(
+        info.layout, len(data.labels), network.num_pose_outputs, network.num_action_outputs
+    ).to(device)
+    loader = DataLoader(data.test_clips, batch_size=cfg.data.eval_batch_size)
+    network = network.to(device=device, memory_format=torch.channels_last)
+    with progress_bar("clips of the test split") as progress, torch.inference_mode():
+        for number, batch in enumerate(loader, start=1):
+            batch = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
+            scores.update(network(normalise_images(batch["images"], batch["powers"])), batch)
+            progress(number, len(loader))
+    results = scores.compute()
+    accuracies = results.get("action_top1_by_block", [])[:: max(1, len(network.num_actions))]
+    # blocks without actions come first, in pyramids that have none
+    padded = [None] * (len(blocks) - len(accuracies)) + accuracies
+    for block, top1, error in zip(blocks, padded, results["joint_error_mm_by_block"], strict=True):
+        block.top1, block.joint_error_mm = top1, error
+
+
+def _print(blocks: list[Block], info: ModelInfo) -> None:
+    width, height = info.resolution
+    table = Table(
+        title=f"stopping after a block: frames of {width}x{height}, float32, not compiled",
+        title_justify="left",
+    )
+    for column in ("block", "M params", "G mult-adds", "ms/frame", "frames/s", "MB"):
+        table.add_column(column, justify="left" if column == "block" else "right")
+    measured = blocks[-1].joint_error_mm is not None
+    if measured:
+        table.add_column("top-1", justify="right")
+        table.add_column("mm", justify="right")
+    for block in blocks:
+        row = [
+            block.name,
+            f"{block.parameters / 1e6:.2f}",
+            f"{block.multiply_adds / 1e9:.2f}",
+            f"{1000 * block.seconds:.1f}",
+            f"{1 / block.seconds:.1f}",
+            f"{block.memory_bytes / 2**20:.0f}",
+        ]
+        if measured:
+            top1 = "-" if block.top1 is None else f"{block.top1:.1f} %"
+            row += [top1, f"{block.joint_error_mm:.0f}"]
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _plot(blocks: list[Block], info: ModelInfo) -> matplotlib.figure.Figure:
+    return plot_speed(
+        [block.name for block in blocks],
+        np.array([block.multiply_adds for block in blocks]) / 1e9,
+        np.array([block.seconds for block in blocks]) * 1000,
+        [block.top1 for block in blocks],
+        [block.joint_error_mm for block in blocks],
+        title=f"{info.name}: stopping after a prediction block",
+    )

@@ -1,0 +1,230 @@
+"""``python -m har.benchmark data``: how fast training samples are made from prepared data."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from torch.utils.data import DataLoader
+
+from har.benchmark.frames import ACTIONS, make_frames
+from har.benchmark.original import OriginalWay
+from har.benchmark.timing import ROUNDS, in_turn
+from har.data.clips_dataset import NTUDataset
+from har.data.framestore.jpeg import Image, Part
+from har.data.framestore.reader import FrameStore
+from har.data.framestore.staging import open_prepared
+from har.data.modules.base import BATCHES_AHEAD, KindsOfSamples, start_worker
+from har.data.sampling import EpochBatches, SampleOrder
+from har.errors import HarError
+from har.runs.config import instantiate
+
+Key = tuple[str, int, int]
+
+_CLIPS = 16  # of 8 frames, in every round
+_BATCH_CLIPS = 4  # the recipe's batches: so many clips, or as many frames as they have
+_LOADED_BATCHES = 48  # of each kind
+_WAYS = {  # by row: that of the original's it is held against, and the decoding of its store
+    "action clips, whole frames": ("original's way, upright", "JPEG decoding, whole frames"),
+    "pose frames, rotated": ("original's way, rotated", "JPEG decoding, whole frames"),
+    "action clips, regions": ("original's way, upright", "JPEG decoding, regions"),
+}
+_WINDOWS = "  decoding its windows"
+
+
+@dataclass
+class Samples:
+    """Training samples of a prepared folder; ``poses`` only where whole frames are stored."""
+
+    clips: NTUDataset
+    poses: NTUDataset | None
+
+
+def benchmark_data(cfg: DictConfig) -> None:
+    """Crops with the recipe's augmentation against the original's way and against decoding.
+
+    One process, one core. All ways make the same crops of the same frames; colours are changed by
+    the original's way only, since ours are changed on the device, a batch at a time.
+    """
+    stores = open_stores(cfg)
+    resolution = (int(cfg.resolution[0]), int(cfg.resolution[1]))
+    ways: dict[str, Callable[[], Any]] = {}
+    if "full" in stores:
+        full = stores["full"]
+        clips, frames = _keys("action", full.clips, _CLIPS), []
+        upright = OriginalWay(full.clips, clips)
+        ways["original's way, upright"] = lambda: upright.run(resolution)
+        poses = full.poses
+        if poses is not None:
+            frames = _keys("pose", poses, _CLIPS * cfg.clip_size)
+            rotated = OriginalWay(poses, frames)
+            ways["original's way, rotated"] = lambda: rotated.run(resolution)
+        ways["JPEG decoding, whole frames"] = lambda: _decode(full.clips, clips)
+        ways |= _ours("action clips, whole frames", full.clips, clips)
+        if poses is not None:
+            ways |= _ours("pose frames, rotated", poses, frames)
+    if "track" in stores:
+        regions = stores["track"].clips
+        cut = _keys("action", regions, _CLIPS)
+        ways["JPEG decoding, regions"] = lambda: _decode(regions, cut)
+        ways |= _ours("action clips, regions", regions, cut)
+    seconds = in_turn(ways)
+    per_frame = {way: 1000 * s / (_CLIPS * cfg.clip_size) for way, s in seconds.items()}
+    console = Console()
+    console.print(_table(per_frame, next(iter(stores.values())).clips))
+    if "track" in stores:
+        console.print(f"Regions are {100 * _stored_share(regions):.0f} % of the frames.")
+    loaded = next(iter(stores.values()))
+    rounds = [
+        [_seconds_in_loader(loaded, cfg.clip_size, workers) for workers in (1, 2)]
+        for _ in range(ROUNDS)
+    ]
+    one, two = (median(times) for times in zip(*rounds, strict=True))
+    what = "clips" if loaded.poses is None else "rotated frames and clips in turn"
+    console.print(
+        f"Two loader processes on batches of {what}: {one / two:.2f} x as fast as one, "
+        f"{1 / two:.0f} frames/s."
+    )
+
+
+def open_stores(cfg: DictConfig) -> dict[str, Samples]:
+    """The recipe's training samples by what is stored, whole frames or regions."""
+    return {kind: _open(cfg, folder) for kind, folder in _folders(cfg).items()}
+
+
+def _folders(cfg: DictConfig) -> dict[str, Path]:
+    """Data folders by what they store."""
+    folder = Path(cfg.frames_dir)
+    if (folder / "prepared").is_dir() or (folder / "ntu" / "prepared").is_dir():
+        index, _ = open_prepared(folder)
+        if index.settings["store"] != "hdf5":
+            raise HarError(f"{folder} has loose JPEG files; the benchmark reads HDF5 shards.")
+        return {"track" if "reach_scale" in index.settings else "full": folder}
+    return make_frames(folder, workers=2)
+
+
+def _open(cfg: DictConfig, folder: Path) -> Samples:
+    """The recipe's training samples; of pose frames the rotated ones."""
+    index, _ = open_prepared(folder)
+    found = sorted(set(index.actions.tolist()))
+    options = {"data_dir": str(folder), "resolution": cfg.resolution, "clip_size": cfg.clip_size}
+    actions = ACTIONS if set(ACTIONS) <= set(found) else found
+    data = instantiate(cfg.data, **options, actions=actions)
+    if "reach_scale" in index.settings:
+        data.frame_augmentation = None
+    elif data.frame_augmentation is not None:
+        angles = [angle for angle in data.frame_augmentation.angles_deg if angle]
+        data.frame_augmentation = replace(data.frame_augmentation, angles_deg=angles or [10])
+    data.setup("fit")
+    rotated = data.frame_augmentation is not None
+    return Samples(data.datasets["action"], data.datasets["pose"] if rotated else None)
+
+
+def _keys(kind: str, samples: NTUDataset, count: int) -> list[Key]:
+    return [(kind, draw % len(samples), draw) for draw in range(count)]
+
+
+def _ours(name: str, samples: NTUDataset, keys: list[Key]) -> dict[str, Callable[[], Any]]:
+    """Our way, and what of it is decoding the windows of the crops."""
+    recorder = _Recorder(samples.store)
+    recorded = copy.copy(samples)
+    recorded.store = recorder
+    _read(recorded, keys)
+
+    def decode_windows() -> None:
+        for asked in recorder.asked:
+            samples.store.read_window(*asked)
+
+    return {name: lambda: _read(samples, keys), f"{name}{_WINDOWS}": decode_windows}
+
+
+class _Recorder:
+    """A store that writes down which windows are asked for."""
+
+    def __init__(self, store: FrameStore) -> None:
+        self._store = store
+        self.asked: list[tuple[Any, ...]] = []
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        return self._store.read(sample, frames)
+
+    def read_window(self, *asked: Any) -> list[Part]:
+        self.asked.append(asked)
+        return self._store.read_window(*asked)
+
+
+def _read(samples: NTUDataset, keys: list[Key]) -> None:
+    for key in keys:
+        samples[key]
+
+
+def _decode(samples: NTUDataset, keys: list[Key]) -> None:
+    """As many frames as the clips have, decoded one after the other."""
+    for _, number, _ in keys:
+        sample = int(samples.selection[number])
+        name, count = samples.index.names[sample].decode(), int(samples.index.num_frames[sample])
+        for place in range(samples.clip_size or 1):
+            samples.store.read(name, [place % count])
+
+
+def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
+    """What loader processes take for a frame of the recipe's batches, once all are at work."""
+    of_kind = {"pose": samples.poses, "action": samples.clips}
+    kinds = {kind: data for kind, data in of_kind.items() if data is not None}
+    sizes = {"pose": _BATCH_CLIPS * clip_size, "action": _BATCH_CLIPS}
+    orders = {kind: SampleOrder(kind, len(data), sizes[kind], 0) for kind, data in kinds.items()}
+    ahead = 2 * BATCHES_AHEAD * workers  # what was made in advance does not count
+    of_each = _LOADED_BATCHES + ahead // len(kinds)
+    batches = EpochBatches(orders, [*kinds], dict.fromkeys(kinds, 0), of_each)
+    loader = DataLoader(
+        KindsOfSamples(kinds),
+        batch_sampler=batches,
+        num_workers=workers,
+        worker_init_fn=start_worker,
+        prefetch_factor=BATCHES_AHEAD,
+    )
+    taken = [time.perf_counter() for _ in loader][ahead - 1 :]
+    return (taken[-1] - taken[0]) / ((len(taken) - 1) * _BATCH_CLIPS * clip_size)
+
+
+def _table(per_frame: dict[str, float], samples: NTUDataset) -> Table:
+    width, height = samples.index.frame_size(int(samples.selection[0]))
+    table = Table(
+        title=f"Crops of {samples.resolution[0]}x{samples.resolution[1]} from frames of "
+        f"{width}x{height}, one core",
+        title_justify="left",
+        caption="Medians; PIL's bilinear filter in the original's way. Beyond: besides\n"
+        "decoding all that is stored of a frame, and besides decoding the windows alone.",
+        caption_justify="left",
+    )
+    table.add_column("way", no_wrap=True)
+    for column in ("ms per frame", "of original's", "beyond decoding", "beyond windows"):
+        table.add_column(column, justify="right")
+    for way, milliseconds in per_frame.items():
+        original, decoding = _WAYS.get(way, ("", ""))
+        times = f"{per_frame[original] / milliseconds:.1f} x" if original in per_frame else ""
+        beyond = [
+            f"{milliseconds - per_frame[other]:+.2f}" if other in per_frame else ""
+            for other in (decoding, way + _WINDOWS)
+        ]
+        name = _WINDOWS if way.endswith(_WINDOWS) else way
+        table.add_row(name, f"{milliseconds:.2f}", times, *beyond)
+    return table
+
+
+def _stored_share(samples: NTUDataset) -> float:
+    """Share of the frames' area that is stored, mean over the samples."""
+    shares = []
+    for sample in samples.selection.tolist():
+        x1, y1, x2, y2 = samples.index.region(sample)
+        shares.append((x2 - x1) * (y2 - y1) / np.prod(samples.index.frame_size(sample)))
+    return float(np.mean(shares))

@@ -1,0 +1,123 @@
+"""``python -m har.benchmark memory``: what a training worker takes, at once and in the long run."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from torch.utils.data import DataLoader, Dataset
+
+from har.benchmark.data import Samples, open_stores
+from har.data.clips_dataset import NTUDataset
+from har.data.framestore.index import FORMAT
+from har.data.framestore.staging import open_prepared
+from har.data.modules.base import start_worker
+from har.data.ntu.splits import split_indices
+from har.errors import HarError
+
+_SAMPLES_OF_NTU120, _FRAMES = 114_480, 37
+_LOOKS = 5
+
+
+def benchmark_memory(cfg: DictConfig) -> None:
+    """A worker on an index as large as NTU-120's, and one that reads many samples."""
+    if not Path("/proc/self/smaps_rollup").exists():
+        raise HarError("This system does not tell how much memory a process takes (Linux does).")
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder:
+        simulated = Path(folder)
+        simulate_index(simulated / "prepared" / "index.h5", _SAMPLES_OF_NTU120)
+        before, began = own_bytes(), time.perf_counter()
+        index, store = open_prepared(simulated)
+        selection = split_indices(index, "xsub120", "train")
+        samples = NTUDataset(
+            index, store, selection, index.actions[selection] - 1, clip_size=8, resolution=(8, 8)
+        )
+        opened, taken = time.perf_counter() - began, own_bytes() - before
+        began = time.perf_counter()
+        in_worker = next(_memory_of_worker(_Annotations(samples), 1))
+        started = time.perf_counter() - began
+    console.print(
+        f"An index of {len(index):,} samples: open in {opened:.2f} s, {taken / 1e6:.0f} MB; "
+        f"a worker answers {started:.2f} s after its start, {in_worker / 1e6:.0f} MB of its own."
+    )
+    total, step = int(cfg.samples), max(1, int(cfg.samples) // _LOOKS)
+    table = Table(title="One worker, clips and single frames of the recipe", title_justify="left")
+    table.add_column("samples", justify="right")
+    table.add_column("its own memory", justify="right")
+    recipe = _Recipe(next(iter(open_stores(cfg).values())), step, total - 1)
+    looks = _memory_of_worker(recipe, total)
+    for done, size in zip([*range(1, total, step), total], looks, strict=True):
+        table.add_row(f"{done:,}", f"{size / 1e6:.1f} MB")
+    console.print(table)
+
+
+def own_bytes() -> int:
+    """Memory that belongs to this process alone, in bytes: what ends with it."""
+    text = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
+    lines = [line.split() for line in text.splitlines() if line.startswith("Private_")]
+    return 1024 * sum(int(line[1]) for line in lines)
+
+
+def simulate_index(path: Path, count: int) -> None:
+    """An index with ``count`` samples whose annotations are zeros that take no room on the disk."""
+    numbers = np.arange(count)
+    parts = (
+        1 + numbers // 3600,
+        1 + numbers % 3,
+        1 + numbers // 3 % 106,
+        1,
+        1 + numbers // 30 % 120,
+    )
+    columns = [np.char.zfill(np.broadcast_to(part, count).astype("U3"), 3) for part in parts]
+    names = np.full(count, "", "U1")
+    for letter, column in zip("SCPRA", columns, strict=True):
+        names = np.char.add(names, np.char.add(letter, column))
+    path.parent.mkdir(parents=True)
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"format": FORMAT, "stride": 2, "scale": 0.5, "store": "hdf5"})
+        file["name"] = np.sort(names).astype("S20")
+        file["frame_size"] = np.tile(np.array([960, 540], np.int32), (count, 1))
+        file["first_frame"] = np.arange(count + 1, dtype=np.int64) * _FRAMES
+        file.create_dataset("joints", (count * _FRAMES, 25, 4), "f4")
+        file.create_dataset("frame_number", (count * _FRAMES,), "i4")
+
+
+class _Recipe(Dataset[int]):
+    """Makes samples, one clip to eight frames; every ``step``-th says what its process takes."""
+
+    def __init__(self, samples: Samples, step: int, last: int) -> None:
+        self.samples, self.step, self.last = samples, step, last
+
+    def __getitem__(self, draw: int) -> int:
+        single = self.samples.poses is not None and draw % 9
+        kind, made = ("pose", self.samples.poses) if single else ("action", self.samples.clips)
+        assert made is not None
+        made[(kind, draw % len(made), draw)]
+        return own_bytes() if draw % self.step == 0 or draw == self.last else 0
+
+
+class _Annotations(Dataset[int]):
+    """Reads an annotation only: there are no frames to a simulated index."""
+
+    def __init__(self, samples: NTUDataset) -> None:
+        self.samples = samples
+
+    def __getitem__(self, draw: int) -> int:
+        self.samples.index.annotation(int(self.samples.selection[draw]))
+        return own_bytes()
+
+
+def _memory_of_worker(samples: Dataset[int], count: int) -> Iterator[int]:
+    """What one loader process says that it takes, on its way through ``count`` samples."""
+    loader = DataLoader(
+        samples, sampler=range(count), batch_size=None, num_workers=1, worker_init_fn=start_worker
+    )
+    return (size for size in map(int, loader) if size)

@@ -1,0 +1,186 @@
+"""``python -m har.benchmark model``: how fast a network is here, way by way and block by block.
+
+One clip by every way of computing, the way that :mod:`har.runtime` takes here marked. A stream of
+frames, clip after clip against frame after frame. The network stopped after each of its prediction
+blocks: the figure of speed against accuracy of TPAMI 2020. With weights and data also what every
+way and every block says of the test split.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+from rich.console import Console
+from torch import nn
+
+from har.benchmark.agreement import benchmark_agreement
+from har.benchmark.blocks import benchmark_blocks
+from har.benchmark.timing import in_turn, print_ways
+from har.runs.config import instantiate
+from har.runtime.engine import Engine
+from har.runtime.exporter import export_network
+from har.runtime.info import ModelInfo
+from har.runtime.loading import choose_device, info_of, load_for_inference
+from har.runtime.modes import PLAIN, Mode, fastest_mode
+from har.runtime.onnx_runtime import OnnxRuntime
+from har.runtime.streaming import ClipStream
+from har.runtime.torch_runtime import TorchRuntime
+
+
+def benchmark_model(cfg: DictConfig) -> None:
+    """Ways of computing one clip, streaming, and every prediction block."""
+    console = Console()
+    device = torch.device(choose_device(cfg.device))
+    if cfg.weights is not None:
+        network, info = load_for_inference(cfg.weights)
+    else:
+        network = instantiate(cfg.model).eval()
+        info = dataclasses.replace(
+            info_of(network, type(network).__name__),
+            resolution=(cfg.resolution[0], cfg.resolution[1]),
+            clip_size=cfg.clip_size,
+        )
+    parameters = sum(p.numel() for p in network.parameters()) / 1e6
+    width, height = info.resolution
+    console.print(
+        f"{info.name}: {type(network).__name__}, {parameters:.1f} M parameters, "
+        f"{info.clip_size} frames of {width}x{height}, {_device_name(device)}"
+    )
+    ways, engines = _ways(network, info, device, console, compiles=cfg.compile, onnx=cfg.onnx)
+    print_ways("one clip", in_turn(ways), info.clip_size, "frames/s")
+    console.print(f"[dim]* the way of predict and evaluate here: {fastest_mode(device)}[/dim]")
+    if info.labels:
+        _stream(network, info, device)
+        if cfg.weights is not None and cfg.measure:
+            benchmark_agreement(cfg, engines)
+    benchmark_blocks(cfg, network, info, device)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU with {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
+
+
+def _clip(info: ModelInfo) -> NDArray[np.uint8]:
+    width, height = info.resolution
+    size = (info.clip_size, height, width, 3)
+    return np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+
+
+def _ways(
+    network: nn.Module,
+    info: ModelInfo,
+    device: torch.device,
+    console: Console,
+    *,
+    compiles: bool,
+    onnx: bool,
+) -> tuple[dict[str, Callable[[], Any]], dict[str, Engine]]:
+    """One clip by every way of computing, and the engines among them."""
+    images = _clip(info)
+    ways: dict[str, Callable[[], Any]] = {
+        "plain layout, float32": _as_trained(network, images, device, torch.contiguous_format),
+        "channels last, float32": _as_trained(network, images, device, torch.channels_last),
+    }
+    best = fastest_mode(device)
+    low = {torch.float32, best.precision}
+    modes = [Mode(precision=p, compiled=False) for p in sorted(low, key=str, reverse=True)]
+    if compiles:
+        modes += [Mode(precision=mode.precision) for mode in modes]
+    engines = {"float32": _engine(network, info, device, PLAIN)}
+    for mode in modes:
+        ready = _engine(network, info, device, mode)
+        name = str(mode)
+        if mode.compiled:
+            console.print(f"compiling ({mode.precision}) ...")
+            if not ready.compile():
+                continue
+        if dataclasses.replace(best, compiled=best.compiled and compiles) == mode:
+            name += " *"
+        engines[name] = ready
+    if onnx and importlib.util.find_spec("onnxruntime") is not None:
+        console.print("exporting to ONNX ...")
+        with tempfile.TemporaryDirectory(prefix="har-") as folder:
+            path = Path(folder) / "network.onnx"
+            plain: Any = copy.deepcopy(network).cpu()
+            export_network(plain.to(memory_format=torch.contiguous_format), info, path, "onnx")
+            runtime = OnnxRuntime(path, device.type)
+        engines["onnxruntime, float32"] = Engine(runtime, info, batch_size=info.clip_size)
+    for name, ready in engines.items():
+        if name != "float32":
+            ways[name] = _predicts(ready, images)
+    return ways, engines
+
+
+def _as_trained(
+    network: nn.Module, images: NDArray[np.uint8], device: torch.device, layout: torch.memory_format
+) -> Callable[[], Any]:
+    """The network as it is, on a whole clip that is already on the device."""
+    clip = torch.from_numpy(images).to(device).permute(0, 3, 1, 2) / 127.5 - 1
+    clip = clip.contiguous(memory_format=layout)[None]
+    one = clip if getattr(network, "num_action_outputs", 0) else clip[0]
+
+    def run() -> None:
+        network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        with torch.inference_mode():
+            network(one)
+        _finish(device)
+
+    return run
+
+
+def _finish(device: torch.device) -> None:
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def _engine(network: nn.Module, info: ModelInfo, device: torch.device, mode: Mode) -> Engine:
+    runtime = TorchRuntime(network, device, mode, batch_size=info.clip_size)
+    return Engine(runtime, info, batch_size=info.clip_size)
+
+
+def _predicts(ready: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
+    """From uint8 crops to poses and, where the network knows them, actions."""
+
+    def run() -> None:
+        features = ready.frames(images).features
+        if ready.info.labels:
+            ready.actions(features)
+
+    return run
+
+
+def _stream(network: nn.Module, info: ModelInfo, device: torch.device) -> None:
+    """Every window of a video that moves on by one frame: all its frames anew, or the new one."""
+    images = _clip(info)
+    ready = Engine(
+        TorchRuntime(network, device, PLAIN, batch_size=info.clip_size), info, batch_size=1
+    )
+    stream = ClipStream(ready)
+    for features in ready.frames(images).features:
+        stream.push(features)
+
+    def next_frame() -> None:
+        (features,) = ready.frames(images[:1]).features
+        stream.push(features)
+
+    ways = {
+        "the clip network on every window": _as_trained(
+            network, images, device, torch.channels_last
+        ),
+        "streaming": next_frame,
+    }
+    print_ways("a stream, an answer at every frame, float32", in_turn(ways), 1, "answers/s")

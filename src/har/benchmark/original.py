@@ -1,0 +1,85 @@
+"""How the original program makes a crop, for comparison: PIL on whole frames, NumPy on floats."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har.data.augment import Draw
+from har.data.clips_dataset import NTUDataset
+from har.data.framestore.shards import frame_files
+from har.data.sampling import seeded_rng
+from har.errors import HarError
+from har.geometry import invert_affine
+
+
+class OriginalWay:
+    """The crops of a data set as the original makes them (Luvizon et al., TPAMI 2020, program).
+
+    Every frame is opened, turned with its canvas enlarged, cut, resized, mirrored, made float32,
+    and every channel raised to its power. Both resamplings use PIL's bilinear filter, as there.
+
+    Args:
+        samples: whole frames in HDF5 shards.
+        keys: (kind, number, draw) of the items, as the data set is asked for them.
+
+    Raises:
+        HarError: Pillow is not installed.
+    """
+
+    def __init__(self, samples: NTUDataset, keys: list[tuple[str, int, int]]) -> None:
+        try:
+            from PIL import Image
+        except ImportError as error:
+            raise HarError(
+                "The comparison with the original's way needs Pillow: pip install pillow."
+            ) from error
+        self._image: Any = Image
+        self.items = [self._item(samples, key) for key in keys]
+
+    def _item(
+        self, samples: NTUDataset, key: tuple[str, int, int]
+    ) -> tuple[list[bytes], Draw, tuple[int, ...]]:
+        """The frames' files, what is drawn, and the box on the turned canvas."""
+        kind, number, draw_number = key
+        rng = seeded_rng(samples.seed, kind, draw_number)
+        draw = samples.augmentation.draw(rng)
+        sample = int(samples.selection[number])
+        annotation = samples.index.annotation(sample)
+        frames = samples.frames_of(len(annotation.joints_px), draw, rng)
+        affine = samples.target(sample, annotation, frames, replace(draw, flip=False)).affine
+        size = np.array(samples.index.frame_size(sample))
+        corners = invert_affine(affine) @ np.array([[0, 1.0], [0, 1.0], [1, 1]])  # in the frame
+        angle = np.radians(draw.angle_deg)
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        canvas = np.abs(turn) @ size
+        box = turn @ (corners[:2] - size[:, None] / 2) + canvas[:, None] / 2
+        name = samples.index.names[sample].decode()
+        files = frame_files(samples.index.path.parent / "frames" / f"{name[:4]}.h5", name)
+        return [files[frame] for frame in frames], draw, tuple(box.T.round().astype(int).ravel())
+
+    def run(self, resolution: tuple[int, int]) -> NDArray[np.float32]:
+        """All crops; the last item's (T, H, W, 3) is returned."""
+        bilinear = self._image.Resampling.BILINEAR
+        crops: list[NDArray[Any]] = []
+        for files, draw, box in self.items:
+            crops = []
+            for file in files:
+                image = self._image.open(io.BytesIO(file))
+                if draw.angle_deg:
+                    image = image.rotate(draw.angle_deg, bilinear, expand=True)
+                image = image.crop(box).resize(resolution, bilinear)
+                if draw.flip:
+                    image = image.transpose(self._image.Transpose.FLIP_LEFT_RIGHT)
+                crop = np.asarray(image, dtype=np.float32) / 255
+                for channel, power in enumerate(draw.colour_powers):
+                    if power != 1:
+                        crop[..., channel] **= power
+                crop -= 0.5
+                crop *= 2
+                crops.append(crop)
+        return np.stack(crops)

@@ -1,0 +1,29 @@
+"""Benchmarks: ways of doing the same work, measured in turn within one run.
+
+Timings of a shared machine swing by half; ratios between rows of one table are what counts. So
+every way is timed in several rounds, the ways in turn, and the median is shown.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from omegaconf import DictConfig
+
+from har.errors import HarError
+
+TASKS = {
+    "model": "har.benchmark.model:benchmark_model",
+    "data": "har.benchmark.data:benchmark_data",
+    "memory": "har.benchmark.memory:benchmark_memory",
+    "evaluation": "har.benchmark.evaluation:benchmark_evaluation",
+}
+
+
+def benchmark(cfg: DictConfig) -> None:
+    """Runs the task that the command line names, all where it names none."""
+    if cfg.task is not None and cfg.task not in TASKS:
+        raise HarError(f"There is no benchmark {cfg.task}; choose {' or '.join(TASKS)}.")
+    for task in TASKS if cfg.task is None else (cfg.task,):
+        module, _, function = TASKS[task].partition(":")
+        getattr(importlib.import_module(module), function)(cfg)

@@ -1,0 +1,224 @@
+"""What every entry point shares: arguments, configuration, seed, objects, run folder, report.
+
+An entry point is ``main = entry_point("train", run)`` with a function ``run(cfg)``. Hydra composes
+the configuration; this module makes the command line forgiving (paths need no quoting), finds
+the run to resume, and turns errors meant for people into one sentence and exit code 2.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import re
+import sys
+import tempfile
+import textwrap
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+# OpenMP threads spin while they wait, which starves every other process on a small machine.
+# Has to be set before torch is imported; the environment overrides it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from har.errors import HarError
+from har.runs.config import config_dir, har_error_behind
+
+log = logging.getLogger(__name__)
+
+# Values of these keys are file names: Hydra would trip over `=`, `(`, `,` or non-ASCII letters.
+_PATH_KEYS = ("weights", "ckpt_path", "source", "out", "boxes", "detector_weights")
+_PATH_ENDINGS = ("_path", "_dir", ".dir")
+
+
+def help_text(config_name: str) -> str:
+    """What ``--help`` prints: how the command is typed, its keys with what they mean, and what can
+    be chosen. All of it stands in the configuration files."""
+    usage, keys = _usage_and_keys(config_name)
+    choices = []
+    for group in _groups(config_name):
+        names = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+        line = f"  {group}: {', '.join(names)}"
+        choices.append(textwrap.fill(line, 80, subsequent_indent=" " * (len(group) + 4)))
+    parts = [usage, f"Keys, as key=value:\n\n{keys}"]
+    if choices:
+        parts.append("What can be chosen, as group=name:\n\n" + "\n".join(choices))
+    parts.append("--cfg job shows the whole configuration that a command line makes.")
+    return "\n\n".join(parts)
+
+
+def _usage_and_keys(config_name: str) -> tuple[str, str]:
+    """The comment on top of a configuration file, and what follows its list of defaults; the keys
+    of the files that it includes come first."""
+    text = (config_dir() / f"{config_name}.yaml").read_text(encoding="utf-8")
+    comment, _, rest = text.partition("defaults:\n")
+    usage = "\n".join(line.removeprefix("#").removeprefix(" ") for line in comment.splitlines())
+    keys = [re.sub(r"\A(?: .*\n)*", "", rest).strip()]
+    for included in reversed(_defaults(config_name)):
+        if isinstance(included, str) and included != "_self_":
+            keys.insert(0, _usage_and_keys(included)[1])
+    return usage.strip(), "\n".join(keys)
+
+
+def _defaults(config_name: str) -> list[Any]:
+    config: Any = OmegaConf.load(config_dir() / f"{config_name}.yaml")
+    defaults: list[Any] = config.get("defaults", [])
+    return defaults
+
+
+def _groups(config_name: str) -> list[str]:
+    """The groups from which a configuration is composed, those of files that it includes too."""
+    names: list[str] = []
+    for entry in _defaults(config_name):
+        if isinstance(entry, str):
+            names += [] if entry == "_self_" else _groups(entry)
+        else:
+            names += [str(name) for name in entry if name not in ("paths", "hydra")]
+    return list(dict.fromkeys(names))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return 2 * found[1] + found[2].replace("'", "\\'")
+
+
+def quote_argument(argument: str) -> str:
+    """``key=value`` in Hydra's grammar, whatever characters a path value has."""
+    key, separator, value = argument.partition("=")
+    name = key.lstrip("+~")
+    is_path = name in _PATH_KEYS or name.endswith(_PATH_ENDINGS) or name.startswith("paths.")
+    if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
+        return argument
+    # In Hydra's quotes a backslash is special only in front of a quote.
+    escaped = re.sub(r"(\\*)('|$)", _escape, value)
+    return f"{key}='{escaped}'"
+
+
+def rewrite_arguments(arguments: Sequence[str], has_task: bool = False) -> list[str]:
+    """Command-line words as Hydra wants them: first bare word to ``task=``, paths quoted."""
+    words = list(arguments)
+    if has_task and words and not words[0].startswith("-") and "=" not in words[0]:
+        words[0] = f"task={words[0]}"
+    return [word if word.startswith("-") else quote_argument(word) for word in words]
+
+
+def _is_override(word: str) -> bool:
+    """Neither one of Hydra's flags nor the value of one, as the second word of `--cfg job`."""
+    return word.startswith("~") or ("=" in word and not word.startswith("-"))
+
+
+def add_override(words: Sequence[str], override: str) -> list[str]:
+    """Command-line words and ``key=value`` beside the other overrides: Hydra takes none from both
+    sides of a flag."""
+    place = next((n for n, word in enumerate(words) if _is_override(word)), len(words))
+    return [*words[:place], quote_argument(override), *words[place:]]
+
+
+def find_last_checkpoint(runs: Path) -> Path:
+    """The newest ``last.ckpt`` among the runs of one experiment.
+
+    Raises:
+        HarError: no run of this experiment has written a checkpoint.
+    """
+    found = sorted(runs.glob("*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise HarError(
+            f"ckpt_path=last: there is no checkpoint {runs}/*/checkpoints/last.ckpt to go on from; "
+            "start the run without ckpt_path first."
+        )
+    return found[-1]
+
+
+def _resolve_last(config_name: str, words: list[str], resume: bool) -> list[str]:
+    """Replaces ``ckpt_path=last``; a resumed run goes on in its own folder."""
+    if not any(word in ("ckpt_path=last", "ckpt_path='last'") for word in words):
+        return words
+    overrides = list(filter(_is_override, words))
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)  # `name` refers to Hydra's own settings
+        checkpoint = find_last_checkpoint(Path(cfg.paths.output_dir) / str(cfg.name))
+    words = [word for word in words if not word.startswith("ckpt_path=")]
+    words = add_override(words, f"ckpt_path={checkpoint}")
+    if resume:
+        words = add_override(words, f"hydra.run.dir={checkpoint.parent.parent}")
+    return words
+
+
+def _own_folder(words: list[str]) -> list[str]:
+    """Under torchrun or SLURM every process starts for itself, and each would make a run folder
+    named by its own clock: only the first one's is kept."""
+    rank = os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))
+    started_alone = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
+    if rank == "0" or not started_alone or any("hydra.run.dir=" in word for word in words):
+        return words
+    return add_override(words, f"hydra.run.dir={tempfile.mkdtemp(prefix='har_process_')}")
+
+
+def entry_point(
+    config_name: str,
+    run: Callable[[DictConfig], Any] | str,
+    *,
+    has_task: bool = False,
+    resume: bool = False,
+) -> Callable[[], None]:
+    """The ``main`` of a command.
+
+    Args:
+        config_name: the top configuration file, without ``.yaml``.
+        run: what to do with the composed configuration; as text ``"module:function"`` it is
+            imported only when it runs, so that ``--help`` does not wait for torch.
+        has_task: the first word of the command line names a task (``prepare ntu``).
+        resume: with ``ckpt_path=last`` the command goes on in the folder of that run.
+    """
+
+    def guarded(cfg: DictConfig) -> None:
+        try:
+            _load(run)(cfg)
+        except (HarError, OmegaConfBaseException) as error:
+            _fail(error, show_trace=bool(cfg.get("trace", False)))
+
+    def main() -> None:
+        # Without this Hydra would print errors itself, several lines of them, and exit with 1.
+        os.environ["HYDRA_FULL_ERROR"] = "1"
+        try:
+            if {"--help", "-h"} & set(sys.argv[1:]):
+                print(help_text(config_name))
+                return
+            words = rewrite_arguments(sys.argv[1:], has_task)
+            sys.argv[1:] = _own_folder(_resolve_last(config_name, words, resume))
+            decorate = hydra.main(
+                config_path=str(config_dir()), config_name=config_name, version_base="1.3"
+            )
+            # Hydra names the job after the function's file: the command is meant, not this file.
+            guarded.__name__ = config_name
+            decorate(guarded)()
+        except (HarError, HydraException) as error:
+            _fail(error, show_trace=False)
+
+    return main
+
+
+def _load(run: Callable[[DictConfig], Any] | str) -> Callable[[DictConfig], Any]:
+    if callable(run):
+        return run
+    module, _, function = run.partition(":")
+    loaded: Callable[[DictConfig], Any] = getattr(importlib.import_module(module), function)
+    return loaded
+
+
+def _fail(error: Exception, *, show_trace: bool) -> None:
+    if show_trace:
+        traceback.print_exc()
+    sentence = str(har_error_behind(error) or error).split("Config search path")[0]
+    if "Original Traceback" in sentence:  # raised in a loader process: its last line says what
+        sentence = sentence.strip().splitlines()[-1].partition(": ")[2]
+    print(f"har: {' '.join(sentence.split())}", file=sys.stderr)
+    raise SystemExit(2)

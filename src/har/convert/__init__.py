@@ -1,0 +1,1 @@
+"""Weights in the format of this package: ``python -m har.convert``."""

@@ -1,0 +1,1 @@
+"""Prepared frames on disk; knows no data set."""

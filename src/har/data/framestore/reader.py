@@ -1,0 +1,204 @@
+"""Frames on disk behind one reader: HDF5 shards, or folders of JPEG files."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from har.data.framestore.jpeg import Bytes, Image, JPEGError, Part, decode, decode_window
+from har.data.framestore.shards import PREPARE_AGAIN
+from har.errors import HarError
+
+_Picture = TypeVar("_Picture")
+
+
+class StoreError(HarError):
+    """A frame that is not there or cannot be decoded."""
+
+
+class FrameStore(Protocol):
+    """Reads frames of samples.
+
+    Frames are named by the sample's name and their positions in the stored sequence, from 0. One
+    that is asked for twice is decoded once, and the same array is given twice.
+    """
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        """Whole frames of a sample: one uint8 RGB image (H, W, 3) per position.
+
+        Raises:
+            StoreError: the sample or a frame is missing or damaged.
+        """
+        ...
+
+    def read_window(
+        self, sample: str, frames: Sequence[int], window: Sequence[float], half: bool = False
+    ) -> list[Part]:
+        """What can be seen in a window of some frames, without decoding the rest where possible.
+
+        Args:
+            sample, frames: which.
+            window: x1, y1, x2, y2 in pixels of the stored pictures; it may leave them.
+            half: at half width and height (rounded up), which takes less time to decode.
+
+        Returns:
+            Per position, the part of the picture: :func:`har.data.framestore.jpeg.decode_window`.
+
+        Raises:
+            StoreError: the sample or a frame is missing or damaged.
+        """
+        ...
+
+
+def keep_freed_memory() -> None:
+    """Makes this process keep the memory of frames that are done with, for the next ones.
+
+    Else glibc gives it back and gets it again for every frame, cleared by the system page by page:
+    a clip of full-size frames then takes half as long again. Freeing one large block raises the
+    sizes from which glibc does so (``mallopt(3)``, M_MMAP_THRESHOLD) for the rest of the process
+    and those forked from it; with other C libraries nothing happens.
+    """
+    np.empty(30 * 2**20, np.uint8)  # the largest that counts are 32 MiB
+
+
+class _JPEGFrames(ABC):
+    """Frames that are JPEG files, wherever these lie."""
+
+    @abstractmethod
+    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
+        """The files of some frames, one after another, and where each of them lies.
+
+        Raises:
+            StoreError: one is missing.
+        """
+
+    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
+        """See :class:`FrameStore`."""
+        return self._decoded(sample, frames, decode)
+
+    def read_window(
+        self, sample: str, frames: Sequence[int], window: Sequence[float], half: bool = False
+    ) -> list[Part]:
+        """See :class:`FrameStore`."""
+        return self._decoded(sample, frames, partial(decode_window, window=window, half=half))
+
+    def _decoded(
+        self, sample: str, frames: Sequence[int], decoder: Callable[[Bytes], _Picture]
+    ) -> list[_Picture]:
+        different = list(dict.fromkeys(frames))
+        pictures = {}
+        for frame, (data, where) in zip(different, self.files(sample, different), strict=True):
+            try:
+                pictures[frame] = decoder(data)
+            except JPEGError as error:
+                raise StoreError(
+                    f"A frame of {sample} in {where} is damaged; remove that file and prepare it "
+                    "again."
+                ) from error
+        return [pictures[frame] for frame in frames]
+
+
+class _OpenShard(NamedTuple):
+    """What a process keeps of a shard: where frames are, and the handle of their bytes."""
+
+    first_frame: dict[str, int]
+    num_frames: dict[str, int]
+    offsets: NDArray[np.int64]
+    jpeg: h5py.Dataset
+
+
+class HDF5Frames(_JPEGFrames):
+    """Shards ``S001.h5``, one per setup, see :mod:`har.data.framestore.shards`.
+
+    Args:
+        folder: where the shards lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._shards: dict[str, _OpenShard] = {}
+        self._owner = os.getpid()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder, "_shards": {}, "_owner": -1}
+
+    def _shard(self, sample: str) -> _OpenShard:
+        if self._owner != os.getpid():
+            # Files that were open before a fork must not be used after it.
+            self._shards, self._owner = {}, os.getpid()
+        setup = sample[:4]
+        if setup not in self._shards:
+            path = self.folder / f"{setup}.h5"
+            try:
+                file = h5py.File(path, locking=False)
+                names = [name.decode() for name in file["name"][:].tolist()]
+                first = file["first_frame"][:]
+                self._shards[setup] = _OpenShard(
+                    dict(zip(names, first.tolist(), strict=False)),
+                    dict(zip(names, np.diff(first).tolist(), strict=True)),
+                    file["offsets"][:],
+                    file["jpeg"],
+                )
+            except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+                raise StoreError(
+                    f"The frames of {sample} cannot be read from {path}: it is missing or damaged; "
+                    f"remove it and {PREPARE_AGAIN}."
+                ) from error
+        return self._shards[setup]
+
+    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
+        """See :class:`_JPEGFrames`."""
+        shard, path = self._shard(sample), str(self.folder / f"{sample[:4]}.h5")
+        first, count = shard.first_frame.get(sample), shard.num_frames.get(sample, 0)
+        for frame in frames:
+            if first is None or not 0 <= frame < count:
+                raise StoreError(
+                    f"{sample} has {count} stored frames in {self.folder}, but not number "
+                    f"{frame}; {PREPARE_AGAIN}."
+                )
+            start, end = shard.offsets[first + frame : first + frame + 2].tolist()
+            yield _bytes(shard.jpeg, start, end), path
+
+
+def _bytes(jpeg: h5py.Dataset, start: int, end: int) -> Bytes:
+    """Some bytes of a shard; none where the disk does not give them."""
+    try:
+        return jpeg[start:end]
+    except OSError:
+        return np.empty(0, np.uint8)
+
+
+class JPEGFolders(_JPEGFrames):
+    """The original program's extraction: ``<sample>/00001.jpg``, named by frame number from 1.
+
+    Args:
+        folder: where the samples' folders lie (``images-small``).
+        frame_numbers: which frames of the video, from 0, are the stored sequence of a sample.
+    """
+
+    def __init__(self, folder: Path, frame_numbers: Callable[[str], NDArray[np.int32]]) -> None:
+        self.folder, self.frame_numbers = folder, frame_numbers
+
+    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
+        """See :class:`_JPEGFrames`."""
+        numbers = self.frame_numbers(sample)
+        for frame in frames:
+            if not 0 <= frame < len(numbers):
+                raise StoreError(
+                    f"{sample} has {len(numbers)} stored frames, but not number {frame}."
+                )
+            path = self.folder / sample / f"{numbers[frame] + 1:05d}.jpg"
+            try:
+                yield np.fromfile(path, dtype=np.uint8), str(path)
+            except OSError as error:
+                raise StoreError(
+                    f"The frame {path} cannot be read: {error.strerror}; extract it again."
+                ) from error

@@ -1,0 +1,269 @@
+"""Shards: HDF5 files that hold the frames and annotations of many samples, end to end.
+
+All arrays of a kind lie in one data set, so that a reader keeps a handful of handles open and
+fetches a frame with one read. A sample that has just been extracted is a shard of its own; shards
+are merged into one per setup.
+
+- ``name``: S20 (N,), sorted; ``frame_size``: int32 (N, 2), width and height;
+- ``region``: int32 (N, 4), the part of each frame that is stored, x1, y1, x2, y2 in its pixels
+  (files without it hold whole frames);
+- ``first_frame``: int64 (N + 1,), where each sample's frames begin;
+- ``offsets``: int64 (F + 1,), where each frame's JPEG file begins in ``jpeg``: uint8 (bytes,);
+- ``joints``: float32 (F, 25, 4): x and y in pixels of 1920x1080, depth in mm, tracking state;
+- ``frame_number``: int32 (F,), which frame of the video it is, from 0.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from har.data.ntu.skeleton import BodyTrack
+from har.errors import HarError
+
+PREPARE_AGAIN = "run python -m har.prepare ntu (of own clips: actions) again"
+
+_BLOCK_BYTES = 2**26  # merged at a time, so that memory does not depend on a shard's size
+_BLOCK_FRAMES = 2**17
+
+
+class StoredSamples(NamedTuple):
+    """Some samples as they are stored: n samples with F frames in all.
+
+    Attributes:
+        names: S20 (n,), ascending.
+        frame_sizes: int32 (n, 2), width and height of the frames in pixels.
+        regions: int32 (n, 4), x1, y1, x2, y2 of the stored part in pixels of the frames.
+        num_frames: int64 (n,).
+        joints: float32 (F, 25, 4), see the module.
+        frame_number: int32 (F,).
+        num_bytes: int64 (F,), length of each frame's file; 0 where only annotations are stored.
+        jpeg: uint8, the frames' files end to end.
+    """
+
+    names: NDArray[np.bytes_]
+    frame_sizes: NDArray[np.int32]
+    regions: NDArray[np.int32]
+    num_frames: NDArray[np.int64]
+    joints: NDArray[np.float32]
+    frame_number: NDArray[np.int32]
+    num_bytes: NDArray[np.int64]
+    jpeg: NDArray[np.uint8]
+
+
+def one_sample(
+    name: str,
+    frame_size: tuple[int, int],
+    track: BodyTrack,
+    frame_number: NDArray[np.int32],
+    jpegs: Sequence[NDArray[np.uint8]] = (),
+    region: Sequence[int] | None = None,
+) -> StoredSamples:
+    """A sample ready to be written.
+
+    Args:
+        name: of the sample.
+        frame_size: (width, height) of the frames in pixels.
+        track: the acting person, in every stored frame.
+        frame_number: (F,), which frame of the video each stored frame is, from 0.
+        jpegs: the frames' files; none where only annotations are stored.
+        region: x1, y1, x2, y2, the part of the frames that ``jpegs`` show; None: all of them.
+    """
+    count = len(frame_number)
+    joints = np.empty((count, 25, 4), dtype=np.float32)
+    joints[..., :2], joints[..., 2], joints[..., 3] = track.joints_px, track.depth_mm, track.state
+    return StoredSamples(
+        np.array([name], dtype="S20"),
+        np.array([frame_size], dtype=np.int32),
+        np.array([region or (0, 0, *frame_size)], dtype=np.int32),
+        np.array([count], dtype=np.int64),
+        joints,
+        frame_number.astype(np.int32),
+        np.array([jpeg.size for jpeg in jpegs] or [0] * count, dtype=np.int64),
+        np.concatenate([jpeg.ravel() for jpeg in jpegs]) if jpegs else np.empty(0, np.uint8),
+    )
+
+
+def write_shard(
+    path: Path, parts: Iterable[StoredSamples], num_frames: int, num_bytes: int
+) -> None:
+    """Writes a shard, whole or not at all.
+
+    Args:
+        path: of the shard.
+        parts: its samples, ascending by name; one part is held in memory at a time.
+        num_frames: of all samples together, so that the arrays can be laid out first.
+        num_bytes: of all frames' files together.
+    """
+    # Its own name for every attempt: jobs on several machines may write the same index.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    names, sizes, regions, counts = [], [], [], []
+    frame, byte = 0, 0
+    try:
+        with h5py.File(partial, "w") as file:
+            joints = file.create_dataset("joints", (num_frames, 25, 4), "f4")
+            numbers = file.create_dataset("frame_number", (num_frames,), "i4")
+            offsets = file.create_dataset("offsets", (num_frames + 1,), "i8")
+            jpeg = file.create_dataset("jpeg", (num_bytes,), "u1")
+            offsets[0] = 0
+            for part in parts:
+                rows = slice(frame, frame + len(part.joints))
+                joints[rows], numbers[rows] = part.joints, part.frame_number
+                offsets[rows.start + 1 : rows.stop + 1] = byte + np.cumsum(part.num_bytes)
+                jpeg[byte : byte + len(part.jpeg)] = part.jpeg
+                frame, byte = rows.stop, byte + len(part.jpeg)
+                names.append(part.names)
+                sizes.append(part.frame_sizes)
+                regions.append(part.regions)
+                counts.append(part.num_frames)
+            file["name"] = np.concatenate([np.empty(0, "S20"), *names])
+            file["frame_size"] = np.concatenate([np.empty((0, 2), np.int32), *sizes])
+            file["region"] = np.concatenate([np.empty((0, 4), np.int32), *regions])
+            file["first_frame"] = np.cumsum(np.concatenate([[0], *counts]), dtype=np.int64)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+class _Columns(NamedTuple):
+    """What a shard says of its samples without their frames."""
+
+    names: NDArray[np.bytes_]
+    first_frame: NDArray[np.int64]
+    first_byte: NDArray[np.int64]
+
+
+def _columns(path: Path) -> _Columns:
+    """Raises HarError for a file that is no shard."""
+    try:
+        with h5py.File(path, locking=False) as file:
+            first_frame = file["first_frame"][:]
+            first_byte = file["offsets"][:][first_frame]
+            return _Columns(file["name"][:], first_frame, first_byte)
+    except (OSError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise HarError(
+            f"{path} is damaged; remove it and {PREPARE_AGAIN}, which makes its samples anew."
+        ) from error
+
+
+def regions_of(file: h5py.File) -> NDArray[np.int32]:
+    """Which part of each sample's frames a shard or an index holds, (N, 4): x1, y1, x2, y2."""
+    if "region" in file:
+        return np.asarray(file["region"][:])
+    sizes = file["frame_size"][:]
+    return np.concatenate([np.zeros_like(sizes), sizes], axis=1)
+
+
+def shard_names(path: Path) -> list[str]:
+    """Names of the samples in a shard.
+
+    Raises:
+        HarError: the file is damaged.
+    """
+    return [name.decode() for name in _columns(path).names.tolist()]
+
+
+def frame_files(path: Path, name: str) -> list[bytes]:
+    """The JPEG files of all frames of a sample.
+
+    Raises:
+        HarError: the shard is damaged, or has no such sample.
+    """
+    columns = _columns(path)
+    place = int(np.searchsorted(columns.names, name.encode()))
+    if name not in shard_names(path):
+        raise HarError(f"{path} has no frames of {name}; {PREPARE_AGAIN}.")
+    with h5py.File(path, locking=False) as file:
+        rows = slice(columns.first_frame[place], columns.first_frame[place + 1] + 1)
+        offsets = file["offsets"][rows].tolist()
+        data = file["jpeg"][offsets[0] : offsets[-1]].tobytes()
+    ends = [offset - offsets[0] for offset in offsets]
+    return [data[begin:end] for begin, end in pairwise(ends)]
+
+
+def merge_shards(sources: Sequence[Path], path: Path, with_frames: bool = True) -> int:
+    """Merges shards into one, sorted by name; of a name that occurs twice the last one stays.
+
+    Args:
+        sources: shards; ``path`` itself may be among them.
+        path: of the result.
+        with_frames: False leaves the pictures out.
+
+    Returns:
+        Number of samples.
+
+    Raises:
+        HarError: a source is damaged.
+    """
+    columns = [_columns(source) for source in sources]
+    lengths = [len(c.names) for c in columns]
+    source = np.repeat(np.arange(len(sources)), lengths)  # of every sample
+    number = np.concatenate([np.empty(0, np.int64), *(np.arange(n) for n in lengths)])
+    names = np.concatenate([np.empty(0, "S20"), *(c.names for c in columns)])
+    frames = np.concatenate([np.empty(0, np.int64), *(np.diff(c.first_frame) for c in columns)])
+    size = np.concatenate([np.empty(0, np.int64), *(np.diff(c.first_byte) for c in columns)])
+    last = len(names) - 1 - np.unique(names[::-1], return_index=True)[1]  # sorted by name
+    source, number, frames, size = source[last], number[last], frames[last], size[last]
+    if not with_frames:
+        size = np.zeros_like(size)
+
+    def parts() -> Iterator[StoredSamples]:
+        begin = 0
+        for end in _block_ends(source, number, frames, size):
+            yield _read(sources[source[begin]], number[begin], number[end - 1] + 1, with_frames)
+            begin = end
+
+    write_shard(path, parts(), int(frames.sum()), int(size.sum()))
+    return len(last)
+
+
+def _block_ends(
+    source: NDArray[np.int64],
+    number: NDArray[np.int64],
+    frames: NDArray[np.int64],
+    size: NDArray[np.int64],
+) -> Iterator[int]:
+    """Cuts samples into blocks that lie side by side in one source and fit into memory."""
+    held_frames = held_bytes = 0
+    for place in range(len(source)):
+        held_frames, held_bytes = held_frames + frames[place], held_bytes + size[place]
+        following = place + 1
+        if (
+            following == len(source)
+            or source[following] != source[place]
+            or number[following] != number[place] + 1
+            or held_bytes + size[following] > _BLOCK_BYTES
+            or held_frames + frames[following] > _BLOCK_FRAMES
+        ):
+            held_frames = held_bytes = 0
+            yield following
+
+
+def _read(path: Path, begin: int, end: int, with_frames: bool) -> StoredSamples:
+    """Samples ``begin`` to ``end`` of a shard."""
+    with h5py.File(path, locking=False) as file:
+        first_frame = file["first_frame"][begin : end + 1]
+        rows = slice(first_frame[0], first_frame[-1])
+        offsets = file["offsets"][rows.start : rows.stop + 1]
+        jpeg = np.empty(0, np.uint8)
+        if with_frames:
+            jpeg = file["jpeg"][offsets[0] : offsets[-1]]
+        return StoredSamples(
+            file["name"][begin:end],
+            file["frame_size"][begin:end],
+            regions_of(file)[begin:end],
+            np.diff(first_frame),
+            file["joints"][rows],
+            file["frame_number"][rows],
+            np.diff(offsets) if with_frames else np.zeros(len(offsets) - 1, np.int64),
+            jpeg,
+        )

@@ -1,0 +1,140 @@
+"""Whether a prepared folder is whole: quickly by its counts, or by decoding a frame per sample."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from har.data.framestore.index import NTUIndex
+from har.data.framestore.reader import FrameStore
+from har.data.processes import run_in_processes
+from har.errors import HarError
+
+_BATCH = 500  # samples that a process looks at in one go
+
+
+class Wholeness(NamedTuple):
+    """What the shards of a prepared folder hold.
+
+    Attributes:
+        num_shards, num_bytes: files, and their size together.
+        damaged: what is wrong with a file, by its path.
+        unlisted: number of samples that are stored, but not in the index.
+        lost: names of samples in the index that no whole shard holds, sorted.
+    """
+
+    num_shards: int
+    num_bytes: int
+    damaged: dict[Path, str]
+    unlisted: int
+    lost: list[str]
+
+
+def check_shards(index: NTUIndex) -> Wholeness:
+    """Opens every shard beside an index and compares counts; no frame is decoded."""
+    with_frames = index.settings["store"] == "hdf5"
+    shards = sorted((index.path.parent / "frames").glob("*.h5"))
+    damaged: dict[Path, str] = {}
+    names, counts = [np.empty(0, "S20")], [np.empty(0, np.int64)]
+    for path in shards:
+        try:
+            found = _counts(path, with_frames)
+        except (OSError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+            damaged[path] = " ".join(str(error).split())[:200]
+            continue
+        names.append(found[0])
+        counts.append(found[1])
+    stored, frames = np.concatenate(names), np.concatenate(counts)
+    order = np.argsort(stored)
+    stored, frames = stored[order], frames[order]
+    place = np.minimum(np.searchsorted(stored, index.names), max(len(stored) - 1, 0))
+    if len(stored):
+        same = (stored[place] == index.names) & (frames[place] == index.num_frames)
+    else:
+        same = np.zeros(len(index), bool)
+    if not with_frames:
+        folder = index.path.parent / str(index.settings["images"])
+        extracted = os.listdir(folder) if folder.is_dir() else []
+        same &= np.isin(index.names, np.array(extracted, dtype="S20"))
+    return Wholeness(
+        len(shards),
+        sum(path.stat().st_size for path in shards),
+        damaged,
+        int((~np.isin(stored, index.names)).sum()),
+        [name.decode() for name in index.names[~same].tolist()],
+    )
+
+
+def _counts(path: Path, with_frames: bool) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
+    """Names and numbers of frames of a shard's samples; ValueError where its arrays disagree."""
+    with h5py.File(path, locking=False) as file:
+        names, first, offsets = file["name"][:], file["first_frame"][:], file["offsets"][:]
+        rows, num_bytes = len(file["joints"]), len(file["jpeg"])
+        agree = (
+            len(first) == len(names) + 1
+            and first[-1] == rows == len(file["frame_number"]) == len(offsets) - 1
+            and offsets[-1] == num_bytes
+            and bool((np.diff(first) > 0).all())
+            and bool((np.diff(offsets) >= with_frames).all())
+            and bool((names[1:] > names[:-1]).all())
+        )
+    if not agree:
+        raise ValueError("its arrays do not agree in length")
+    return names, np.diff(first)
+
+
+def undecodable(
+    index: NTUIndex,
+    store: FrameStore,
+    *,
+    workers: int = 2,
+    progress: Callable[..., None] | None = None,
+) -> dict[str, str]:
+    """Samples whose last frame cannot be decoded, by name, with what is wrong.
+
+    Args:
+        index, store: the prepared data.
+        workers: processes; 0: all in this one.
+        progress: called as ``progress(done, total, frames=..., errors=...)``.
+    """
+    names = [name.decode() for name in index.names.tolist()]
+    last = dict(zip(names, (index.num_frames - 1).tolist(), strict=True))
+    batches = []
+    for first in range(0, len(names), _BATCH):
+        part = names[first : first + _BATCH]
+        batches.append(_Batch(store, {name: last[name] for name in part}))
+    found: dict[str, str] = {}
+    done = 0
+    for looked_at, problems in run_in_processes(_decode_last, batches, _crashed, workers):
+        done += looked_at
+        found.update(problems)
+        if progress is not None:
+            progress(done, len(index), frames=done, errors=len(found))
+    return dict(sorted(found.items()))
+
+
+class _Batch(NamedTuple):
+    """Samples with the position of their last frame."""
+
+    store: FrameStore
+    last: dict[str, int]
+
+
+def _decode_last(batch: _Batch) -> tuple[int, dict[str, str]]:
+    problems = {}
+    for name, frame in batch.last.items():
+        try:
+            batch.store.read(name, [frame])
+        except (HarError, OSError) as error:
+            problems[name] = str(error)
+    return len(batch.last), problems
+
+
+def _crashed(batch: _Batch) -> tuple[int, dict[str, str]]:
+    return len(batch.last), dict.fromkeys(batch.last, "Reading its frames ends the process.")

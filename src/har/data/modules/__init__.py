@@ -1,0 +1,1 @@
+"""LightningDataModules: which samples train, validate and test, and in what batches."""

@@ -1,0 +1,178 @@
+"""What every data module shares: training batches that a resumed run repeats exactly, and fair
+shares of the evaluation samples for every process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, cast
+
+import cv2
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.multiprocessing.reductions import reduce_tensor
+from torch.utils.data import DataLoader, Dataset
+
+from har.data.framestore.reader import keep_freed_memory
+from har.data.sampling import EpochBatches, Key, Order, SampleOrder, ShareOfSamples
+from har.errors import HarError
+
+BATCHES_AHEAD = 4  # that a loader process makes in advance
+_SHARED_BYTES = 2**16  # less than a pipe holds: to copy it is quicker than to share it
+
+
+def start_worker(worker: int) -> None:
+    """A worker has one core: more threads in it would only get in the others' way."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    ForkingPickler.register(torch.Tensor, _hand_over)
+    keep_freed_memory()
+
+
+def _hand_over(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """How a worker hands a tensor over: large ones in shared memory, small ones as they are.
+
+    PyTorch shares them all, and each takes a connection between the processes: with the poses,
+    names and numbers of a batch, a tenth of the time of two workers.
+    """
+    if tensor.nbytes < _SHARED_BYTES:
+        try:
+            return torch.from_numpy, (tensor.numpy(),)
+        except (RuntimeError, TypeError):  # with a gradient, or of a type that NumPy does not know
+            pass
+    handed: tuple[Any, ...] = reduce_tensor(tensor)
+    return handed
+
+
+class KindsOfSamples(Dataset[dict[str, Any]]):
+    """Several data sets behind one loader; the key's first part says which one is meant."""
+
+    def __init__(self, datasets: Mapping[str, Dataset[dict[str, Any]]]) -> None:
+        self.datasets = datasets
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        return self.datasets[key[0]][key]
+
+
+class TrainingDataModule(LightningDataModule):
+    """Base of the data modules: they fill ``datasets`` in ``setup``, this class does the batches.
+
+    Batch k of a run depends on the seed and k alone, so a run that was killed goes on with the
+    batches that it would have seen, with any number of workers.
+
+    Args:
+        batch_sizes: samples per batch and process, by kind.
+        eval_batch_size: samples per evaluation batch and process.
+        num_workers: loader processes.
+        seed: of shuffling and augmentation.
+
+    Attributes:
+        datasets: what training batches are drawn from, by kind; empty before ``setup``.
+        labels, actions: names and NTU numbers of the classes; empty where nobody acts.
+    """
+
+    labels: Sequence[str] = ()
+    actions: Sequence[int] = ()
+
+    def __init__(
+        self, *, batch_sizes: Mapping[str, int], eval_batch_size: int, num_workers: int, seed: int
+    ) -> None:
+        super().__init__()
+        # Loader processes are forked: threads that OpenCV had by then would be missing in them,
+        # and the first call that waits for one would never return.
+        cv2.setNumThreads(1)
+        keep_freed_memory()
+        self.batch_sizes = dict(batch_sizes)
+        self.eval_batch_size = eval_batch_size
+        self.num_workers, self.seed = num_workers, seed
+        self.datasets: dict[str, Any] = {}
+        self._resumed_batches = 0
+
+    @property
+    def num_test_samples(self) -> int:
+        """Number of samples of the test split."""
+        raise NotImplementedError
+
+    def describe_protocol(self) -> dict[str, Any]:
+        """By which protocol the test split is measured: plain values, for ``metrics.json``."""
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------- batches of a run
+
+    def batches_in_epoch(self, kinds: Sequence[str], steps: int | None) -> int:
+        """Batches of an epoch in which ``kinds`` take turns, ``steps`` of each.
+
+        ``steps=None``: one pass over the clips, or over the samples where only frames are read.
+        """
+        return len(kinds) * self._steps(kinds, steps)
+
+    def _steps(self, kinds: Sequence[str], steps: int | None) -> int:
+        if steps is not None:
+            return steps
+        kind = "action" if "action" in kinds else kinds[0]
+        return self._orders()[kind].batches_in_pass(self.trainer.world_size if self.trainer else 1)
+
+    def _orders(self) -> dict[str, Order]:
+        """The training batches of every kind; here every data set makes batches of its own."""
+        return {
+            kind: SampleOrder(kind, len(data), self.batch_sizes[kind], self.seed)
+            for kind, data in self.datasets.items()
+        }
+
+    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """The loader of the current epoch, as the module's plan of phases wants it."""
+        trainer = cast(Any, self.trainer)
+        if trainer.reload_dataloaders_every_n_epochs != 1:
+            raise HarError(
+                "trainer.reload_dataloaders_every_n_epochs has to be 1: the data module makes a "
+                "loader for every epoch of the plan."
+            )
+        plan = trainer.lightning_module.plan
+        orders = self._orders()
+        first = dict.fromkeys(orders, 0)  # batches of each kind that earlier epochs used
+        batches_before = 0
+        for epoch in range(trainer.current_epoch):
+            kinds, steps = plan.epoch(epoch)
+            batches_before += self.batches_in_epoch(kinds, steps)
+            for kind in kinds:
+                first[kind] += self._steps(kinds, steps)
+        kinds, steps = plan.epoch(trainer.current_epoch)
+        batches = EpochBatches(
+            orders,
+            kinds,
+            first,
+            self._steps(kinds, steps),
+            done=max(0, self._resumed_batches - batches_before),
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+        return DataLoader(
+            KindsOfSamples(self.datasets),
+            batch_sampler=batches,
+            num_workers=self.num_workers,
+            worker_init_fn=start_worker,
+            pin_memory=torch.cuda.is_available(),
+            prefetch_factor=BATCHES_AHEAD if self.num_workers else None,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        assert self.trainer is not None
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress
+        return {"batches_done": progress.total.ready}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._resumed_batches = int(state_dict["batches_done"])
+
+    # ---------------------------------------------------------------- evaluation
+
+    def _eval_loader(self, samples: Any) -> DataLoader[dict[str, Any]]:
+        assert self.trainer is not None
+        share = ShareOfSamples(len(samples), self.trainer.global_rank, self.trainer.world_size)
+        return DataLoader(
+            samples,
+            batch_size=self.eval_batch_size,
+            sampler=share,
+            num_workers=self.num_workers,
+            worker_init_fn=start_worker,
+            pin_memory=torch.cuda.is_available(),
+        )

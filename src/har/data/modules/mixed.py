@@ -1,0 +1,124 @@
+"""Batches that mix 2-D and 3-D poses: images of MPII and frames of NTU RGB+D."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from har.data.modules.base import TrainingDataModule
+from har.data.modules.clips import MultitaskDataModule
+from har.data.modules.persons import MPIIDataModule
+from har.data.sampling import Key, MixedOrder, Order, SampleOrder
+from har.errors import HarError
+
+
+class PosesOnly(Dataset[dict[str, Any]]):
+    """What the samples of every data set with poses have in common, so that they fit in a batch.
+
+    Args:
+        samples: items with ``images``, ``powers``, ``pose`` and ``name``, and more.
+    """
+
+    def __init__(self, samples: Dataset[dict[str, Any]]) -> None:
+        self.samples = samples
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        item = self.samples[key]
+        return {name: item[name] for name in ("images", "powers", "pose", "name")}
+
+
+class MixedPoseDataModule(TrainingDataModule):
+    """Images of MPII with 2-D poses and frames of NTU RGB+D with 3-D poses in every batch.
+
+    What MPII does not know teaches nothing: its depth counts as invalid, the middle of the spine
+    has no visibility either (see :func:`har.losses.pose_loss`). Both data sets validate and test,
+    each by its own protocol: a loader for NTU's clips, then one for MPII's persons.
+
+    Source: Luvizon et al., TPAMI 2020, section 6, and the authors' published program.
+
+    Args:
+        data_dir: folder with the prepared data sets in ``mpii/`` and ``ntu/``.
+        mpii: builds MPII's data module; its ``batch_size`` is the number of images in a batch and
+            process, 0: MPII is measured only. An epoch is a pass over its images.
+        ntu: builds NTU's; its ``frame_batch_size`` is the number of frames in a batch and process.
+        layout: joint layout of the poses.
+        resolution: (width, height) of crops in pixels.
+        eval_batch_size: clips or persons per evaluation batch and process.
+        limit_eval: at most so many test clips and test persons each, spread evenly; None: all.
+        num_workers: loader processes.
+        seed: of shuffling and augmentation.
+
+    Raises:
+        HarError: batches without any image.
+    """
+
+    def __init__(
+        self,
+        data_dir: str,
+        mpii: Callable[..., MPIIDataModule],
+        ntu: Callable[..., MultitaskDataModule],
+        *,
+        layout: str = "pa17j",
+        resolution: Sequence[int] = (256, 256),
+        eval_batch_size: int = 8,
+        limit_eval: int | None = None,
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        shared = {
+            "layout": layout,
+            "resolution": resolution,
+            "limit_eval": limit_eval,
+            "seed": seed,
+        }
+        self.mpii, self.ntu = mpii(data_dir, dim=3, **shared), ntu(data_dir, **shared)
+        sizes = {"mpii": self.mpii.batch_sizes["pose"], "ntu": self.ntu.batch_sizes["pose"]}
+        if max(sizes.values()) < 1:
+            raise HarError(
+                "A mixed batch needs images: raise data.mpii.batch_size or "
+                "data.ntu.frame_batch_size."
+            )
+        super().__init__(
+            batch_sizes=sizes, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed
+        )
+        self.layout, self.resolution = layout, (int(resolution[0]), int(resolution[1]))
+
+    def setup(self, stage: str | None = None) -> None:
+        for part in (self.mpii, self.ntu):
+            part.setup(stage)
+        self.datasets = {
+            "mpii": PosesOnly(self.mpii.datasets["pose"]),
+            "ntu": PosesOnly(self.ntu.datasets["pose"]),
+        }
+
+    def _orders(self) -> dict[str, Order]:
+        parts = [
+            SampleOrder(name, len(part.datasets["pose"]), self.batch_sizes[name], self.seed)
+            for name, part in (("mpii", self.mpii), ("ntu", self.ntu))
+            if self.batch_sizes[name] > 0
+        ]
+        return {"pose": MixedOrder(parts)}
+
+    # ---------------------------------------------------------------- evaluation
+
+    @property
+    def num_test_samples(self) -> int:
+        """Number of test clips and test persons together."""
+        return self.ntu.num_test_samples + self.mpii.num_test_samples
+
+    def describe_protocol(self) -> dict[str, Any]:
+        """The protocols of both data sets."""
+        ntu, mpii = self.ntu.describe_protocol(), self.mpii.describe_protocol()
+        del ntu["actions"]  # of which nothing is said here
+        return {"split": f"{ntu['split']} and {mpii['split']}", "ntu": ntu, "mpii": mpii}
+
+    def _loaders(self, *samples: Any) -> list[DataLoader[dict[str, Any]]]:
+        return [self._eval_loader(part) for part in samples if part]
+
+    def val_dataloader(self) -> Any:
+        return self._loaders(self.ntu.val_clips, self.mpii.val_samples)
+
+    def test_dataloader(self) -> Any:
+        return self._loaders(self.ntu.test_clips, self.mpii.test_samples)

@@ -1,0 +1,284 @@
+"""Preparing MPII: annotations read once, every image looked at once, what a run needs in one file.
+
+``prepared/persons.h5`` holds the persons, which of them can be used, and where they come from.
+``prepared/checked_images.jsonl`` gets a line per image as soon as it was looked at, so that a
+preparation that was stopped goes on, and one that is repeated looks at new files only.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from har.data.mpii.annotations import AnnotationFiles, find_annotations, read_annotations
+from har.data.mpii.files import find_dataset_root, find_images, missing_data, read_image
+from har.data.mpii.persons import PERSON, Annotations, MPIIError, Persons, Split, head_size_px
+from har.data.processes import run_in_processes
+from har.errors import DatasetNotFoundError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1  # of persons.h5
+_FEW_IMAGES = 100  # are looked at sooner than processes are started
+_PERSONS, _CHECKED, _REPORT = "persons.h5", "checked_images.jsonl", "prepare_report.json"
+
+
+# ------------------------------------------------------------------------------------ preparing
+
+
+@dataclass
+class PrepareReport:
+    """What :func:`prepare_mpii` found; written as ``prepare_report.json``.
+
+    Attributes:
+        source: kind of the annotations; ``files``: their paths.
+        persons: usable persons by split; ``without_head_size``: validation persons among them
+            that cannot be scored.
+        images, looked_at: all images with persons, and how many were looked at this time.
+        missing_images, unreadable_images: their names.
+        persons_without_image: persons that are left out because of them.
+        notes: what is wrong with annotations, and where.
+    """
+
+    source: str
+    files: list[str]
+    persons: dict[str, int]
+    without_head_size: int
+    images: int
+    looked_at: int
+    missing_images: list[str] = field(default_factory=list)
+    unreadable_images: list[str] = field(default_factory=list)
+    persons_without_image: int = 0
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+
+def prepare_mpii(
+    root: Path,
+    *,
+    annotations: str | None = None,
+    workers: int = 2,
+    progress: Callable[..., None] | None = None,
+) -> PrepareReport:
+    """Reads annotations, looks at every image with a person, and writes ``root/prepared``.
+
+    Args:
+        root: the data set's folder.
+        annotations: ``official``, ``json`` or ``deephar``; None: the first that is there.
+        workers: processes.
+        progress: called as ``progress(done, total, errors=...)`` after every image.
+
+    Raises:
+        DatasetNotFoundError: no annotations, no folder of images, or none of the images.
+        MPIIError: annotations that are damaged.
+    """
+    files = find_annotations(root, annotations)
+    images_dir = find_images(root)
+    output = root / "prepared"
+    output.mkdir(parents=True, exist_ok=True)
+    found = _annotations(files, output)
+    names = np.unique(found.persons["image"])
+    problems, looked_at = _check_images(names, images_dir, output, workers, progress)
+    if len(problems) == len(names):
+        raise missing_data(root, f"none of the {len(names)} annotated images can be read")
+    usable = ~np.isin(found.persons["image"], [name.encode() for name in problems])
+    _write_persons(output / _PERSONS, found, usable, files, images_dir.relative_to(root))
+    persons = found.persons[usable]
+    validation = persons[persons["split"] == Split.VALIDATION]
+    report = PrepareReport(
+        source=found.source,
+        files=[str(path) for path in files.paths],
+        persons={split.name.lower(): int((persons["split"] == split).sum()) for split in Split},
+        without_head_size=int((~(head_size_px(validation) > 0)).sum()),
+        images=len(names),
+        looked_at=looked_at,
+        missing_images=[name for name, problem in problems.items() if problem == "missing"],
+        unreadable_images=[name for name, problem in problems.items() if problem != "missing"],
+        persons_without_image=int((~usable).sum()),
+        notes=found.notes,
+    )
+    text = json.dumps(asdict(report), indent=1)
+    _write_whole(output / _REPORT, lambda path: path.write_text(text, encoding="utf-8"))
+    return report
+
+
+def _write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    partial_path = path.with_name(f".{path.name}.partial")
+    write(partial_path)
+    os.replace(partial_path, path)
+
+
+def _stamp(files: AnnotationFiles) -> str:
+    """What changes when the annotation files do."""
+    return json.dumps(
+        [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files.paths]
+    )
+
+
+def _annotations(files: AnnotationFiles, output: Path) -> Annotations:
+    """The annotations, from an earlier preparation if the files are still the same."""
+    try:
+        with h5py.File(output / _PERSONS, locking=False) as file:
+            if file.attrs["stamp"] == _stamp(files) and file.attrs["format"] == FORMAT:
+                notes = json.loads(file["notes"][()])
+                log.info("MPII annotations: %s, read before.", file.attrs["source"])
+                return Annotations(file["persons"][:], file.attrs["source"], notes)
+    except (OSError, KeyError, ValueError, TypeError):
+        pass  # none, or one that is damaged
+    return read_annotations(files)
+
+
+def _write_persons(
+    path: Path,
+    annotations: Annotations,
+    usable: NDArray[np.bool_],
+    files: AnnotationFiles,
+    images_dir: Path,
+) -> None:
+    def write(partial_path: Path) -> None:
+        with h5py.File(partial_path, "w") as file:
+            file.attrs["format"] = FORMAT
+            file.attrs["source"] = annotations.source
+            file.attrs["stamp"] = _stamp(files)
+            file.attrs["images_dir"] = str(images_dir)
+            file["persons"] = annotations.persons
+            file["usable"] = usable
+            file["notes"] = json.dumps(annotations.notes)
+
+    _write_whole(path, write)
+
+
+# --------------------------------------------------------------------------------------- images
+
+
+def check_image(name: str, images_dir: str) -> tuple[str, str]:
+    """An image's name, and what is wrong with it: nothing, ``missing`` or ``damaged``."""
+    path = Path(images_dir, name)
+    if not path.is_file():
+        return name, "missing"
+    try:
+        read_image(path)
+    except MPIIError:
+        return name, "damaged"
+    return name, ""
+
+
+def _damaged(name: str) -> tuple[str, str]:
+    return name, "damaged"  # so much that it killed the process
+
+
+def _check_images(
+    names: NDArray[np.bytes_],
+    images_dir: Path,
+    output: Path,
+    workers: int,
+    progress: Callable[..., None] | None,
+) -> tuple[dict[str, str], int]:
+    """What is wrong with images, by name, sorted; and how many were looked at this time."""
+    journal = output / _CHECKED
+    all_names = [name.decode() for name in names.tolist()]
+    good = _looked_at_before(journal)
+    new = [name for name in all_names if good.get(name, []) != _file_stamp(images_dir / name)]
+    problems: dict[str, str] = {}
+    done = len(all_names) - len(new)
+    with journal.open("a", encoding="utf-8") as file:
+        results = run_in_processes(
+            partial(check_image, images_dir=str(images_dir)),
+            new,
+            _damaged,
+            workers if len(new) > _FEW_IMAGES else 0,
+        )
+        for name, problem in results:
+            done += 1
+            if problem:
+                problems[name] = problem
+            else:
+                stamp = _file_stamp(images_dir / name)
+                file.write(json.dumps([name, stamp]) + "\n")
+                file.flush()
+            if progress is not None:
+                progress(done, len(all_names), errors=len(problems))
+    return dict(sorted(problems.items())), len(new)
+
+
+def _file_stamp(path: Path) -> list[int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _looked_at_before(journal: Path) -> dict[str, list[int]]:
+    """Images that were found good, with size and time of their files."""
+    found: dict[str, list[int]] = {}
+    if journal.is_file():
+        for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                name, stamp = json.loads(line)
+                found[name] = stamp
+            except (ValueError, TypeError):
+                continue  # the line at which an earlier preparation was stopped
+    return found
+
+
+# -------------------------------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True)
+class PreparedMPII:
+    """Prepared persons.
+
+    Attributes:
+        persons: (N,) of ``PERSON``, those with an image that can be read.
+        images_dir: folder of the images.
+        source: kind of the annotations, for people.
+    """
+
+    persons: Persons
+    images_dir: Path
+    source: str
+
+
+def open_prepared(data_dir: Path) -> PreparedMPII:
+    """What ``python -m har.prepare mpii`` wrote below ``data_dir``.
+
+    Raises:
+        DatasetNotFoundError: it has not run.
+        MPIIError: what it wrote is damaged, or of another version.
+    """
+    root = find_dataset_root(data_dir)
+    path = root / "prepared" / _PERSONS
+    if not path.is_file():
+        find_annotations(root)  # else: what to download
+        raise DatasetNotFoundError(
+            f"MPII Human Pose in {root} is not prepared yet: run `python -m har.prepare mpii "
+            f"paths.data_dir={data_dir}`."
+        )
+    try:
+        with h5py.File(path, locking=False) as file:
+            if file.attrs["format"] != FORMAT or file["persons"].dtype != PERSON:
+                raise ValueError
+            persons = file["persons"][:][file["usable"][:]]
+            images_dir, source = root / str(file.attrs["images_dir"]), str(file.attrs["source"])
+    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
+        raise MPIIError(
+            f"{path} is damaged or of another version of har: remove it and run "
+            "python -m har.prepare mpii again."
+        ) from error
+    return PreparedMPII(persons, images_dir, source)
+
+
+def places(names: Sequence[str], most: int = 3) -> str:
+    """A few of many names, for a line of text."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, ..."

@@ -1,0 +1,41 @@
+"""``python -m har.export weights=<name or file> format=onnx|torch_export out=<file>``."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from har.errors import HarError
+
+
+def export(cfg: DictConfig) -> None:
+    """Writes a network for other programs, checked against the network, and prints what it is.
+
+    Raises:
+        HarError: nothing to export, weights that cannot be read, or packages that are missing.
+    """
+    # here and not above, so that --help does not wait for torch
+    from rich.console import Console
+    from rich.table import Table
+
+    from har.runtime.exporter import FORMATS, export_network
+    from har.runtime.loading import load_for_inference
+
+    if cfg.weights is None:
+        raise HarError("Say what to export: weights=<published name, .ckpt, .safetensors or .h5>.")
+    if cfg.format not in FORMATS:
+        raise HarError(f"format={cfg.format}: choose {' or '.join(FORMATS)}.")
+    network, info = load_for_inference(
+        cfg.weights, stop_after=cfg.stop_after, resolution=cfg.resolution
+    )
+    out = Path(cfg.out) if cfg.out is not None else Path(Path(info.name).stem + FORMATS[cfg.format])
+    print(f"Exporting {info.name} as {cfg.format}: about half a minute.")
+    exported = export_network(network, info, out, cfg.format)
+    table = Table(title=f"{type(network).__name__} in {out}", title_justify="left")
+    table.add_column("input or output")
+    table.add_column("shape")
+    table.add_column("largest error", justify="right")
+    for name, shape in {**exported.inputs, **exported.outputs}.items():
+        error = exported.errors.get(name)
+        text = "" if error is None else f"{error:.1e}"
+        table.add_row(name, " x ".join(map(str, shape)), text)
+    Console().print(table)

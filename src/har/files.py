@@ -1,0 +1,74 @@
+"""Files: written whole or not at all, checksums, and images as arrays (uint8 RGB)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from har.errors import HarError
+
+Image = NDArray[np.uint8]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A name to write to, which becomes ``path`` at the end; removed after an error.
+
+    Raises:
+        HarError: the place cannot be written to.
+    """
+    # the ending stays: OpenCV chooses the container by it
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise HarError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_image(path: str | Path) -> Image:
+    """An image file as uint8 RGB (H, W, 3).
+
+    Grey images get three channels, 16 bits become 8, an alpha channel is dropped, and images that
+    say that they are turned (EXIF) are put upright.
+
+    Raises:
+        HarError: not there, or no image.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)  # cv2.imread loses some letters on some systems
+    except OSError as error:
+        raise HarError(f"The image {path} cannot be read: {error.strerror}.") from error
+    image = decode_image(data)
+    if image is None:
+        raise HarError(f"{path} is no image, or a broken one.")
+    return image
+
+
+def decode_image(data: NDArray[np.uint8]) -> Image | None:
+    """The encoded bytes of an image as uint8 RGB (H, W, 3); None where they are none."""
+    with suppress(cv2.error):
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        if image is not None:
+            return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return None

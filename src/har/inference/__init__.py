@@ -1,1 +1,0 @@
-"""Using trained networks: one frame once, streams of frames, pictures and videos in, poses out."""

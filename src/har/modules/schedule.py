@@ -1,0 +1,114 @@
+"""The phases of multi-task training: what learns, for how long, with which optimiser.
+
+TPAMI 2020, section 6: the pose part is trained first; then the action part learns on top of a
+fixed pose part; at last everything is tuned together, on poses and actions in turn (``joint``), or
+on actions alone (``full``, CVPR 2018).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from har.errors import HarError
+
+# What a phase is fed with, batch by batch in turn.
+KINDS = {
+    "pose": ("pose",),
+    "frozen": ("action",),
+    "joint": ("pose", "action"),
+    "full": ("action",),
+}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of training.
+
+    Args:
+        epochs: length of the phase.
+        optimizer: builds the optimiser from parameters (a partial of its class).
+        scheduler: builds the learning rate schedule from the optimiser; ``total_steps`` is
+            filled in where the schedule takes it. None: a constant rate.
+        scheduler_interval: the schedule moves every ``"step"`` or every ``"epoch"``.
+        steps_per_epoch: batches of every kind in an epoch; None: one pass over the clips (in a
+            phase without clips over the images; where data sets are mixed, over the first one's).
+    """
+
+    epochs: int
+    optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
+    scheduler: Callable[..., Any] | None = None
+    scheduler_interval: str = "epoch"
+    steps_per_epoch: int | None = None
+
+    def build(self, parameters: Iterable[nn.Parameter], total_steps: int) -> dict[str, Any]:
+        """Optimiser and schedule in Lightning's form.
+
+        Args:
+            parameters: what the phase trains.
+            total_steps: number of updates in the phase.
+        """
+        optimizer = self.optimizer(parameters)
+        if self.scheduler is None:
+            return {"optimizer": optimizer}
+        target = getattr(self.scheduler, "func", self.scheduler)
+        takes_total = "total_steps" in inspect.signature(target).parameters
+        # OneCycleLR divides by zero where its warm-up is a single step.
+        extra = {"total_steps": max(total_steps, 20)} if takes_total else {}
+        schedule = self.scheduler(optimizer, **extra)
+        lr_scheduler = {"scheduler": schedule, "interval": self.scheduler_interval}
+        return {"optimizer": optimizer, "lr_scheduler": lr_scheduler}
+
+
+class PhasePlan:
+    """The phases in their order, addressed by epoch.
+
+    Args:
+        phases: by name (``pose``, ``frozen``, ``joint``, ``full``); None leaves a phase out.
+
+    Raises:
+        HarError: an unknown name, or no phase at all.
+    """
+
+    def __init__(self, phases: Mapping[str, Phase | None]) -> None:
+        unknown = sorted(set(phases) - set(KINDS))
+        if unknown:
+            raise HarError(
+                f"module.phases has {', '.join(unknown)}; the phases are {', '.join(KINDS)}."
+            )
+        # The order is the method's, whatever order a configuration lists them in.
+        self.phases: dict[str, Phase] = {}
+        for name in KINDS:
+            phase = phases.get(name)
+            if phase is not None and phase.epochs > 0:
+                self.phases[name] = phase
+        if not self.phases:
+            raise HarError(f"module.phases is empty: give at least one of {', '.join(KINDS)}.")
+
+    @property
+    def total_epochs(self) -> int:
+        return sum(phase.epochs for phase in self.phases.values())
+
+    def name_at(self, epoch: int) -> str:
+        """The phase of an epoch; the last phase goes on where a run is longer than the plan."""
+        end = 0
+        for name, phase in self.phases.items():
+            end += phase.epochs
+            if epoch < end:
+                return name
+        return name
+
+    def first_epoch(self, name: str) -> int:
+        """The epoch in which a phase begins."""
+        before = list(self.phases)[: list(self.phases).index(name)]
+        return sum(self.phases[earlier].epochs for earlier in before)
+
+    def epoch(self, epoch: int) -> tuple[tuple[str, ...], int | None]:
+        """What the data module has to deliver in an epoch: kinds in turn, batches per kind."""
+        name = self.name_at(epoch)
+        return KINDS[name], self.phases[name].steps_per_epoch

@@ -1,0 +1,1 @@
+"""Poses and actions of images and videos: ``python -m har.predict``."""

@@ -1,0 +1,191 @@
+"""Prediction from the command line: whatever the source is, answers as files, and a table."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from har.errors import HarError
+from har.predict.images import predict_images
+from har.predict.videos import Boxes, predict_video
+from har.prediction.boxes_file import BoxesFile
+from har.prediction.predictor import Predictor
+from har.prediction.sources import camera_number, find_files, is_image, read_pipe
+from har.video import Video
+
+_MOST_ROWS = 20  # of a table
+_FINDERS = ("search", "detector")
+
+
+def predict(cfg: DictConfig) -> None:
+    """Looks at everything the source means, writes what is seen and prints a table.
+
+    Raises:
+        HarError: no source or weights, nothing in the source that can be read, or no place for the
+            results.
+    """
+    if cfg.source is None or cfg.weights is None:
+        raise HarError(
+            "Say what to look at and with which network: source=<image, folder, pattern, video, "
+            "camera number or -> weights=<published name or file>."
+        )
+    if cfg.box not in _FINDERS:
+        raise HarError(f"box={cfg.box}: choose {' or '.join(_FINDERS)}, or give boxes=<file>.")
+    with ExitStack() as stack:
+        # first what is quick to see, missing files and cameras; torch is imported after that
+        images, videos = _find(str(cfg.source), stack)
+        out = _make_folder(cfg, [*images, *(video for video in videos if isinstance(video, Path))])
+        boxes = _boxes(cfg)
+        predictor = _predictor(cfg, images, videos)
+        console = Console()
+        if images:
+            rows = predict_images(predictor, images, out, boxes)
+            _print_images(console, rows)
+        if videos:
+            rows = _predict_videos(cfg, predictor, videos, out, boxes, alone=not images)
+            _print_videos(console, rows)
+        print(f"Results: {out}")
+
+
+def _find(source: str, stack: ExitStack) -> tuple[list[Path], list[Path | Video]]:
+    """Images and videos to look at; a camera is opened at once."""
+    camera = camera_number(source)
+    if camera is not None:
+        video = Video(camera)
+        stack.callback(video.close)
+        return [], [video]
+    if source == "-":
+        path = read_pipe(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        return ([path], []) if is_image(path) else ([], [path])
+    found = find_files(source)
+    if found.others:
+        print(f"{found.others} other files in {source} are left out.")
+    return found.images, list(found.videos)
+
+
+def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
+    """The folder of the results, which is never that of what they are made from.
+
+    Raises:
+        HarError: it is, or it cannot be made.
+    """
+    now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    out = Path(cfg.out) if cfg.out is not None else Path(cfg.paths.output_dir) / cfg.name / now
+    if any(file.resolve().parent == out.resolve() for file in files):
+        raise HarError(f"out={out} is where the source is: choose another folder for the results.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarError(f"The folder {out} cannot be made: {error.strerror}.") from error
+    return out
+
+
+def _boxes(cfg: DictConfig) -> Boxes:
+    """Where boxes come from: a file, a detector, or nowhere."""
+    if cfg.boxes is not None:
+        return BoxesFile(cfg.boxes)
+    if cfg.box == "detector":
+        from har.prediction.detector import PersonDetector
+        from har.runtime.loading import choose_device
+
+        return PersonDetector(cfg.detector_weights, choose_device(cfg.device))
+    return None
+
+
+def _predictor(cfg: DictConfig, images: list[Path], videos: list[Path | Video]) -> Predictor:
+    from har.runtime.loading import load_engine
+
+    engine = load_engine(
+        cfg.weights,
+        device=cfg.device,
+        fast=cfg.fast,
+        stop_after=cfg.stop_after,
+        batch_size=cfg.batch_size,
+        num_frames=None if videos else len(images) * (2 + cfg.refine),
+    )
+    return Predictor(engine, refine=cfg.refine, action_every_s=cfg.action_every_s)
+
+
+def _predict_videos(
+    cfg: DictConfig,
+    predictor: Predictor,
+    videos: list[Path | Video],
+    out: Path,
+    boxes: Boxes,
+    alone: bool,
+) -> list[dict[str, Any]]:
+    """Every video into a folder of its own; one alone directly into ``out``.
+
+    Raises:
+        HarError: the only one, or none of them, can be read.
+    """
+    rows: list[dict[str, Any]] = []
+    for source in videos:
+        name = "camera" if isinstance(source, Video) else source.stem
+        folder = out if alone and len(videos) == 1 else out / name
+        try:
+            video = source if isinstance(source, Video) else Video(source)
+            try:
+                rows.append(predict_video(predictor, video, folder, boxes, cfg))
+            finally:
+                video.close()
+        except HarError as error:
+            if len(videos) == 1:
+                raise
+            rows.append({"source": str(source), "failed": str(error)})
+        if rows[-1].get("stopped"):
+            break
+    if all("failed" in row for row in rows):
+        raise HarError(f"None of the {len(rows)} videos can be read: {rows[0]['failed']}")
+    return rows
+
+
+def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
+    table = Table(title="Poses in images", title_justify="left")
+    table.add_column("image", overflow="fold")
+    table.add_column("persons", justify="right")
+    table.add_column("confidence", justify="right")
+    for row in rows[:_MOST_ROWS]:
+        name = Path(row["image"]).name
+        if "failed" in row:
+            table.add_row(name, "[red]broken[/red]", "")
+        else:
+            sure = row["confidence"]
+            table.add_row(name, str(row["persons"]), "" if sure is None else f"{sure:.2f}")
+    console.print(table)
+    if len(rows) > _MOST_ROWS:
+        print(f"... and {len(rows) - _MOST_ROWS} more, see summary.json.")
+    for row in rows:
+        if "failed" in row:
+            print(row["failed"])
+
+
+def _print_videos(console: Console, rows: list[dict[str, Any]]) -> None:
+    table = Table(title="Poses and actions in videos", title_justify="left")
+    table.add_column("video", overflow="fold")
+    for column in ("frames", "frames/s", "person"):
+        table.add_column(column, justify="right")
+    table.add_column("action", overflow="fold")
+    for row in rows:
+        name = Path(row["source"]).name
+        if "failed" in row:
+            table.add_row(name, "", "", "", "[red]broken[/red]")
+            continue
+        people = row["people"] or [{"track": "nobody", "actions": []}]
+        for number, person in enumerate(people[:5]):
+            figures = (name, str(row["frames"]), f"{row['frames_per_s']:.0f}")
+            best = [f"{a['label']} {100 * a['probability']:.0f}%" for a in person["actions"][:1]]
+            begin = figures if number == 0 else ("", "", "")
+            table.add_row(*begin, str(person["track"]), *(best or [""]))
+    console.print(table)
+    for row in rows:
+        for note in (row.get("failed"), row.get("note")):
+            if note:
+                print(note)

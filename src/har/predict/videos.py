@@ -1,0 +1,187 @@
+"""Videos and cameras: an annotated video, poses, actions and a summary."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+
+from har.files import Image
+from har.prediction.annotation import Annotator, fits_screen
+from har.prediction.background import Behind, ahead
+from har.prediction.boxes_file import BoxesFile
+from har.prediction.following import Answer
+from har.prediction.predictor import Predictor, batch_length, batches, clip_span_s
+from har.prediction.results import Collected, Poses
+from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes
+from har.prediction.writers import write_actions, write_json, write_poses
+from har.video import Video, video_file
+from har.visual.terminal import progress_bar
+
+Boxes = BoxesFile | Callable[[NDArray[np.uint8]], NDArray[np.float64]] | None
+_WAITING = 2  # batches between decoding, network and drawing
+_CUT_SHORT = 0.02  # of the frames, which may be missing: files say how many they have by guess
+_WINDOW = "har"
+
+
+def predict_video(
+    predictor: Predictor, video: Video, out: Path, boxes: Boxes, cfg: DictConfig
+) -> dict[str, Any]:
+    """Follows the persons in a video and writes what is seen.
+
+    Decoding, network and drawing go on at the same time. What ends the video, its end, an
+    interruption or ``max_frames``, everything until then is written: ``annotated.mp4``,
+    ``poses.npz``, ``actions.csv`` and, last of all, ``summary.json``.
+
+    Args:
+        predictor: the network.
+        video: opened; it is not closed.
+        out: folder of the results.
+        boxes: a file, a detector, or None: one person is searched for and followed.
+        cfg: ``video``, ``skeleton_3d``, ``show``, ``max_frames`` of ``configs/predict.yaml``.
+
+    Returns:
+        What ``summary.json`` holds.
+
+    Raises:
+        HarError: boxes that are none of a video, or results that cannot be written.
+    """
+    info = predictor.engine.info
+    total = video.num_frames
+    if cfg.max_frames is not None:
+        total = min(cfg.max_frames, total or cfg.max_frames)
+    length = 1 if video.live else batch_length((*video.size, 3), predictor.engine.batch_size)
+    duration_s = total / video.fps if total and not video.live else None
+    annotator = Annotator(info, video.size, duration_s, skeleton_3d=cfg.skeleton_3d)
+    collected = Collected(info)
+    frames, last_s, stopped, began = 0, 0.0, False, time.perf_counter()
+    with ExitStack() as stack:
+        report = stack.enter_context(progress_bar(Path(video.name).name[:24]))
+        show = stack.enter_context(_Window(cfg.show))
+        file = (
+            stack.enter_context(video_file(out / "annotated.mp4", video.fps)) if cfg.video else None
+        )
+
+        def draw(answer: Answer) -> None:
+            picture = annotator.draw(answer)
+            if file is not None:
+                file.write(picture, answer.frame.time_s)
+            show.picture = picture
+
+        drawing = None
+        if file is not None or show.is_open:
+            drawing = stack.enter_context(Behind(draw, _WAITING * length))
+        groups = batches(islice(video, cfg.max_frames), length)
+        answers = predictor.follow(
+            ahead(groups, _WAITING, newest=video.live), _finder(predictor, boxes)
+        )
+        try:
+            for answer in answers:
+                collected.add(answer)
+                if drawing is not None:
+                    drawing.put(answer)
+                frames, last_s = frames + 1, answer.frame.time_s  # a camera's are not all seen
+                report(frames, total, frames=frames)
+                if show.wants_end():
+                    stopped = True
+                    break
+        except KeyboardInterrupt:  # how one ends a camera; what is done is kept
+            stopped = True
+    seconds = time.perf_counter() - began
+    summary = _summary(video, collected, frames, last_s, total, seconds, stopped)
+    write_poses(out / "poses.npz", collected.poses())
+    if info.labels:
+        write_actions(out / "actions.csv", collected.actions())
+    write_json(out / "summary.json", {**summary, "model": info.as_dict()})
+    return summary
+
+
+def _finder(predictor: Predictor, boxes: Boxes) -> Finder:
+    if boxes is None:
+        return predictor.one_person()
+    if isinstance(boxes, BoxesFile):
+        return GivenBoxes(*boxes.of_video())
+    return DetectedPeople(boxes, clip_span_s(predictor.engine))
+
+
+def _summary(
+    video: Video,
+    collected: Collected,
+    frames: int,
+    last_s: float,
+    total: int | None,
+    seconds: float,
+    stopped: bool,
+) -> dict[str, Any]:
+    poses, actions = collected.poses(), collected.actions()
+    note = None
+    if stopped:
+        note = f"Stopped after {frames} frames of {video.name}: the results are those of a part."
+    elif total is not None and not video.live and frames < total - max(2, _CUT_SHORT * total):
+        note = f"{video.name} ends after {frames} of {total} frames: it is cut short or broken."
+    return {
+        "source": video.name,
+        "size": list(video.size),
+        "fps": round(video.fps, 3),
+        "frames": frames,
+        "duration_s": round(last_s, 3),
+        "frames_with_people": len(np.unique(poses.frame)),
+        "people": [
+            {
+                "track": track,
+                "frames": int((poses.track == track).sum()),
+                "confidence": round(float(poses.confidence[poses.track == track].mean()), 4),
+                "actions": [action._asdict() for action in actions.top(5, track)],
+            }
+            for track in _tracks(poses)
+        ],
+        "seconds": round(seconds, 2),
+        "frames_per_s": round(frames / seconds, 2),
+        "complete": note is None,
+        "stopped": stopped,
+        "note": note,
+    }
+
+
+def _tracks(poses: Poses) -> list[int]:
+    """Persons, the one seen longest first."""
+    tracks, counts = np.unique(poses.track, return_counts=True)
+    return [int(tracks[row]) for row in np.argsort(-counts, kind="stable")]
+
+
+class _Window:
+    """A window with the last picture, where there is a screen and somebody wants one."""
+
+    def __init__(self, wanted: bool) -> None:
+        no_screen = sys.platform.startswith("linux") and not (
+            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        )
+        self.is_open = wanted and not no_screen
+        self.picture: Image | None = None
+        if wanted and no_screen:
+            print("There is no screen here: show=true is left out.")
+
+    def __enter__(self) -> _Window:
+        return self
+
+    def wants_end(self) -> bool:
+        """Shows the last picture; whether somebody pressed q or Escape."""
+        if not self.is_open or self.picture is None:
+            return False
+        picture, self.picture = self.picture, None
+        cv2.imshow(_WINDOW, cv2.cvtColor(fits_screen(picture), cv2.COLOR_RGB2BGR))
+        return cv2.waitKey(1) in (ord("q"), 27)
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_open:
+            cv2.destroyAllWindows()

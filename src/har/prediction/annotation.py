@@ -1,0 +1,152 @@
+"""Pictures of answers: skeletons, what everybody does, and a time line of the actions."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from har.layouts import get_layout
+from har.prediction.following import Answer, Person
+from har.prediction.results import TopAction, top_actions
+from har.prediction.tracking import FloatArray
+from har.runtime.info import ModelInfo
+from har.visual.draw import (
+    BAR_COLOUR,
+    Image,
+    draw_skeleton,
+    text_height,
+    text_width,
+    write_text,
+)
+from har.visual.timeline import Timeline
+from har.visual.turning import turning_skeleton
+
+_TURN_DEG_PER_S = 45.0
+_KEPT_S = 2.0  # an answer is shown until the next one, at most so long
+
+
+def draw_people(
+    image: Image, people: list[Person], info: ModelInfo, tags: dict[int, str] | None = None
+) -> Image:
+    """A copy of an image with the skeletons of people, and a tag at each.
+
+    Args:
+        image: uint8 RGB (H, W, 3).
+        people: in the image.
+        info: of the network that saw them.
+        tags: text by track number.
+    """
+    layout = get_layout(info.layout)
+    for person in people:
+        image = draw_skeleton(image, person.joints_px, layout, person.confidence)
+    for person in people:
+        if tags and tags.get(person.track):
+            _draw_tag(image, person.joints_px, tags[person.track])
+    return image
+
+
+def _draw_tag(image: Image, joints_px: FloatArray, text: str) -> None:
+    """Text in a dark box above a person, inside the image, in place."""
+    height = min(text_height(image.shape[1]), 24)
+    wide = min(text_width(text, height) + 2 * height, image.shape[1])
+    tall = min(2 * height, image.shape[0])
+    x = (joints_px[:, 0].min() + joints_px[:, 0].max() - wide) / 2
+    y = joints_px[:, 1].min() - 1.5 * tall
+    left = int(np.clip(x, 0, image.shape[1] - wide))
+    top = int(np.clip(y, 0, image.shape[0] - tall))
+    part = image[top : top + tall, left : left + wide]
+    part[:] = part // 4 + np.array(BAR_COLOUR, np.uint8) // 4 * 3
+    write_text(part, text, height, left=height, right=0)
+
+
+class Annotator:
+    """Draws the answers of a video, in order.
+
+    Args:
+        info: of the network.
+        size: width and height of the frames in pixels.
+        duration_s: of the video; None: not known.
+        skeleton_3d: a turning 3-D skeleton beside the picture.
+    """
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        size: tuple[int, int],
+        duration_s: float | None,
+        *,
+        skeleton_3d: bool = False,
+    ) -> None:
+        self.info, self.size = info, size
+        self.skeleton_3d = skeleton_3d and info.dim == 3
+        self._panel = int(min(size[1], size[0]))
+        self._duration_s = duration_s
+        self._timeline = self._new_timeline()
+        self._shown: int | None = None  # the person whose actions the time line shows
+        self._last: dict[int, tuple[float, TopAction]] = {}
+
+    def draw(self, answer: Answer) -> Image:
+        """The picture of one frame, uint8 RGB, all of one size."""
+        now = answer.frame.time_s
+        for track, probabilities in answer.actions.items():
+            self._last[track] = now, top_actions(probabilities, self.info.labels, 1)[0]
+        self._last = {t: (s, a) for t, (s, a) in self._last.items() if now - s <= _KEPT_S}
+        tags = {
+            person.track: self._tag(person.track, len(answer.people)) for person in answer.people
+        }
+        picture = draw_people(answer.frame.image, answer.people, self.info, tags)
+        main = self._main(answer)
+        if self.skeleton_3d:
+            picture = np.hstack([picture, self._panel_of(main, now)])
+        if self._timeline is not None:
+            if main is not None and main.track in answer.actions:
+                self._timeline.add(now, answer.actions[main.track])
+            picture = np.vstack([picture, self._timeline.draw(now)])
+        return picture
+
+    def _main(self, answer: Answer) -> Person | None:
+        """The person shown below and beside the picture: the same one as long as he is there."""
+        tracks = {person.track: person for person in answer.people}
+        if tracks and self._shown not in tracks:
+            self._shown = min(tracks)
+            self._timeline = self._new_timeline()
+        return tracks.get(self._shown) if self._shown is not None else None
+
+    def _new_timeline(self) -> Timeline | None:
+        width = self.size[0] + (self._panel if self.skeleton_3d else 0)
+        if not self.info.labels:
+            return None
+        clip_s = (self.info.clip_size - 1) * self.info.clip_seconds_between_frames
+        return Timeline(width, self.info.labels, self._duration_s, clip_s=clip_s)
+
+    def _tag(self, track: int, people: int) -> str:
+        number = f"{track}  " if people > 1 else ""
+        if track not in self._last:
+            return number.strip()
+        action = self._last[track][1]
+        return f"{number}{action.label} {100 * action.probability:.0f}%"
+
+    def _panel_of(self, person: Person | None, now: float) -> NDArray[np.uint8]:
+        side = self._panel
+        panel = np.full((self.size[1], side, 3), BAR_COLOUR, np.uint8)
+        if person is not None:
+            top = (self.size[1] - side) // 2
+            panel[top : top + side] = turning_skeleton(
+                person.joints_px,
+                person.depth_mm,
+                person.box,
+                get_layout(self.info.layout),
+                side,
+                _TURN_DEG_PER_S * now,
+                person.confidence,
+            )
+        return panel
+
+
+def fits_screen(image: Image, width: int = 1280) -> Image:
+    """The image, made smaller if it is wider than a usual screen."""
+    if image.shape[1] <= width:
+        return image
+    size = width, round(image.shape[0] * width / image.shape[1])
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,143 @@
+"""A video through the network: every frame once, the poses of everybody in it, and actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from har.data.ntu.targets import BOX_ENLARGEMENT
+from har.geometry import box_around, invert_affine, transform_points
+from har.layouts import get_layout
+from har.prediction.locating import cut_crops
+from har.prediction.tracking import Finder
+from har.runtime.clip_buffer import TimedClips
+from har.runtime.engine import Engine
+from har.runtime.info import ModelInfo
+from har.video import Frame
+
+FloatArray = NDArray[np.float64]
+
+
+class Person(NamedTuple):
+    """A person in one image.
+
+    Attributes:
+        track: number of the person.
+        box: (4,) x1, y1, x2, y2 in which the network looked, in pixels of the image.
+        joints_px: (J, 2) in pixels of the image.
+        depth_mm: (J,) away from the camera, relative to the root joint; NaN of a 2-D network.
+        confidence: (J,) in [0, 1].
+    """
+
+    track: int
+    box: FloatArray
+    joints_px: FloatArray
+    depth_mm: FloatArray
+    confidence: FloatArray
+
+
+class Answer(NamedTuple):
+    """What was found in a frame.
+
+    Attributes:
+        frame: of the video.
+        people: in it.
+        actions: by track, the probabilities (C,) of the clip that ends here, where there is one.
+    """
+
+    frame: Frame
+    people: list[Person]
+    actions: dict[int, NDArray[np.float32]]
+
+
+def people_of(
+    info: ModelInfo,
+    track: int,
+    boxes: ArrayLike,
+    affines: ArrayLike,
+    poses: NDArray[np.float32],
+) -> list[Person]:
+    """Poses of crops as persons in images.
+
+    Args:
+        info: of the network.
+        track: number of the person.
+        boxes: (N, 4) that were asked for.
+        affines: (N, 3, 3), pixels to crops.
+        poses: (N, J, dim + 1) in the crops.
+    """
+    joints = transform_points(invert_affine(affines), poses[..., :2])
+    depth = np.full(poses.shape[:2], np.nan)
+    if info.depth_range_mm is not None:
+        z = poses[..., 2].astype(np.float64)
+        depth = (z - z[:, [get_layout(info.layout).root]]) * info.depth_range_mm
+    confidence = poses[..., -1].astype(np.float64)
+    parts = zip(np.asarray(boxes, dtype=np.float64), joints, depth, confidence, strict=True)
+    return [Person(track, *part) for part in parts]
+
+
+def follow(
+    engine: Engine, batches: Iterable[list[Frame]], finder: Finder, *, action_every_s: float = 0.25
+) -> Iterator[Answer]:
+    """Poses and actions of a video, frame by frame.
+
+    The frames of a batch are looked at together, where the finder says before it sees their poses.
+    Each batch is answered when the next one comes, so that a video too short for a clip has its
+    answer in its last batch.
+
+    Args:
+        engine: the network.
+        batches: lists of frames, in order.
+        finder: where to look.
+        action_every_s: seconds from answer to answer.
+    """
+    clips: dict[int, TimedClips] = {}
+    pending: list[Answer] = []
+    for frames in batches:
+        yield from pending
+        pending = _look(engine, frames, finder, clips, action_every_s)
+    for track, clip in clips.items():
+        shown = [answer for answer in pending if any(p.track == track for p in answer.people)]
+        probabilities = clip.finish() if shown else None
+        if probabilities is not None:
+            shown[0].actions[track] = probabilities
+    yield from pending
+
+
+def _look(
+    engine: Engine,
+    frames: list[Frame],
+    finder: Finder,
+    clips: dict[int, TimedClips],
+    action_every_s: float,
+) -> list[Answer]:
+    """One batch."""
+    answers = [Answer(frame, [], {}) for frame in frames]
+    for track in [t for t, clip in clips.items() if clip.is_over(frames[0].time_s)]:
+        del clips[track]
+    for track, boxes in finder.boxes(frames).items():
+        rows = np.flatnonzero(~np.isnan(boxes).any(-1))
+        if not len(rows):
+            continue
+        crops, affines = cut_crops(engine, [frames[row].image for row in rows], boxes[rows])
+        result = engine.frames(crops)
+        people = people_of(engine.info, track, boxes[rows], affines, result.poses)
+        times = np.array([frames[row].time_s for row in rows])
+        finder.seen(
+            track,
+            times,
+            box_around(np.stack([p.joints_px for p in people]), enlarge=BOX_ENLARGEMENT),
+            np.stack([p.confidence for p in people]).mean(-1),
+        )
+        for row, person in zip(rows, people, strict=True):
+            answers[row].people.append(person)
+        if engine.info.labels:
+            clip = clips.setdefault(track, TimedClips(engine, every_s=action_every_s))
+            for row, time_s, features in zip(rows, times, result.features, strict=True):
+                probabilities = clip.push(float(time_s), features)
+                if probabilities is not None:
+                    answers[row].actions[track] = probabilities
+    return answers

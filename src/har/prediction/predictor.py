@@ -1,0 +1,205 @@
+"""The Python API: a trained network that takes images, clips and files, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from har.errors import HarError
+from har.files import Image, read_image
+from har.prediction.background import ahead
+from har.prediction.following import Answer, Person, follow, people_of
+from har.prediction.locating import cut_crops, look, search
+from har.prediction.results import Collected, Prediction
+from har.prediction.sources import is_image
+from har.prediction.tracking import Finder, GivenBoxes, OnePerson, around_person
+from har.runtime.engine import Engine
+from har.video import Frame, Video
+
+_BATCH_BYTES = 2**27  # of frames: fewer of a large video
+_KEPT = 8  # frames of a video that the result can show
+_USUAL_FPS = 30.0
+
+
+class Predictor:
+    """Poses and actions of whatever it is given. Threads may share it.
+
+    Example:
+        >>> from har import Predictor
+        >>> predictor = Predictor.from_pretrained("outputs/.../last.ckpt")  # doctest: +SKIP
+        >>> result = predictor("video.mp4")  # doctest: +SKIP
+        >>> result.poses.joints_px.shape, result.actions.top(1)  # doctest: +SKIP
+
+    Args:
+        engine: see :func:`har.runtime.loading.load_engine`.
+        refine: how often the box of a person in an image is improved by the pose seen in it.
+        action_every_s: seconds of video from answer to answer about actions.
+    """
+
+    def __init__(self, engine: Engine, *, refine: int = 2, action_every_s: float = 0.25) -> None:
+        self.engine, self.refine, self.action_every_s = engine, refine, action_every_s
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path,
+        *,
+        device: str = "auto",
+        fast: bool = True,
+        stop_after: int | str | None = None,
+        batch_size: int = 8,
+    ) -> Predictor:
+        """A predictor with trained weights; the arguments are those of ``load_engine``.
+
+        Args:
+            name_or_path: a published name, a ``.ckpt`` of a run, or a .safetensors, .h5 or .onnx.
+            device: ``"auto"`` takes a GPU where there is one.
+            fast: the fastest safe way of computing on this device; False: plain float32.
+            stop_after: the prediction block that answers; None: the last one.
+            batch_size: frames that pass through the network at a time.
+
+        Raises:
+            HarError: no such name, file or device.
+        """
+        from har.runtime.loading import load_engine  # torch
+
+        engine = load_engine(
+            name_or_path, device=device, fast=fast, stop_after=stop_after, batch_size=batch_size
+        )
+        return cls(engine)
+
+    def __call__(
+        self,
+        source: str | Path | NDArray[np.uint8],
+        *,
+        boxes: ArrayLike | None = None,
+        fps: float = _USUAL_FPS,
+    ) -> Prediction:
+        """Poses and actions of an image or a video.
+
+        Args:
+            source: an image, uint8 RGB (H, W, 3) or grey (H, W); a clip (T, H, W, 3) of
+                neighbouring frames; or the path of an image or a video.
+            boxes: rectangles around persons in pixels: of an image (N, 4); of a clip or video
+                (4,), one person who stays there. None: one person is searched for, and followed.
+            fps: frames per second of a clip that is given as an array.
+
+        Returns:
+            Poses in pixels of the image, actions of a video whose network knows some.
+
+        Raises:
+            HarError: what is given is neither, or cannot be read.
+        """
+        if isinstance(source, (str, Path)):
+            return self._of_file(Path(source), boxes)
+        array = np.asarray(source)
+        if array.dtype != np.uint8 or not array.size:
+            raise HarError(
+                "Give an image as uint8 RGB (H, W, 3), a clip as uint8 RGB (T, H, W, 3), or a "
+                f"path; this is {array.dtype} {array.shape}."
+            )
+        if array.ndim == 2:
+            array = np.repeat(array[..., None], 3, axis=-1)
+        if array.ndim not in (3, 4) or array.shape[-1] != 3:
+            raise HarError(f"An image is RGB (H, W, 3), a clip (T, H, W, 3), not {array.shape}.")
+        if array.ndim == 3:
+            return self.of_image(array, boxes)
+        frames = (Frame(image, number, number / fps) for number, image in enumerate(array))
+        return self._of_frames(frames, array.shape[1:], len(array), boxes)
+
+    def people(self, image: Image, boxes: ArrayLike | None = None) -> list[Person]:
+        """The persons in an image.
+
+        Args:
+            image: uint8 RGB (H, W, 3).
+            boxes: (N, 4) rectangles around them in pixels; None: the likeliest one is searched
+                for in the whole image.
+        """
+        if boxes is None:
+            found = search(self.engine, [image], self.refine).boxes
+        else:
+            found = around_person(boxes)
+            for _ in range(self.refine if len(found) else 0):
+                found = look(self.engine, [image] * len(found), found).boxes
+        if not len(found):
+            return []
+        crops, affines = cut_crops(self.engine, [image] * len(found), found)
+        people = people_of(self.engine.info, 0, found, affines, self.engine.frames(crops).poses)
+        return [person._replace(track=number) for number, person in enumerate(people)]
+
+    def of_image(self, image: Image, boxes: ArrayLike | None = None) -> Prediction:
+        """See :meth:`__call__`."""
+        return self._collect([Answer(Frame(image, 0, 0.0), self.people(image, boxes), {})], 1)
+
+    def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[Answer]:
+        """A video frame by frame, see :func:`har.prediction.following.follow`."""
+        return follow(self.engine, batches, finder, action_every_s=self.action_every_s)
+
+    def one_person(self) -> OnePerson:
+        """Searches for a person and follows."""
+        return OnePerson(self.engine, clip_span_s(self.engine))
+
+    def _of_file(self, path: Path, boxes: ArrayLike | None) -> Prediction:
+        if is_image(path):
+            return self.of_image(read_image(path), boxes)
+        video = Video(path)
+        try:
+            shape = (video.size[1], video.size[0], 3)
+            return self._of_frames(video, shape, video.num_frames or 0, boxes)
+        finally:
+            video.close()
+
+    def _of_frames(
+        self,
+        frames: Iterable[Frame],
+        shape: tuple[int, ...],
+        num_frames: int,
+        boxes: ArrayLike | None,
+    ) -> Prediction:
+        finder: Finder = self.one_person()
+        if boxes is not None:
+            box = np.asarray(boxes, dtype=np.float64).reshape(1, 4)
+            ends = np.array([0, np.iinfo(np.int64).max // 2])
+            finder = GivenBoxes({0: ends}, {0: np.repeat(box, 2, axis=0)})
+        groups = batches(frames, batch_length(shape, self.engine.batch_size))
+        return self._collect(self.follow(ahead(groups, 2), finder), num_frames)
+
+    def _collect(self, answers: Iterable[Answer], num_frames: int) -> Prediction:
+        collected = Collected(self.engine.info)
+        images: dict[int, Image] = {}
+        every = max(1, num_frames // _KEPT)
+        for answer in answers:
+            collected.add(answer)
+            number = answer.frame.number
+            if number % every == 0:
+                images[number] = answer.frame.image
+            if len(images) > 2 * _KEPT:  # longer than said: keep half of them
+                every *= 2
+                images = {n: image for n, image in images.items() if n % every == 0}
+        return Prediction(collected.poses(), collected.actions(), self.engine.info, images)
+
+
+def clip_span_s(engine: Engine) -> float:
+    """Seconds that a clip of the network covers; 0 where it knows no actions."""
+    info = engine.info
+    return (info.clip_size - 1) * info.clip_seconds_between_frames if info.labels else 0.0
+
+
+def batch_length(shape: tuple[int, ...], most: int) -> int:
+    """Number of frames (H, W, 3) to take at a time, so that large ones do not fill the memory."""
+    return int(np.clip(_BATCH_BYTES // max(1, int(np.prod(shape))), 1, most))
+
+
+def batches(frames: Iterable[Frame], length: int) -> Iterator[list[Frame]]:
+    """Frames in lists of a length; the last one may be shorter."""
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == length:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

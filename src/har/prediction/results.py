@@ -1,0 +1,242 @@
+"""The answer to an image or a video: poses, actions, and pictures of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har.layouts import get_layout
+from har.prediction.following import Answer
+from har.runtime.info import ModelInfo
+from har.visual.draw import Image, contact_sheet, draw_skeleton, probability_bars
+
+FloatArray = NDArray[np.float32]
+_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Poses:
+    """Poses, one row for every person in every frame; ``poses.npz`` holds the same arrays.
+
+    Attributes:
+        frame: (M,) number of the frame, from 0; all 0 of an image.
+        time_s: (M,) seconds since the first frame.
+        track: (M,) number of the person.
+        joints_px: (M, J, 2) x, y in pixels of the original image.
+        depth_mm: (M, J) away from the camera, relative to the root joint; NaN of a 2-D network.
+        confidence: (M, J) in [0, 1].
+        box: (M, 4) x1, y1, x2, y2 in which the network looked, in pixels.
+        layout: name of the joint layout, see :mod:`har.layouts`.
+    """
+
+    frame: NDArray[np.int64]
+    time_s: NDArray[np.float64]
+    track: NDArray[np.int64]
+    joints_px: FloatArray
+    depth_mm: FloatArray
+    confidence: FloatArray
+    box: FloatArray
+    layout: str
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names of the J joints."""
+        return get_layout(self.layout).joints
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What ``poses.npz`` holds."""
+        names = ("frame", "time_s", "track", "joints_px", "depth_mm", "confidence", "box")
+        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in names}
+        arrays["joint_names"] = np.array(self.joint_names)
+        arrays["layout"] = np.array(self.layout)
+        return arrays
+
+
+class TopAction(NamedTuple):
+    """An action and its probability."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Actions of clips, one row for every answer.
+
+    Attributes:
+        time_s: (K,) end of the clip, seconds since the first frame.
+        track: (K,) number of the person.
+        probabilities: (K, C).
+        labels: of the C actions.
+    """
+
+    time_s: NDArray[np.float64]
+    track: NDArray[np.int64]
+    probabilities: FloatArray
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    def top(self, count: int = 5, track: int | None = None) -> list[TopAction]:
+        """The likeliest actions of the whole video: mean probability over all answers.
+
+        Args:
+            count: how many.
+            track: of this person only.
+
+        Returns:
+            The likeliest first; empty where there is no answer.
+        """
+        rows = self.probabilities if track is None else self.probabilities[self.track == track]
+        if not len(rows):
+            return []
+        return top_actions(rows.mean(0), self.labels, count)
+
+
+def top_actions(
+    probabilities: NDArray[Any], labels: tuple[str, ...], count: int = 5
+) -> list[TopAction]:
+    """The likeliest of C actions, the likeliest first."""
+    order = np.argsort(-probabilities, kind="stable")[:count]
+    return [TopAction(labels[number], float(probabilities[number])) for number in order]
+
+
+class Collected:
+    """Gathers the answers of a video.
+
+    Args:
+        info: of the network.
+    """
+
+    def __init__(self, info: ModelInfo) -> None:
+        self.info = info
+        # numbers only, in one row of a person: thousands of frames are to fit
+        self._when: list[tuple[int, float, int]] = []
+        self._rows: list[FloatArray] = []
+        self._actions: list[tuple[float, int, FloatArray]] = []
+
+    def add(self, answer: Answer) -> None:
+        """Takes the answer to one frame; its picture is not kept."""
+        number, time_s = answer.frame.number, answer.frame.time_s
+        for person in answer.people:
+            self._when.append((number, time_s, person.track))
+            self._rows.append(np.concatenate([p.ravel() for p in person[1:]], dtype=np.float32))
+        self._actions += [(time_s, track, values) for track, values in answer.actions.items()]
+
+    def poses(self) -> Poses:
+        """All poses so far."""
+        joints = self.info.num_joints
+        rows = np.array(self._rows, np.float32).reshape(-1, 4 + 4 * joints)
+        box, joints_px, depth, confidence = np.split(
+            rows, np.cumsum([4, 2 * joints, joints]), axis=1
+        )
+        return Poses(
+            frame=np.array([number for number, _, _ in self._when], np.int64),
+            time_s=np.array([time_s for _, time_s, _ in self._when], np.float64),
+            track=np.array([track for _, _, track in self._when], np.int64),
+            joints_px=joints_px.reshape(-1, joints, 2),
+            depth_mm=depth,
+            confidence=confidence,
+            box=box,
+            layout=self.info.layout,
+        )
+
+    def actions(self) -> Actions:
+        """All answers so far."""
+        rows = [probabilities for _, _, probabilities in self._actions]
+        return Actions(
+            time_s=np.array([time_s for time_s, _, _ in self._actions], np.float64),
+            track=np.array([track for _, track, _ in self._actions], np.int64),
+            probabilities=np.array(rows, np.float32).reshape(len(rows), len(self.info.labels)),
+            labels=self.info.labels,
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What :class:`har.Predictor` answers.
+
+    Attributes:
+        poses: of every person in every frame.
+        actions: of the clips; no rows for an image, or a network that knows poses only.
+        info: of the network.
+        images: some of the frames, by number: what :meth:`plot` shows.
+    """
+
+    poses: Poses
+    actions: Actions
+    info: ModelInfo
+    images: dict[int, Image]
+
+    def plot(self) -> Image:
+        """Skeletons on the image, or on some frames of a video, with the likeliest actions.
+
+        Returns:
+            uint8 RGB (H, W, 3).
+        """
+        drawn = [self._draw(number, image) for number, image in sorted(self.images.items())]
+        if len(drawn) == 1:
+            picture = drawn[0]
+        else:
+            times = dict(zip(self.poses.frame.tolist(), self.poses.time_s.tolist(), strict=True))
+            captions = [
+                f"{times[n]:.1f} s" if n in times else f"frame {n}" for n in sorted(self.images)
+            ]
+            picture = contact_sheet(drawn, 4, captions)
+        if len(self.actions):
+            mean = self.actions.probabilities.mean(0)
+            bars = probability_bars(picture.shape[1], self.info.labels, mean)
+            picture = np.vstack([picture, bars])
+        return picture
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON holds them: what is not known is None."""
+        poses = [
+            {
+                "frame": int(self.poses.frame[row]),
+                "time_s": round(float(self.poses.time_s[row]), _DECIMALS),
+                **person_dict(self.poses, row),
+            }
+            for row in range(len(self.poses))
+        ]
+        actions = [
+            {
+                "time_s": round(float(self.actions.time_s[row]), _DECIMALS),
+                "track": int(self.actions.track[row]),
+                "top": [a._asdict() for a in top_actions(values, self.actions.labels)],
+            }
+            for row, values in enumerate(self.actions.probabilities)
+        ]
+        return {
+            "joint_names": list(self.poses.joint_names),
+            "poses": poses,
+            "actions": actions,
+            "model": self.info.as_dict(),
+        }
+
+    def _draw(self, number: int, image: Image) -> Image:
+        layout = get_layout(self.poses.layout)
+        for row in np.flatnonzero(self.poses.frame == number):
+            image = draw_skeleton(
+                image, self.poses.joints_px[row], layout, self.poses.confidence[row]
+            )
+        return image
+
+
+def person_dict(poses: Poses, row: int) -> dict[str, Any]:
+    """One row of poses as plain values."""
+    depth = poses.depth_mm[row]
+    return {
+        "track": int(poses.track[row]),
+        "box": np.round(poses.box[row].astype(float), 2).tolist(),
+        "joints_px": np.round(poses.joints_px[row].astype(float), 2).tolist(),
+        "depth_mm": None if np.isnan(depth).any() else np.round(depth.astype(float), 1).tolist(),
+        "confidence": np.round(poses.confidence[row].astype(float), _DECIMALS).tolist(),
+    }

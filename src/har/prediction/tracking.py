@@ -1,0 +1,220 @@
+"""Where to look in a video: one person found and followed, or several, each with a track number.
+
+In training the crop of a clip is one box for all of its frames: the smallest that holds the boxes
+of the first, middle and last one (Luvizon et al., TPAMI 2020, section 6). A stream has no last
+frame, so a followed box holds what the person took up during the last clip, and moves smoothly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from har.geometry import box_from_centre, centre_and_window, union_box
+from har.prediction.locating import DOUBTFUL, NOBODY, search
+from har.runtime.engine import Engine
+from har.video import Frame
+
+FloatArray = NDArray[np.float64]
+Boxes = dict[int, FloatArray]
+"""Boxes (F, 4) of F frames by track number, NaN in frames without the person."""
+
+# Around a rectangle that just holds a person: the crops of training are 1.5 times the extent of
+# the joints, which lie inside the body.
+_AROUND_PERSON = 1.25
+_SAME_PLACE = 0.3  # intersection over union of a person's boxes half a second apart
+_SMOOTH_S = 0.3  # in which a box covers 63 % of its way
+_LOST_S = 0.7  # nobody is seen for so long
+_SEARCH_S, _DOUBT_S = 1.0, 2.0  # from search to search for somebody lost, or doubtful
+_DETECT_S = 0.5
+_CLEARLY = 0.1  # more confident, to jump to another place
+
+
+class Finder(Protocol):
+    """Says where persons are in a video, frames in order."""
+
+    def boxes(self, frames: Sequence[Frame]) -> Boxes:
+        """Where to look in the next frames."""
+
+    def seen(
+        self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
+    ) -> None:
+        """What was seen there: boxes of the poses (F, 4), mean confidence of the joints (F,)."""
+
+
+class FollowedBox:
+    """The box of one person, from frame to frame.
+
+    Args:
+        box: (4,) to begin with.
+        time_s: of the frame in which it was found.
+        span_s: the box holds where the person was in these last seconds; 0 for poses only.
+    """
+
+    def __init__(self, box: ArrayLike, time_s: float, span_s: float) -> None:
+        self.box = np.asarray(box, dtype=np.float64)
+        self.confidence = 1.0
+        self.seen_s = time_s
+        self._span_s = span_s
+        self._history: deque[tuple[float, FloatArray]] = deque()
+        self._time_s = time_s
+
+    def move(self, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray) -> None:
+        """Takes what was seen in the next frames; see :meth:`Finder.seen`."""
+        self.confidence = float(confidence.mean())
+        sure = confidence >= NOBODY
+        now = float(times_s[-1])
+        if sure.any():
+            self.seen_s = float(times_s[sure][-1])
+            self._history.append((self.seen_s, np.median(boxes[sure], axis=0)))
+        while len(self._history) > 1 and self._history[0][0] < now - self._span_s:
+            self._history.popleft()
+        if self._history:
+            past = [box for _, box in self._history]
+            target = union_box(np.stack([past[0], past[len(past) // 2], past[-1]]))
+            share = 1 - math.exp(-max(now - self._time_s, 1 / 60) / _SMOOTH_S)
+            self.box = self.box + share * (target - self.box)
+        self._time_s = now
+
+
+class OnePerson:
+    """The likeliest person, searched for without a detector and followed.
+
+    Args:
+        engine: a network with poses.
+        span_s: see :class:`FollowedBox`.
+    """
+
+    def __init__(self, engine: Engine, span_s: float) -> None:
+        self.engine, self.span_s = engine, span_s
+        self._track, self._followed = -1, None  # type: int, FollowedBox | None
+        self._searched_s = -math.inf
+        self._last_box: FloatArray | None = None
+
+    def boxes(self, frames: Sequence[Frame]) -> Boxes:
+        now = frames[0].time_s
+        followed = self._followed
+        if followed is not None and now - followed.seen_s > _LOST_S:
+            self._last_box, self._followed = followed.box, None
+        doubtful = self._followed is not None and self._followed.confidence < DOUBTFUL
+        pause = _DOUBT_S if doubtful else _SEARCH_S
+        if (self._followed is None or doubtful) and now - self._searched_s >= pause:
+            self._search(frames[0])
+        if self._followed is None:
+            return {}
+        return {self._track: np.tile(self._followed.box, (len(frames), 1))}
+
+    def seen(
+        self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
+    ) -> None:
+        if self._followed is not None:
+            self._followed.move(times_s, boxes, confidence)
+
+    def _search(self, frame: Frame) -> None:
+        self._searched_s = frame.time_s
+        found = search(self.engine, [frame.image])
+        box, confidence = found.boxes[0], float(found.confidence[0])
+        old = self._followed
+        if confidence < NOBODY or (
+            old is not None
+            and (overlap(old.box, box) > _SAME_PLACE or confidence < old.confidence + _CLEARLY)
+        ):
+            return
+        before = self._last_box if old is None else None
+        if before is None or overlap(before, box) < _SAME_PLACE:
+            self._track += 1  # perhaps somebody else
+        self._followed = FollowedBox(box, frame.time_s, self.span_s)
+
+
+class GivenBoxes:
+    """Boxes from somewhere else; between two frames that have one, in between.
+
+    Args:
+        numbers: by track, the frames that have a box, ascending, (K,).
+        boxes: by track, (K, 4), rectangles around the person.
+    """
+
+    def __init__(self, numbers: dict[int, NDArray[np.int64]], boxes: Boxes) -> None:
+        self._numbers = numbers
+        self._boxes = {track: around_person(given) for track, given in boxes.items()}
+
+    def boxes(self, frames: Sequence[Frame]) -> Boxes:
+        wanted = np.array([frame.number for frame in frames])
+        result = {}
+        for track, numbers in self._numbers.items():
+            there = (wanted >= numbers[0]) & (wanted <= numbers[-1])
+            if there.any():
+                columns = [np.interp(wanted, numbers, side) for side in self._boxes[track].T]
+                result[track] = np.where(there[:, None], np.stack(columns, axis=1), np.nan)
+        return result
+
+    def seen(
+        self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
+    ) -> None:
+        """What is given does not move."""
+
+
+class DetectedPeople:
+    """Everybody a detector finds, followed by their poses between its looks.
+
+    Args:
+        detect: image (H, W, 3) uint8 RGB to boxes (N, 4) in pixels.
+        span_s: see :class:`FollowedBox`.
+    """
+
+    def __init__(self, detect: Callable[[NDArray[np.uint8]], FloatArray], span_s: float) -> None:
+        self.detect, self.span_s = detect, span_s
+        self._people: dict[int, FollowedBox] = {}
+        self._detected: dict[int, float] = {}  # when, by track
+        self._next, self._looked_s = 0, -math.inf
+
+    def boxes(self, frames: Sequence[Frame]) -> Boxes:
+        now = frames[0].time_s
+        if now - self._looked_s >= _DETECT_S:
+            self._looked_s = now
+            self._match(around_person(self.detect(frames[0].image)), now)
+        for track in [t for t, seen in self._detected.items() if now - seen > _LOST_S]:
+            del self._people[track], self._detected[track]
+        return {t: np.tile(person.box, (len(frames), 1)) for t, person in self._people.items()}
+
+    def seen(
+        self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
+    ) -> None:
+        self._people[track].move(times_s, boxes, confidence)
+
+    def _match(self, found: FloatArray, now: float) -> None:
+        """Gives every box to the track that it overlaps most with, or to a new one."""
+        tracks = list(self._people)
+        overlaps = np.array(
+            [[overlap(self._people[track].box, box) for box in found] for track in tracks]
+        ).reshape(len(tracks), len(found))
+        rows, columns = linear_sum_assignment(-overlaps)
+        pairs = {c: tracks[r] for r, c in zip(rows, columns, strict=True)}
+        for number, box in enumerate(found):
+            track = pairs.get(number)
+            if track is None or overlaps[tracks.index(track), number] < _SAME_PLACE:
+                track, self._next = self._next, self._next + 1
+                self._people[track] = FollowedBox(box, now, self.span_s)
+            self._detected[track] = now
+
+
+def around_person(boxes: ArrayLike) -> FloatArray:
+    """Rectangles (N, 4) around persons as the square crops in which a network wants to see them."""
+    centre, window = centre_and_window(np.asarray(boxes, dtype=np.float64).reshape(-1, 4))
+    side = _AROUND_PERSON * window.max(-1, keepdims=True)
+    return box_from_centre(centre, np.repeat(side, 2, axis=-1))
+
+
+def overlap(a: ArrayLike, b: ArrayLike) -> float:
+    """Intersection over union of two boxes (4,)."""
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
+    common = float(np.prod(np.maximum(high - low, 0)))
+    whole = sum(float(np.prod(box[2:] - box[:2])) for box in (first, second)) - common
+    return common / whole if whole > 0 else 0.0

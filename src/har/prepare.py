@@ -1,8 +1,0 @@
-"""``python -m har.prepare ntu|synthetic``: from downloaded files to frames ready for training."""
-
-from har.launch import entry_point
-
-main = entry_point("prepare", "har.preparation:prepare", has_task=True)
-
-if __name__ == "__main__":
-    main()

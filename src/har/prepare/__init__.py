@@ -1,0 +1,1 @@
+"""From downloaded files to frames ready for training: ``python -m har.prepare``."""

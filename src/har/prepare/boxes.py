@@ -1,0 +1,205 @@
+"""``python -m har.prepare boxes``: a box for every stored frame, by a network's poses."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from har.data.framestore.boxes import PredictedBoxes, write_boxes
+from har.data.framestore.index import NTUIndex
+from har.data.framestore.reader import FrameStore
+from har.data.framestore.staging import open_prepared
+from har.data.ntu.targets import BOX_ENLARGEMENT, COLOUR_WIDTH_PX
+from har.errors import HarError
+from har.geometry import box_around
+from har.layouts import get_layout
+from har.prediction.locating import NOBODY, refine, search
+from har.runtime.loading import load_engine
+from har.visual.terminal import progress_bar
+
+Image = NDArray[np.uint8]
+
+_FRAMES_PER_PART = 500  # what a killed run loses at most
+_SEARCH_EVERY = 8  # stored frames, about half a second: a person is near where they were then
+
+
+class BoxesReport(NamedTuple):
+    """What was done: numbers of samples and frames, and the boxes of the new samples by name."""
+
+    done: int
+    kept: int
+    path: Path
+
+
+def prepare_boxes(cfg: DictConfig) -> None:
+    """Predicts boxes for all stored frames of a data folder, and says how well they fit.
+
+    Raises:
+        HarError: no weights, data that is not prepared, or stores of regions.
+    """
+    source = cfg.weights or cfg.ckpt_path
+    if source is None:
+        raise HarError(
+            "Say which network finds the persons: weights=<name or file> or ckpt_path=<file>."
+        )
+    index, store = open_prepared(cfg.paths.data_dir)
+    if "reach_scale" in index.settings:
+        raise HarError(
+            f"{index.path.parent} holds regions around the true persons only; predicted boxes need "
+            "whole frames: prepare them with ntu.region=full in another folder."
+        )
+    options = cfg.boxes
+    engine = load_engine(source, device=options.device, batch_size=options.batch_size)
+    report = predict_boxes(index, store, engine)
+    _print_report(report, index, engine.info.layout)
+
+
+def predict_boxes(index: NTUIndex, store: FrameStore, engine: Any) -> BoxesReport:
+    """Writes ``boxes.h5`` beside the index. Samples that have boxes of the same weights keep them.
+
+    A run that was killed goes on where it was: finished samples wait in parts beside the index.
+
+    Args:
+        index, store: the prepared data.
+        engine: a :class:`har.runtime.engine.Engine`.
+
+    Raises:
+        HarError: a frame that cannot be read; what was finished is kept.
+    """
+    path = index.path.with_name("boxes.h5")
+    weights = {"weights_sha256": engine.info.weights_sha256, "weights": engine.info.name}
+    parts = index.path.with_name(f"boxes_{weights['weights_sha256'][:12]}")
+    finished = _finished(path, parts, weights["weights_sha256"], index)
+    names = [name.decode() for name in index.names.tolist()]
+    missing = [name for name in names if name not in finished]
+    kept, frames = len(names) - len(missing), 0
+    waiting: dict[str, NDArray[np.float32]] = {}
+    if missing:
+        parts.mkdir(exist_ok=True)
+    with progress_bar("boxes") as progress:
+        for name, images in _read_ahead(index, store, missing):
+            waiting[name] = boxes_of_sequence(engine, images).astype(np.float32)
+            frames += len(images)
+            progress(len(waiting) + len(finished), len(names), frames)
+            if sum(map(len, waiting.values())) >= _FRAMES_PER_PART or name == missing[-1]:
+                write_boxes(parts / f"{name}.h5", list(waiting), list(waiting.values()), weights)
+                finished |= waiting
+                waiting = {}
+    if missing or not path.is_file():
+        write_boxes(path, names, [finished[name] for name in names], weights)
+    shutil.rmtree(parts, ignore_errors=True)
+    return BoxesReport(len(missing), kept, path)
+
+
+def boxes_of_sequence(engine: Any, images: Sequence[Image]) -> NDArray[np.float64]:
+    """The person's box in every frame of a sequence.
+
+    Every eighth frame is searched as a whole; the other frames are first looked at in the box of
+    the nearest of these. Both are then refined twice from the poses found.
+
+    Args:
+        engine: a :class:`har.runtime.engine.Engine`.
+        images: F frames (H, W, 3) uint8 RGB.
+
+    Returns:
+        (F, 4) x1, y1, x2, y2 in pixels of the frames; NaN where nobody is seen.
+    """
+    count = len(images)
+    places = np.arange(min(_SEARCH_EVERY // 2, count // 2), count, _SEARCH_EVERY)
+    found = search(engine, [images[place] for place in places.tolist()])
+    nearest = np.abs(np.arange(count)[:, None] - places).argmin(1)
+    located = refine(engine, images, found.boxes[nearest])
+    return np.where(located.confidence[:, None] < NOBODY, np.nan, located.boxes)
+
+
+def overlap(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
+    """Area that two boxes share over the area that they cover (IoU), (...,) in [0, 1].
+
+    Args:
+        boxes, others: (..., 4); where one is NaN, so is the result.
+    """
+    a, b = np.asarray(boxes, dtype=np.float64), np.asarray(others, dtype=np.float64)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    shared = np.maximum(sides, 0).prod(-1)
+    area_a, area_b = ((box[..., 2:] - box[..., :2]).prod(-1) for box in (a, b))
+    union: NDArray[np.float64] = area_a + area_b - shared
+    return shared / union
+
+
+def true_boxes(index: NTUIndex, sample: int, layout: str) -> NDArray[np.float64]:
+    """The boxes of a sample's frames by its annotation, (F, 4); NaN where no joint is known."""
+    joints = index.annotation(sample).joints_px[:, list(get_layout(layout).from_ntu or ())]
+    joints = np.where((joints > 0).all(-1, keepdims=True), joints, np.nan)
+    to_frame = index.frame_size(sample)[0] / COLOUR_WIDTH_PX
+    return box_around(joints.astype(np.float64) * to_frame, enlarge=BOX_ENLARGEMENT)
+
+
+def _finished(
+    path: Path, parts: Path, weights_sha256: str, index: NTUIndex
+) -> dict[str, NDArray[np.float32]]:
+    """Boxes of these weights that are there already, by sample."""
+    names = [name.decode() for name in index.names.tolist()]
+    lengths = dict(zip(names, index.num_frames.tolist(), strict=True))
+    finished: dict[str, NDArray[np.float32]] = {}
+    for file in [path, *sorted(parts.glob("*.h5"))]:
+        try:
+            boxes = PredictedBoxes(file)
+        except HarError:  # not there, or the machine went down before the disk had all of it
+            continue
+        if boxes.weights_sha256 != weights_sha256:
+            continue
+        for name in boxes.numbers:
+            if name in lengths and boxes.num_frames(name) == lengths[name]:
+                finished[name] = boxes.of_sample(name, lengths[name]).astype(np.float32)
+    return finished
+
+
+def _read_ahead(
+    index: NTUIndex, store: FrameStore, names: Sequence[str]
+) -> Iterator[tuple[str, list[Image]]]:
+    """Samples with their frames; the next one is decoded while the network looks at this one."""
+
+    def read(name: str) -> list[Image]:
+        return list(store.read(name, range(int(index.num_frames[index.number_of(name)]))))
+
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(read, names[0]) if names else None
+        for place, name in enumerate(names):
+            assert following is not None
+            images = following.result()
+            if place + 1 < len(names):
+                following = reader.submit(read, names[place + 1])
+            yield name, images
+
+
+def _print_report(report: BoxesReport, index: NTUIndex, layout: str) -> None:
+    """The table at the end; how far the boxes agree with those of the annotated joints."""
+    boxes, fits = PredictedBoxes(report.path), []
+    for sample, name in enumerate(index.names.tolist()):
+        predicted = boxes.of_sample(name.decode(), int(index.num_frames[sample]))
+        fits.append(overlap(predicted, true_boxes(index, sample, layout)))
+    fit = np.concatenate([*fits, np.empty(0)])
+    fit = fit[np.isfinite(fit)]
+    table = Table(title="predicted boxes", title_justify="left")
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_row("samples done now", str(report.done))
+    table.add_row("samples there already", str(report.kept))
+    table.add_row("frames", str(int(index.num_frames.sum())))
+    if len(fit):
+        table.add_row("mean overlap with the true joints' boxes (IoU)", f"{fit.mean():.3f}")
+        table.add_row(
+            "frames with an overlap of 0.5 and more", f"{100 * (fit >= 0.5).mean():.1f} %"
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"Boxes: {report.path}; use them with data.boxes=predicted")

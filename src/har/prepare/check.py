@@ -1,0 +1,240 @@
+"""``python -m har.prepare check``: the state of a data folder at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from shlex import quote
+
+import numpy as np
+from omegaconf import DictConfig
+from rich.console import Console
+
+from har.data.framestore.index import NTUIndex
+from har.data.mpii import files as mpii_files
+from har.data.mpii.annotations import find_annotations
+from har.data.mpii.persons import Split
+from har.data.mpii.prepare import open_prepared as open_mpii
+from har.data.ntu.files import find_dataset_root, find_images, find_skeletons, find_videos
+from har.data.ntu.labels import is_sample_name
+from har.data.ntu.splits import PROTOCOLS, missing_skeletons, split_indices
+from har.data.own.folder import SPLITS, find_clips
+from har.data.own.record import OwnActions, is_own
+from har.errors import HarError
+from har.prepare.actions import next_commands
+from har.prepare.check_prepared import as_names, check_prepared, left_out_before
+from har.prepare.findings import OK, OPEN, Findings, findings_table
+
+_PROTOCOL_NAMES = {"xsub": "X-Sub", "xview": "X-View", "xset": "X-Set"}
+
+
+def check_data(cfg: DictConfig) -> None:
+    """Says what is there, what is missing and damaged, and what to run next.
+
+    Raises:
+        HarError: there is nothing, or something is damaged (after the table).
+    """
+    data_dir = Path(cfg.paths.data_dir)
+    looks: Sequence[Callable[[Path, DictConfig], Findings | None]] = (
+        check_ntu,
+        check_own,
+        check_mpii,
+    )
+    found = [findings for look in looks if (findings := look(data_dir, cfg)) is not None]
+    if not found:
+        raise HarError(
+            f"There is no data in {data_dir.resolve()}: neither NTU RGB+D, nor MPII, nor a folder "
+            "of clips per class; see docs/data.md, or write synthetic data with "
+            f"python -m har.prepare synthetic paths.data_dir={quote(str(data_dir))}."
+        )
+    console = Console()
+    console.print(findings_table(found, data_dir))
+    for findings in found:
+        if findings.following:
+            console.print(
+                f"Next: {findings.following}", soft_wrap=True, highlight=False, markup=False
+            )
+    problems = [problem for findings in found for problem in findings.problems]
+    if problems:
+        more = f" (and {len(problems) - 1} more, see the table)" if len(problems) > 1 else ""
+        raise HarError(f"{problems[0]}{more}")
+
+
+# ---------------------------------------------------------------------------------- NTU RGB+D
+
+
+def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
+    """NTU RGB+D: official files, prepared samples, splits; None where there is nothing of it."""
+    root = find_dataset_root(data_dir)
+    output = root / "prepared"
+    if not root.is_dir() or is_own(output):
+        return None
+    videos, skeletons = find_videos(root, output), find_skeletons(root, output)
+    images = find_images(root, output)
+    there = (output / "index.h5").is_file()
+    if not (videos or skeletons or images or there):
+        return None
+    synthetic = (root / "synthetic.json").is_file()
+    findings = Findings("NTU RGB+D" + (" (synthetic)" if synthetic else ""))
+    prepare = f"python -m har.prepare ntu paths.data_dir={quote(str(data_dir))}"
+    names = as_names(videos)
+    without = ~np.isin(names, np.concatenate([as_names(skeletons), as_names(missing_skeletons())]))
+    if videos or not images:
+        lacking = f"{int(without.sum()):,} without a skeleton" if without.any() else ""
+        findings.add(OK if videos else OPEN, "videos", len(videos), lacking)
+    if images is not None:
+        extracted = sum(path.is_dir() for path in images.iterdir())
+        findings.add(OK, "extracted by deephar", extracted, str(images.relative_to(root)))
+    findings.add(OK if skeletons else OPEN, "skeletons", len(skeletons))
+    if not there:
+        findings.add(OPEN, "prepared samples", 0)
+        findings.following = prepare
+        return findings
+    opened = check_prepared(findings, data_dir, output, cfg, prepare)
+    if opened is None:
+        return findings
+    _add_splits(findings, opened)
+    expected = names[np.isin(names, as_names(skeletons))]
+    expected = expected[~np.isin(expected, as_names(missing_skeletons()))]
+    left_out = as_names(name for name in left_out_before(output) if is_sample_name(name))
+    left_out = left_out[~np.isin(left_out, opened.names)]
+    waiting = expected[~np.isin(expected, np.concatenate([opened.names, left_out]))]
+    if len(left_out):
+        findings.add(OPEN, "left out", len(left_out), "why: prepared/prepare_report*.json")
+    if len(waiting):
+        findings.add(OPEN, "not prepared yet", len(waiting), f"{waiting[0].decode()}, for example")
+        findings.following = prepare
+    if findings.following is None and not findings.problems:
+        experiment = "demo" if synthetic else "ntu_multitask"
+        more = "" if _is_ntu60(opened) else " data.protocol=xsub120 model.num_actions=[120]"
+        findings.following = (
+            f"python -m har.train experiment={experiment} "
+            f"paths.data_dir={quote(str(data_dir))}{more}"
+        )
+    return findings
+
+
+def _is_ntu60(index: NTUIndex) -> bool:
+    """Whether nothing of NTU-120's second half is there."""
+    return not ((index.setups > 17) | (index.actions > 60)).any()
+
+
+def _add_splits(findings: Findings, index: NTUIndex) -> None:
+    """Counts of every protocol beside the official ones."""
+    ntu60 = _is_ntu60(index)
+    for protocol, official in PROTOCOLS.items():
+        if ntu60 != protocol.endswith("60"):
+            continue
+        train, test = (len(split_indices(index, protocol, split)) for split in ("train", "test"))
+        whole = (official.train_complete, official.test_complete)
+        title = _PROTOCOL_NAMES[protocol.rstrip("0126")] + f" ({protocol})"
+        findings.add(
+            OK if (train, test) == whole else OPEN,
+            title,
+            f"{train:,} / {test:,}",
+            f"official {whole[0]:,} / {whole[1]:,}; with the missing skeletons "
+            f"{official.train:,} / {official.test:,}",
+        )
+
+
+# ---------------------------------------------------------------------------------- own actions
+
+
+def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
+    """Own actions; None where there are none."""
+    output = data_dir / "prepared"
+    known = is_own(output)
+    if not known and (
+        not data_dir.is_dir()
+        or (data_dir / "ntu").is_dir()
+        or (output / "index.h5").is_file()
+        or find_videos(data_dir, output)
+        or (data_dir / "mpii").is_dir()
+    ):
+        return None
+    try:
+        clips = find_clips(data_dir)
+    except HarError:
+        if not known:
+            return None
+        clips = []
+    findings = Findings("own actions")
+    prepare = f"python -m har.prepare actions paths.data_dir={quote(str(data_dir))}"
+    labels = sorted({clip.label for clip in clips})
+    findings.add(OK, "classes", len(labels), ", ".join(labels))
+    with_skeleton = sum(clip.has_skeleton for clip in clips)
+    findings.add(OK, "clips", len(clips), f"{with_skeleton:,} with skeletons")
+    if not known:
+        findings.add(OPEN, "prepared samples", 0)
+        findings.following = prepare
+        return findings
+    try:
+        record = OwnActions.read(output)
+    except HarError as error:
+        findings.bad("record", "actions.json", str(error))
+        return findings
+    index = check_prepared(findings, data_dir, output, cfg, prepare)
+    if index is None:
+        return findings
+    left_out = left_out_before(output)
+    new = set(clips) - set(record.clips.values())
+    stored = np.isin(as_names(record.clips), index.names)
+    unread = [
+        clip
+        for clip, is_stored in zip(
+            (record.clips[name] for name in sorted(record.clips)), stored, strict=True
+        )
+        if not is_stored and clip.file not in left_out
+    ]
+    counts = [len(record.select(index.names, split, record.labels)) for split in SPLITS]
+    splits = " / ".join(f"{count:,}" for count in counts)
+    findings.add(OK if counts[0] else OPEN, "train / val / test", splits)
+    if left_out:
+        findings.add(OPEN, "left out", len(left_out), "why: prepared/prepare_report.json")
+    if new or unread:
+        file = min(clip.file for clip in [*new, *unread])
+        findings.add(OPEN, "new or changed", len(new) + len(unread), file)
+        findings.following = prepare
+    if findings.following is None and not findings.problems:
+        findings.following = next_commands(data_dir, with_skeleton > 0)[0]
+    return findings
+
+
+# ------------------------------------------------------------------------------------------ MPII
+
+
+def check_mpii(data_dir: Path, cfg: DictConfig) -> Findings | None:
+    """MPII Human Pose; None where there is nothing of it."""
+    root = mpii_files.find_dataset_root(data_dir)
+    try:
+        annotations = find_annotations(root).kind if root.is_dir() else ""
+    except HarError:
+        annotations = ""
+    try:
+        images = sum(1 for _ in mpii_files.find_images(root).iterdir()) if root.is_dir() else 0
+    except HarError:
+        images = 0
+    there = (root / "prepared" / "persons.h5").is_file()
+    if not (annotations or there or (images and root.name == "mpii")):
+        return None
+    findings = Findings("MPII Human Pose")
+    findings.add(OK if annotations else OPEN, "annotations", annotations or "none")
+    findings.add(OK if images else OPEN, "images", images)
+    prepare = f"python -m har.prepare mpii paths.data_dir={quote(str(data_dir))}"
+    if not there:
+        findings.add(OPEN, "prepared persons", 0)
+        findings.following = prepare
+        return findings
+    try:
+        prepared = open_mpii(data_dir)
+    except HarError as error:
+        findings.bad("prepared persons", "persons.h5", str(error))
+        findings.following = prepare
+        return findings
+    split = prepared.persons["split"]
+    train, validation = (int((split == part).sum()) for part in (Split.TRAIN, Split.VALIDATION))
+    findings.add(OK, "train / validation", f"{train:,} / {validation:,}", prepared.source)
+    findings.following = (
+        f"python -m har.train experiment=mpii_pose paths.data_dir={quote(str(data_dir))}"
+    )
+    return findings

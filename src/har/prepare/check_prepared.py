@@ -1,0 +1,129 @@
+"""The state of one prepared folder: index, shards, what waits, boxes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+
+from har.data.framestore.boxes import PredictedBoxes
+from har.data.framestore.index import NTUIndex
+from har.data.framestore.reader import FrameStore
+from har.data.framestore.staging import open_prepared
+from har.data.framestore.verify import check_shards, undecodable
+from har.errors import HarError
+from har.prepare.findings import OK, OPEN, Findings
+from har.visual.terminal import progress_bar
+
+
+def check_prepared(
+    findings: Findings, data_dir: Path, output: Path, cfg: DictConfig, prepare: str
+) -> NTUIndex | None:
+    """Index, shards, waiting samples, boxes; the index, if it can be read."""
+    try:
+        index, store = open_prepared(data_dir)
+    except HarError as error:
+        findings.bad("index", "index.h5", str(error))
+        findings.following = prepare
+        return None
+    findings.add(
+        OK if len(index) else OPEN,
+        "prepared samples",
+        len(index),
+        f"{int(index.num_frames.sum()):,} frames, {_settings(index)}",
+    )
+    whole = check_shards(index)
+    if whole.num_shards:
+        findings.add(OK, "shards", whole.num_shards, f"{whole.num_bytes / 1e9:.2f} GB")
+    for path, problem in whole.damaged.items():
+        findings.bad(
+            "shard",
+            f"{path.name}: {problem}",
+            f"{path} is damaged ({problem}): remove it and run {prepare}.",
+        )
+    if whole.lost:
+        findings.bad(
+            "without frames",
+            f"{len(whole.lost):,} samples, {whole.lost[0]} for example",
+            f"{len(whole.lost)} samples of the index have no frames ({whole.lost[0]}, for "
+            f"example): run {prepare}.",
+        )
+    if whole.unlisted:
+        findings.add(
+            OPEN, "not in the index", whole.unlisted, "stored by a preparation that was stopped"
+        )
+    staged = sum(1 for _ in (output / "staging").glob("*.h5"))
+    if staged:
+        findings.add(OPEN, "waiting samples", staged, "of a preparation that was stopped")
+    if whole.damaged or whole.lost or whole.unlisted or staged:
+        findings.following = prepare
+    if cfg.check.full and not whole.damaged and not whole.lost:
+        _decode(findings, index, store, cfg.workers, prepare)
+    _check_boxes(findings, index, data_dir)
+    return index
+
+
+def _settings(index: NTUIndex) -> str:
+    """How the frames are stored, in a few words."""
+    settings = index.settings
+    if settings["store"] == "jpeg":
+        return "deephar's JPEG folders"
+    if "longest_side_px" in settings:
+        return f"about {settings['frames_per_second']:g} per second"
+    kept = "every" if settings["stride"] == 1 else f"1 of {settings['stride']}"
+    region = ", regions" if "reach_scale" in settings else ""
+    return f"{kept}, scale {settings['scale']:g}, quality {settings['jpeg_quality']}{region}"
+
+
+def _decode(
+    findings: Findings, index: NTUIndex, store: FrameStore, workers: int, prepare: str
+) -> None:
+    """The last frame of every sample."""
+    with progress_bar("last frames") as progress:
+        problems = undecodable(index, store, workers=workers, progress=progress)
+    if not problems:
+        findings.add(OK, "last frames decoded", len(index))
+        return
+    setups = sorted({name[:4] for name in problems})
+    files = ", ".join(f"{setup}.h5" for setup in setups[:3]) + (", ..." if setups[3:] else "")
+    findings.bad(
+        "last frames",
+        f"{len(problems):,} samples, {next(iter(problems))} for example",
+        f"The last frames of {len(problems)} samples cannot be decoded ({next(iter(problems))}, "
+        f"for example): remove {files} in {index.path.parent / 'frames'} and run {prepare}.",
+    )
+
+
+def _check_boxes(findings: Findings, index: NTUIndex, data_dir: Path) -> None:
+    """Predicted boxes beside the index."""
+    path = index.path.with_name("boxes.h5")
+    if not path.is_file():
+        return
+    try:
+        boxes = PredictedBoxes(path)
+    except HarError as error:
+        findings.bad("predicted boxes", "boxes.h5", str(error))
+        return
+    have = np.isin(index.names, as_names(boxes.numbers))
+    by = f"by {boxes.settings.get('weights', '?')}"
+    findings.add(OK if have.all() else OPEN, "predicted boxes", int(have.sum()), by)
+
+
+def as_names(names: Iterable[str]) -> NDArray[np.bytes_]:
+    """Sample names as the index holds them, sorted."""
+    return np.array(sorted(names), dtype="S20")
+
+
+def left_out_before(output: Path) -> set[str]:
+    """Names that preparations have left out, by their reports."""
+    found: set[str] = set()
+    for path in output.glob("prepare_report*.json"):
+        try:
+            found.update(json.loads(path.read_text(encoding="utf-8"))["skipped"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # it is written anew by the next preparation
+    return found

@@ -1,0 +1,56 @@
+"""``python -m har.prepare mpii``: annotations read, images looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from har.data.mpii import prepare as prepared
+from har.data.mpii.files import find_dataset_root
+from har.visual.terminal import progress_bar
+
+
+def prepare_mpii(cfg: DictConfig) -> None:
+    """Reads MPII's annotations, looks at every image once, and writes what a run needs."""
+    root = find_dataset_root(Path(cfg.paths.data_dir))
+    with progress_bar("MPII images") as progress:
+        report = prepared.prepare_mpii(
+            root, annotations=cfg.mpii.annotations, workers=cfg.workers, progress=progress
+        )
+    print_report(report, root / "prepared")
+
+
+def print_report(report: prepared.PrepareReport, folder: Path) -> None:
+    """The table at the end: who can be used, and what is wrong with the others."""
+    table = Table(title="MPII preparation", title_justify="left")
+    table.add_column("persons, images")
+    table.add_column("count", justify="right")
+    table.add_column("for example", overflow="fold")
+    table.add_row("annotations", "", report.source)
+    for split, what in (
+        ("train", "persons to train with"),
+        ("validation", "validation persons (Tompson et al.)"),
+        ("neither", "others in validation images, not used"),
+    ):
+        table.add_row(what, str(report.persons[split]), "")
+    if report.without_head_size:
+        table.add_row("validation persons without head box", str(report.without_head_size), "")
+    table.add_row("images with persons", str(report.images), "")
+    table.add_row("of them looked at now", str(report.looked_at), "")
+    for what, names in (
+        ("images missing", report.missing_images),
+        ("images that cannot be read", report.unreadable_images),
+    ):
+        if names:
+            table.add_row(what, str(len(names)), prepared.places(names))
+    if report.persons_without_image:
+        table.add_row("left out: persons in them", str(report.persons_without_image), "")
+    for note, names in report.notes.items():
+        kept = "(kept" in note
+        table.add_row(note if kept else f"left out: {note}", str(len(names)), names[0])
+    console = Console()
+    console.print(table)
+    console.print(f"persons.h5 and, with every name, prepare_report.json: {folder}")

@@ -1,0 +1,78 @@
+"""``python -m har.prepare ntu``: frames and index from the official files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from har.data.ntu import prepare as extract
+from har.data.ntu.files import find_dataset_root
+from har.data.ntu.targets import Reach
+from har.errors import HarError
+from har.visual.terminal import progress_bar
+
+
+def prepare_ntu(cfg: DictConfig) -> None:
+    """Extracts frames of NTU RGB+D videos and writes the index."""
+    options = cfg.ntu
+    root = find_dataset_root(Path(cfg.paths.data_dir))
+    with progress_bar("NTU videos") as progress:
+        report = extract.prepare_ntu(
+            Path(options.videos_dir or root),
+            Path(options.skeletons_dir or root),
+            root / "prepared",
+            stride=options.stride,
+            scale=options.scale,
+            jpeg_quality=options.jpeg_quality,
+            reach=_reach(options),
+            setups=_numbers(options.setups),
+            actions=_numbers(options.actions),
+            cameras=_numbers(options.cameras),
+            shard=_shard(options.shard),
+            workers=cfg.workers,
+            progress=progress,
+        )
+    print_report(report, root / "prepared")
+
+
+def _reach(options: Any) -> Reach | None:
+    if options.region not in ("full", "track"):
+        raise HarError(f"ntu.region={options.region} has to be full or track.")
+    x, y = options.reach.shift_px
+    return Reach(options.reach.scale, (x, y)) if options.region == "track" else None
+
+
+def _numbers(chosen: Any) -> list[int] | None:
+    return None if chosen is None else [int(number) for number in chosen]
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    """``"2/8"``: part 2 of 8, from 1."""
+    if text is None:
+        return None
+    part, _, parts = str(text).partition("/")
+    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise HarError(f"ntu.shard={text} has to be part/parts, for example ntu.shard=1/8.")
+    return int(part) - 1, int(parts)
+
+
+def print_report(report: Any, folder: Path) -> None:
+    """The table at the end: how many samples, and why others were left out."""
+    table = Table(title="NTU RGB+D preparation", title_justify="left")
+    table.add_column("samples")
+    table.add_column("count", justify="right")
+    table.add_column("for example", overflow="fold")
+    table.add_row("done now", str(report.done), "")
+    table.add_row("there already", str(report.kept), "")
+    if report.warnings:
+        name, remark = next(iter(report.warnings.items()))
+        table.add_row("of these, odd", str(len(report.warnings)), f"{name}: {remark}")
+    for reason, names in report.skipped_by_reason().items():
+        table.add_row(f"left out: {reason}", str(len(names)), names[0])
+    console = Console()
+    console.print(table)
+    console.print(f"Frames, index and prepare_report.json: {folder}")

@@ -1,0 +1,31 @@
+"""The tasks of ``python -m har.prepare``, a module each: what they are asked for, their table."""
+
+from __future__ import annotations
+
+import importlib
+
+from omegaconf import DictConfig
+
+from har.errors import HarError
+
+# Imported only when it runs: extraction does not need torch, and --help nothing at all.
+TASKS = {
+    "ntu": "har.prepare.ntu:prepare_ntu",
+    "mpii": "har.prepare.mpii:prepare_mpii",
+    "actions": "har.prepare.actions:prepare_actions",
+    "boxes": "har.prepare.boxes:prepare_boxes",
+    "synthetic": "har.prepare.synthetic:prepare_synthetic",
+    "check": "har.prepare.check:check_data",
+}
+
+
+def prepare(cfg: DictConfig) -> None:
+    """Runs the task that the command line names."""
+    if cfg.task not in TASKS:
+        given = "no task is given" if cfg.task is None else f"there is no task {cfg.task}"
+        raise HarError(
+            f"python -m har.prepare: {given}; the tasks are {', '.join(TASKS)}, for example "
+            "python -m har.prepare synthetic paths.data_dir=data/demo."
+        )
+    module, _, function = TASKS[cfg.task].partition(":")
+    getattr(importlib.import_module(module), function)(cfg)

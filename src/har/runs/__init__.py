@@ -1,0 +1,1 @@
+"""A run: built from a configuration, its folder, measuring a network on a data set."""

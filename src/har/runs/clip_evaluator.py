@@ -1,0 +1,134 @@
+"""Judges sequences by all clips of a protocol, every crop through the pose part once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from har.data.modules.base import start_worker
+from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
+from har.models.spnet import NetworkOutput
+from har.modules.scores import MultitaskScores
+from har.runtime.shared_frames import answer_clips, join_answers, look_at_frames
+from har.transforms import normalise_images
+
+
+class ClipEvaluation(LightningModule):
+    """For ``trainer.test(module)``, on any number of processes; no sequence counts twice.
+
+    A batch holds about ``crops_per_batch`` crops, of as many sequences as that makes, and the
+    network sees at most so many at a time, so that memory does not depend on a sequence's length.
+    The probabilities of a sequence's clips are multiplied (their logarithms summed in float64).
+    Poses are measured on every crop that is not mirrored.
+
+    Source: Luvizon et al., TPAMI 2020, section 6.2.
+
+    Args:
+        network: of :mod:`har.models`, with weights.
+        samples: what is judged, by which protocol.
+        labels: names of the classes.
+        layout: joint layout of the poses.
+        crops_per_batch: of a process.
+        num_workers: loader processes.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        samples: ProtocolDataset,
+        labels: Sequence[str],
+        layout: str,
+        *,
+        crops_per_batch: int = 64,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.network: Any = network.to(memory_format=torch.channels_last)
+        self.samples, self.label_names, self.layout = samples, list(labels), layout
+        self.crops_per_batch, self.num_workers = crops_per_batch, num_workers
+        self.scores: MultitaskScores | None = None
+        self.results: dict[str, Any] = {}  # what the last test measured
+
+    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
+        batches = CropBatches(
+            self.samples.num_crops(),
+            self.crops_per_batch,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+        )
+        return DataLoader(
+            self.samples,
+            batch_sampler=batches,
+            collate_fn=collate_sequences,
+            num_workers=self.num_workers,
+            worker_init_fn=start_worker,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def on_test_epoch_start(self) -> None:
+        self.scores = MultitaskScores(
+            self.layout,
+            len(self.label_names),
+            self.network.num_pose_outputs,
+            self.network.num_action_outputs,
+        ).to(self.device)
+
+    def test_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
+        poses, log_probabilities = self.judge(batch)
+        upright = ~batch["mirrored"]
+
+        def of_frames(values: Tensor) -> Tensor:
+            return values[upright].unsqueeze(1)  # a crop is a clip of one frame: (U, 1, ...)
+
+        assert self.scores is not None
+        self.scores.update(
+            NetworkOutput(tuple(of_frames(pose) for pose in poses), tuple(log_probabilities)),
+            {
+                "action": batch["action"],
+                "images": batch["crops"],
+                "pose": of_frames(batch["pose"]),
+                "tracked": of_frames(batch["tracked"]),
+                **{
+                    key: batch[key][upright]
+                    for key in ("affine", "root_depth_mm", "depth_scale", "frame_width")
+                },
+            },
+        )
+        # For the callback that draws figures, every sequence is its first clip.
+        shown = batch["clips"][batch["first_clip"]]  # (N, T)
+        batch["images"], batch["pose"] = batch["crops"][shown], batch["pose"][shown]
+        probabilities = log_probabilities[-1].softmax(-1) if log_probabilities else None
+        return {"pose": poses[-1][shown], "probabilities": probabilities}
+
+    def judge(self, batch: Mapping[str, Any]) -> tuple[list[Tensor], list[Tensor]]:
+        """Poses (U, J, dim + 1) of every prediction block, and, of every action output, the summed
+        logarithms of the clips' probabilities (N, C), float64; see
+        :func:`har.data.protocols.collate_sequences`."""
+        answers = join_answers(
+            [
+                look_at_frames(self.network, normalise_images(part, part.new_ones(len(part), 3)))
+                for part in batch["crops"].split(self.crops_per_batch)
+            ]
+        )
+        if not answers.features:
+            return answers.poses, []
+        clips, count = batch["clips"], len(batch["action"])
+        lots = clips.split(max(1, self.crops_per_batch // clips.shape[1]))
+        logits = [answer_clips(self.network, answers.features, lot) for lot in lots]
+        judged = []
+        for block in zip(*logits, strict=True):
+            of_clips = torch.cat(block).double().log_softmax(-1)  # (C, classes)
+            sums = of_clips.new_zeros(count, of_clips.shape[1])
+            judged.append(sums.index_add(0, batch["sequence"], of_clips))
+        return answers.poses, judged
+
+    def on_test_epoch_end(self) -> None:
+        assert self.scores is not None
+        self.results = self.scores.compute()
+        for name, value in self.scores.scalars(self.results).items():
+            self.log(f"test/{name}", value, rank_zero_only=True)

@@ -1,0 +1,176 @@
+"""Weights, data and protocol in; figures in a table, in ``metrics.json`` and in TensorBoard out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from har.data import MPIIDataModule
+from har.data.protocols import ProtocolDataset
+from har.errors import HarError
+from har.runs.clip_evaluator import ClipEvaluation
+from har.runs.config import instantiate, run_folder, write_config
+from har.runs.details import add_blocks_and_pairs, print_details, write_confusion
+from har.runs.person_evaluator import PersonEvaluation
+from har.runs.report import print_table, write_metrics
+from har.runs.training import build_module, make_trainer
+from har.runtime.modes import optimise
+from har.weights.file import load_weights, read_run
+
+# What a checkpoint says for itself; trainer, logger and paths belong to this machine.
+_FROM_CHECKPOINT = ("model", "module", "data")
+
+
+def measure(cfg: DictConfig) -> None:
+    """Measures a checkpoint (``ckpt_path``) or weights (``weights``) on the test split.
+
+    Raises:
+        HarError: nothing to evaluate, weights or data missing, or an empty test split.
+    """
+    source = cfg.ckpt_path or cfg.weights
+    if source is None:
+        raise HarError(
+            "Say what to evaluate: ckpt_path=<file.ckpt> (or last), or weights=<name or file> with "
+            "experiment=<name>."
+        )
+    cfg = complete(cfg, source)
+    folder = run_folder()
+    write_config(cfg, folder)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    torch.set_float32_matmul_precision("high")
+    data = instantiate(cfg.data)
+    data.setup("test")
+    if data.num_test_samples == 0:
+        raise HarError(
+            f"The test split of {cfg.data.data_dir} has no sample of these actions: nothing can "
+            "be measured; prepare more samples, or change data.protocol or data.actions."
+        )
+    module = build_module(cfg, data)
+    load_weights(module.network, source)
+    judge, protocol = _judge(cfg, module, data)
+    callbacks = [
+        instantiate(cfg.callbacks[name])
+        for name in ("progress_bar", "figures")
+        if cfg.callbacks.get(name) is not None
+    ]
+    trainer = make_trainer(
+        cfg, 1, callbacks=callbacks, logger=instantiate(cfg.logger), enable_checkpointing=False
+    )
+    trainer.test(judge, datamodule=None if judge is not module else data, verbose=False)
+    results = dict(judge.results)
+    if cfg.mpii_dir is not None:
+        persons, by = _measure_persons(cfg, trainer, module, data)
+        results, protocol = {**results, **persons}, {**protocol, "mpii": by}
+    if trainer.is_global_zero:
+        _report(cfg, folder, judge, module.network, data, protocol, results)
+
+
+def complete(cfg: DictConfig, source: str) -> DictConfig:
+    """The configuration; where no experiment is named, network and data are the checkpoint's.
+
+    Raises:
+        HarError: no experiment, and weights that do not say what they were trained on; or a way of
+            measuring that the data does not have.
+    """
+    cfg = OmegaConf.create(OmegaConf.to_container(cfg))  # type: ignore[assignment]
+    hydra = HydraConfig.get()
+    if hydra.runtime.choices.get("experiment") is None:
+        if Path(source).suffix != ".ckpt":
+            raise HarError(
+                f"{source} does not say what data it is for: name an experiment, for example "
+                "experiment=ntu_multitask."
+            )
+        saved = read_run(Path(source))["config"]
+        for section in _FROM_CHECKPOINT:
+            cfg[section] = saved[section]
+        cfg.module.network = "${model}"  # one place for what the command line changes
+        words = [word.lstrip("+") for word in hydra.overrides.task]
+        given = [word for word in words if word.split(".")[0] in _FROM_CHECKPOINT and "." in word]
+        cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(given))  # type: ignore[assignment]
+        if any(word.startswith("paths.data_dir=") for word in words):
+            cfg.data.data_dir = cfg.paths.data_dir
+    if cfg.limit is not None:
+        cfg.data.limit_eval = cfg.limit
+    if cfg.views is not None and cfg.mpii_dir is None:
+        persons = cfg.data.get("mpii", cfg.data)
+        if "views" not in persons:
+            raise HarError(
+                "views= says how often a person of MPII is looked at, and these weights are "
+                "measured on other data: add mpii_dir=<prepared MPII>, or leave views= out."
+            )
+        persons.views = cfg.views
+    return cfg
+
+
+def _judge(cfg: DictConfig, module: Any, data: Any) -> tuple[Any, dict[str, Any]]:
+    """What ``trainer.test`` runs, and by which protocol: clips of sequences where the data has
+    them, the module itself for single images."""
+    clips = getattr(data, "test_clips", None)
+    described = data.describe_protocol()
+    if clips is None:
+        return module, described
+    protocol = instantiate(cfg.protocol)
+    samples = ProtocolDataset(clips, protocol)
+    judge = ClipEvaluation(
+        optimise(module.network) if cfg.fast else module.network,
+        samples,
+        data.labels,
+        module.layout,
+        crops_per_batch=data.eval_batch_size * data.clip_size,
+        num_workers=data.num_workers,
+    )
+    counts = {
+        "num_test_sequences": len(samples),
+        "num_test_clips": int(samples.num_clips().sum()),
+        "num_crops": int(samples.num_crops().sum()),
+    }
+    return judge, {**described, **protocol.describe(), **counts}
+
+
+def _measure_persons(
+    cfg: DictConfig, trainer: pl.Trainer, module: Any, data: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """PCKh of the same network's poses on MPII, and by which protocol."""
+    mpii = MPIIDataModule(
+        cfg.mpii_dir,
+        layout=module.layout,
+        dim=int(cfg.model.get("dim", 3)),
+        resolution=data.resolution,
+        views=cfg.views or "single",
+        val_persons=0,
+        eval_batch_size=data.eval_batch_size,
+        limit_eval=cfg.limit,
+        num_workers=data.num_workers,
+        seed=cfg.seed,
+    )
+    mpii.setup("test")
+    if mpii.num_test_samples == 0:
+        raise HarError(f"There is no test person in {cfg.mpii_dir}: prepare more of MPII.")
+    persons = PersonEvaluation(module.network, module.layout)
+    trainer.test(persons, datamodule=mpii, verbose=False)
+    return persons.results, mpii.describe_protocol()
+
+
+def _report(
+    cfg: DictConfig,
+    folder: Path,
+    judge: Any,
+    network: Any,
+    data: Any,
+    protocol: dict[str, Any],
+    results: dict[str, Any],
+) -> None:
+    labels = list(data.labels)
+    confusion = judge.scores.confusion_matrix() if labels else None
+    if confusion is not None:
+        results = add_blocks_and_pairs(results, confusion, labels)
+        write_confusion(folder, confusion, labels)
+    write_metrics(folder / "metrics.json", cfg, network, protocol, results, {})
+    print_table(results, {}, labels, title=f"{cfg.name}, {protocol['split']}")
+    print_details(results, protocol)
+    print(f"Run folder: {folder}")

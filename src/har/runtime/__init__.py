@@ -1,0 +1,1 @@
+"""Trained networks that compute: crops in, poses and actions out."""

@@ -1,0 +1,78 @@
+"""Actions of a stream by its clock: clips of the pace at which the network was trained.
+
+A network was trained on clips of T frames so many seconds apart. Videos have 25, 30 or 60 frames a
+second, or varying ones; so the frames of a clip are picked by their time stamps. As in
+:class:`har.runtime.streaming.ClipStream` each frame passes through the network once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har.data.clips import clip_frames
+from har.runtime.engine import Engine, FeaturesOfFrame
+
+_TOLERANCE = 0.5  # of the distance between frames of a clip
+
+
+class TimedClips:
+    """The actions of one person in a stream.
+
+    Args:
+        engine: a network with actions.
+        every_s: seconds from answer to answer.
+    """
+
+    def __init__(self, engine: Engine, *, every_s: float) -> None:
+        self.engine, self.every_s = engine, every_s
+        self.pace_s = engine.info.clip_seconds_between_frames
+        self.span_s = (engine.info.clip_size - 1) * self.pace_s
+        self._times: deque[float] = deque()
+        self._features: deque[FeaturesOfFrame] = deque()
+        self._answered_s: float | None = None
+
+    def push(self, time_s: float, features: FeaturesOfFrame) -> NDArray[np.float32] | None:
+        """Takes one more frame.
+
+        Returns:
+            float32 (C,), the actions of the clip that ends now; None while the clip is not full,
+            and between answers.
+        """
+        self._times.append(time_s)
+        self._features.append(features)
+        while len(self._times) > 1 and self._times[1] <= time_s - self.span_s - self.pace_s / 2:
+            self._times.popleft()
+            self._features.popleft()
+        if time_s - self._times[0] < self.span_s - _TOLERANCE * self.pace_s / 4:
+            return None
+        # half a frame early is in time: 0.25 s are 7.5 frames
+        due = self._answered_s is None or time_s - self._answered_s >= 0.95 * self.every_s
+        if not due:
+            return None
+        self._answered_s = time_s
+        times = np.array(self._times)
+        wanted = time_s - self.pace_s * np.arange(self.engine.info.clip_size - 1, -1, -1.0)
+        return self._ask(np.abs(times - wanted[:, None]).argmin(1).tolist())
+
+    def finish(self) -> NDArray[np.float32] | None:
+        """The actions of a stream that was too short for an answer, by the rule for short clips.
+
+        Returns:
+            float32 (C,); None where there was an answer, or no more than one frame.
+        """
+        if self._answered_s is not None or len(self._times) < 2:
+            return None
+        frame_s = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
+        step = max(1, round(self.pace_s / frame_s))
+        return self._ask(clip_frames(len(self._times), self.engine.info.clip_size, step))
+
+    def is_over(self, time_s: float) -> bool:
+        """Whether the last frame is so long ago that it can be part of no clip any more."""
+        return time_s - self._times[-1] > self.span_s + self.pace_s
+
+    def _ask(self, positions: list[int]) -> NDArray[np.float32]:
+        features = list(self._features)
+        return self.engine.actions([features[position] for position in positions])

@@ -1,0 +1,121 @@
+"""A trained network that answers: crops in, poses out, and actions of clips of the same frames."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har.errors import HarError
+from har.runtime.info import ModelInfo
+
+# Per block with actions, a joint's place times its confidence and the appearance around it.
+FeaturesOfFrame: TypeAlias = tuple[Any, ...]
+
+
+class FrameResult(NamedTuple):
+    """What the network says about frames.
+
+    Attributes:
+        poses: float32 (N, J, dim + 1): x, y in [0, 1] of the crop, z in [0, 1] of the depth range
+            (3-D), confidence in [0, 1].
+        features: per frame, what :meth:`Engine.actions` takes; empty tuples of a network without
+            actions. They stay on the device.
+    """
+
+    poses: NDArray[np.float32]
+    features: list[FeaturesOfFrame]
+
+
+class Runtime(Protocol):
+    """What computes: PyTorch or onnxruntime."""
+
+    def look(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[Any]]:
+        """uint8 crops (N, H, W, 3) to poses (N, J, dim + 1) and arrays (N, J, ...) of features."""
+
+    def judge(self, clips: Sequence[Sequence[FeaturesOfFrame]]) -> NDArray[np.float32]:
+        """Features of the T frames of N clips to probabilities (N, C)."""
+
+    def compile(self, images: NDArray[np.uint8]) -> bool:
+        """Makes batches like this one as fast as they can be; whether that worked."""
+
+
+class Engine:
+    """A network ready to answer. Threads may share it.
+
+    Args:
+        runtime: what computes.
+        info: what is known about the network.
+        batch_size: frames that pass through the network at a time.
+    """
+
+    def __init__(self, runtime: Runtime, info: ModelInfo, *, batch_size: int = 8) -> None:
+        self.runtime, self.info, self.batch_size = runtime, info, batch_size
+        self._lock = threading.Lock()
+
+    def frames(self, images: NDArray[np.uint8]) -> FrameResult:
+        """Poses of frames, each looked at once.
+
+        Args:
+            images: uint8 RGB crops (N, H, W, 3) of the size ``info.resolution``; N may be 0.
+
+        Raises:
+            HarError: another type or shape.
+        """
+        images = self._checked(images)
+        poses = [np.zeros(self.info.pose_shape(0), np.float32)]
+        features: list[FeaturesOfFrame] = []
+        for start in range(0, len(images), self.batch_size):
+            batch = images[start : start + self.batch_size]
+            with self._lock:  # per batch: threads take turns
+                pose, found = self.runtime.look(batch)
+            poses.append(pose)
+            features += list(zip(*found, strict=True)) if found else [()] * len(batch)
+        return FrameResult(np.concatenate(poses), features)
+
+    def actions(
+        self, features: Sequence[FeaturesOfFrame] | Sequence[Sequence[FeaturesOfFrame]]
+    ) -> NDArray[np.float32]:
+        """Probabilities of the actions of a clip, or of several.
+
+        Args:
+            features: of the T frames of one clip, from :meth:`frames`; or of N clips of T frames.
+
+        Returns:
+            float32 (C,) in the order of ``info.labels``; of N clips (N, C).
+
+        Raises:
+            HarError: a network without actions, or a clip without frames.
+        """
+        if not self.info.labels:
+            raise HarError(f"{self.info.name} knows poses only, no actions.")
+        if not len(features) or not len(features[0]):
+            raise HarError("A clip needs at least one frame.")
+        single = not isinstance(features[0][0], tuple)
+        clips: Any = [features] if single else features
+        with self._lock:
+            probabilities = self.runtime.judge(clips)
+        answer: NDArray[np.float32] = probabilities[0] if single else probabilities
+        return answer
+
+    def compile(self) -> bool:
+        """Makes the engine as fast as it can be, now: worth a minute's wait before long work.
+
+        Without it the engine compiles by itself when that pays. Returns whether it computes by
+        compiled code from now on.
+        """
+        width, height = self.info.resolution
+        with self._lock:
+            return self.runtime.compile(np.zeros((self.batch_size, height, width, 3), np.uint8))
+
+    def _checked(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        width, height = self.info.resolution
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (height, width, 3):
+            raise HarError(
+                f"{self.info.name} takes uint8 crops (N, {height}, {width}, 3), not "
+                f"{images.dtype} {images.shape}."
+            )
+        return np.ascontiguousarray(images)

@@ -1,0 +1,136 @@
+"""An exported network computed by onnxruntime.
+
+The file holds one graph, from clips to actions. Here it is cut at the features of frames: what lies
+before looks at frames, each once, what lies behind at clips of them, as with any other network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from har.errors import HarError
+from har.files import file_checksum
+from har.runtime.exporter import METADATA_KEY, require_onnx
+from har.runtime.info import ModelInfo
+
+
+class OnnxRuntime:
+    """Computes an ``.onnx`` file of :mod:`har.export`.
+
+    Args:
+        path: the file.
+        device: ``"cpu"``, or ``"cuda"`` with the onnxruntime that knows it.
+
+    Raises:
+        HarError: packages missing, or a file that is damaged or from elsewhere.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        require_onnx(f"{path.name}")
+        import onnx
+
+        try:
+            model = onnx.load(str(path))
+            stored = {entry.key: entry.value for entry in model.metadata_props}
+            metadata = json.loads(stored[METADATA_KEY])
+            self.info = _info(metadata["info"], path)
+            self._least, self._greatest = metadata["frames"]
+            # The pose part looks at frames one by one, unless the length was fixed.
+            self._frames_at_once = 1 if self._least != self._greatest else self._least
+            names = [output.name for output in model.graph.output]
+            self._features = [name for name in names if name.startswith("features_")]
+            self._look = _session(model, ["images"], ["pose", *self._features], device)
+            self._judge = None
+            if self._features:
+                # only the clip's length is read off the images
+                inputs = ["images", *self._features]
+                self._judge = _session(model, inputs, ["action"], device)
+        except HarError:
+            raise
+        except Exception as error:  # both libraries raise kinds of their own
+            text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise HarError(
+                f"{path} is not an ONNX file of har ({text}): write it with python -m har.export."
+            ) from error
+
+    def look(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """uint8 crops (N, H, W, 3) to poses (N, J, dim + 1) and features (N, J, ...)."""
+        count = len(images)
+        x = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / 255 * 2 - 1
+        if self._features:  # takes clips: of one frame each, or as long as it was exported
+            clips = -(-count // self._frames_at_once)
+            x = np.resize(x, (clips * self._frames_at_once, *x.shape[1:]))
+            x = x.reshape(clips, self._frames_at_once, *x.shape[1:])
+        pose, *features = self._look.run(None, {"images": x.astype(np.float32)})
+        if not self._features:
+            return pose, []
+        flat = [values.reshape(-1, *values.shape[2:])[:count] for values in (pose, *features)]
+        return flat[0], flat[1:]
+
+    def judge(
+        self, clips: Sequence[Sequence[tuple[NDArray[np.float32], ...]]]
+    ) -> NDArray[np.float32]:
+        """Features of the T frames of N clips to probabilities (N, C).
+
+        Raises:
+            HarError: clips of another length than the file was exported for.
+        """
+        assert self._judge is not None
+        frames = len(clips[0])
+        if frames < self._least or frames > (self._greatest or frames):
+            raise HarError(
+                f"{self.info.name} was exported for clips of {self._least} to "
+                f"{self._greatest or 'any number of'} frames, not of {frames}: export it with "
+                "weights of that clip size."
+            )
+        names = [given.name for given in self._judge.get_inputs()]
+        features = {
+            name: np.stack([np.stack([frame[i] for frame in clip]) for clip in clips])
+            for i, name in enumerate(self._features)
+        }
+        width, height = self.info.resolution
+        if "images" in names:
+            features["images"] = np.zeros((len(clips), frames, 3, height, width), np.float32)
+        answer: NDArray[np.float32] = self._judge.run(None, features)[0]
+        return answer
+
+    def compile(self, images: NDArray[np.uint8]) -> bool:
+        """Nothing to do: onnxruntime did when it read the file."""
+        return True
+
+
+def _info(stored: dict[str, Any], path: Path) -> ModelInfo:
+    """The stored facts; the file itself is what answers now."""
+    return ModelInfo(
+        **{
+            **stored,
+            "resolution": tuple(stored["resolution"]),
+            "labels": tuple(stored["labels"]),
+            "name": path.name,
+            "weights_sha256": file_checksum(path),
+        }
+    )
+
+
+def _session(model: Any, inputs: list[str], outputs: list[str], device: str) -> Any:
+    """The part of the graph between some tensors, ready to run."""
+    import onnx.utils
+    import onnxruntime
+
+    part = onnx.utils.Extractor(model).extract_model(inputs, outputs)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors
+    wanted = "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
+    if wanted not in onnxruntime.get_available_providers():
+        raise HarError(f"This onnxruntime does not know {device}; choose device=cpu.")
+    return onnxruntime.InferenceSession(part.SerializeToString(), options, providers=[wanted])

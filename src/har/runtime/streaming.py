@@ -1,0 +1,74 @@
+"""A video as it comes: each frame passes through the network once, clips are made of the last ones.
+
+The pose part looks at single frames, the action part at what was found in them (TPAMI 2020,
+section 3). So a window of T frames that moves by one frame costs one frame, not T. The answers are
+those of the network on the whole clip.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har.errors import HarError
+from har.runtime.engine import Engine, FeaturesOfFrame
+
+
+class ClipStream:
+    """The actions of the last T frames of a stream.
+
+    Example:
+        >>> stream = ClipStream(engine)  # doctest: +SKIP
+        >>> for features in engine.frames(crops).features:  # doctest: +SKIP
+        ...     probabilities = stream.push(features)
+
+    Args:
+        engine: whose :meth:`Engine.frames` gives the features.
+        clip_size: frames of a clip, T; None: as trained.
+        step: distance of a clip's frames in the stream, 1 for neighbouring ones.
+        every: an answer at every so many frames only, counted from the first.
+
+    Raises:
+        HarError: a network without actions, or a number below 1.
+    """
+
+    def __init__(
+        self, engine: Engine, *, clip_size: int | None = None, step: int = 1, every: int = 1
+    ) -> None:
+        self.engine = engine
+        self.clip_size = engine.info.clip_size if clip_size is None else clip_size
+        self.step, self.every = step, every
+        if not engine.info.labels:
+            raise HarError(f"{engine.info.name} knows poses only, no actions.")
+        if min(self.clip_size, step, every) < 1:
+            raise HarError(
+                "A stream needs clip_size, step and every of at least 1, not "
+                f"{self.clip_size}, {step} and {every}."
+            )
+        # a ring: what falls out of the window is forgotten
+        self._window: deque[FeaturesOfFrame] = deque(maxlen=(self.clip_size - 1) * step + 1)
+        self._seen = 0
+
+    def push(self, features: FeaturesOfFrame) -> NDArray[np.float32] | None:
+        """Takes one more frame.
+
+        Args:
+            features: of the frame, from :meth:`Engine.frames`.
+
+        Returns:
+            float32 (C,), the actions of the clip that ends with this frame; None until the window
+            is full, and between answers.
+        """
+        self._window.append(features)
+        self._seen += 1
+        ready = self._seen - self._window.maxlen  # type: ignore[operator]  # frames since full
+        if ready < 0 or ready % self.every:
+            return None
+        return self.engine.actions(list(self._window)[:: self.step])
+
+    def restart(self) -> None:
+        """Forgets all frames: another video, or the person was lost."""
+        self._window.clear()
+        self._seen = 0

@@ -1,0 +1,140 @@
+"""A network computed by PyTorch, compiled where that pays."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from har.runtime.modes import PLAIN, Mode, optimise
+from har.runtime.parts import ClipPart, FramePart
+
+log = logging.getLogger(__name__)
+
+# What compiling costs the first time on one core (43 to 122 s were seen), and the share of a
+# batch's time that it saves: enough to tell a handful of frames from a film.
+_COMPILING_S = 80.0
+_SAVED_SHARE = 0.35
+
+
+class TorchRuntime:
+    """Computes on one device, for one thread at a time.
+
+    Args:
+        network: of :mod:`har.models`, with its weights.
+        device: where.
+        mode: how. A mode that compiles does so once it pays: compiling takes about a minute.
+        batch_size: frames of a full batch, the only size that is compiled.
+        num_frames: how many frames are to come; None: not known, so as many as have come.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        mode: Mode = PLAIN,
+        *,
+        batch_size: int = 8,
+        num_frames: int | None = None,
+    ) -> None:
+        self.device, self.mode, self.batch_size = device, mode, batch_size
+        prepared = optimise(network) if mode.optimised else network.eval()
+        prepared = prepared.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._frame_part: Any = FramePart(prepared)
+        self._clip_part: Any = ClipPart(prepared)
+        self._compiled: Any = None
+        self._may_compile = mode.compiled
+        self._num_frames = num_frames
+        self._batches, self._seconds = 0, 0.0  # full batches computed without compiling
+
+    def look(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[Tensor]]:
+        """uint8 crops (N, H, W, 3), at most a batch, to poses (N, J, dim + 1) and features."""
+        count = len(images)
+        with torch.inference_mode(), self._autocast():
+            part = self._frame_part
+            if count == self.batch_size and self._may_compile and self._compiled is None:
+                self._compile_where_it_pays(images)
+            if self._compiled is not None and 2 * count >= self.batch_size:
+                part = self._compiled
+                if count < self.batch_size:  # another size would compile anew: fill it up
+                    images = np.resize(images, (self.batch_size, *images.shape[1:]))
+            began = time.perf_counter()
+            pose, *features = part(torch.from_numpy(images).to(self.device))
+            answer: NDArray[np.float32] = pose[:count].float().cpu().numpy()
+            if part is self._frame_part and count == self.batch_size:
+                self._batches += 1
+                if self._batches > 1:  # the first one warms up
+                    self._seconds += time.perf_counter() - began
+        return answer, [values[:count] for values in features]
+
+    def judge(self, clips: Sequence[Sequence[tuple[Tensor, ...]]]) -> NDArray[np.float32]:
+        """Features of the T frames of N clips to probabilities (N, C), in float32."""
+        with torch.inference_mode():
+            gathered = [
+                torch.stack([torch.stack([frame[i] for frame in clip]) for clip in clips]).float()
+                for i in range(len(clips[0][0]))
+            ]
+            answer: NDArray[np.float32] = self._clip_part(*gathered).cpu().numpy()
+        return answer
+
+    def compile(self, images: NDArray[np.uint8]) -> bool:
+        """Compiles now, whether it pays or not.
+
+        Args:
+            images: a full batch of crops, of any content.
+
+        Returns:
+            Whether batches are computed by compiled code from now on.
+        """
+        if self._may_compile:
+            with torch.inference_mode(), self._autocast():
+                self._compile(images)
+        return self._compiled is not None
+
+    def _autocast(self) -> torch.autocast:
+        low = self.mode.precision != torch.float32
+        return torch.autocast(self.device.type, self.mode.precision if low else None, enabled=low)
+
+    def _compile_where_it_pays(self, images: NDArray[np.uint8]) -> None:
+        if self._batches < 2:
+            return
+        seconds_per_batch = self._seconds / (self._batches - 1)
+        to_come = self._seconds
+        if self._num_frames is not None:
+            to_come = seconds_per_batch * self._num_frames / self.batch_size - self._seconds
+        pays = to_come * _SAVED_SHARE > _COMPILING_S
+        if pays:
+            self._compile(images)
+        elif self._num_frames is not None:
+            self._may_compile = False
+            log.info(
+                "Not compiled: %d frames take about %.0f s, compiling about %.0f s.",
+                self._num_frames,
+                seconds_per_batch * self._num_frames / self.batch_size,
+                _COMPILING_S,
+            )
+
+    def _compile(self, images: NDArray[np.uint8]) -> None:
+        """Compiles for batches of this size; where that fails, frames are computed as before."""
+        log.info("Compiling the network: once, about a minute.")
+        self._may_compile = False
+        try:
+            compiled = torch.compile(
+                self._frame_part, dynamic=False, options={"freezing": self.device.type == "cpu"}
+            )
+            compiled(torch.from_numpy(images).to(self.device))
+        except Exception as error:  # no C++ compiler, no memory, a bug of the compiler
+            text = (str(error).strip().splitlines() or [""])[0]
+            log.warning(
+                "torch.compile does not work here (%s: %s): the network runs without it.",
+                type(error).__name__,
+                text,
+            )
+        else:
+            self._compiled = compiled

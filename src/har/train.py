@@ -1,8 +1,0 @@
-"""``python -m har.train experiment=<name>``: train a network, test it, write the report."""
-
-from har.launch import entry_point
-
-main = entry_point("train", "har.runs:train", resume=True)
-
-if __name__ == "__main__":
-    main()

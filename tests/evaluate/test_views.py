@@ -1,0 +1,32 @@
+"""Where ``views=`` of the evaluation goes."""
+
+import hydra
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from har.errors import HarError
+from har.runs.config import config_dir
+from har.runs.measuring import complete
+
+
+def completed(*words: str) -> DictConfig:
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = hydra.compose("evaluate", list(words), return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    return complete(cfg, "weights.h5")
+
+
+def test_persons_are_the_data() -> None:
+    assert completed("experiment=mpii_pose", "views=flip").data.views == "flip"
+    assert completed("experiment=mpii_pose").data.views == "single"
+
+
+def test_persons_are_a_part_of_the_data() -> None:
+    assert completed("experiment=demo_pretrain", "views=multicrop").data.mpii.views == "multicrop"
+
+
+def test_no_person_of_mpii_is_measured() -> None:
+    with pytest.raises(HarError, match=r"add mpii_dir="):
+        completed("experiment=demo", "views=flip")
+    assert completed("experiment=demo", "views=flip", "mpii_dir=/data").views == "flip"

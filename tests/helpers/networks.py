@@ -1,0 +1,80 @@
+"""Networks small enough for a test, and engines of them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from har.models import ActionMergeNet, ReceptionNet, SPNet
+from har.runtime.engine import Engine
+from har.runtime.info import ModelInfo
+from har.runtime.modes import PLAIN, Mode
+from har.runtime.torch_runtime import TorchRuntime
+
+SIZE = 64
+
+
+def randomise(network: nn.Module) -> nn.Module:
+    """Statistics and shifts of batch normalisation as after training, for a sharper test."""
+    generator = torch.Generator().manual_seed(1)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_(0, 0.2, generator=generator)
+            layer.running_var.uniform_(0.5, 1.5, generator=generator)
+            layer.weight.data.uniform_(0.7, 1.3, generator=generator)
+            layer.bias.data.normal_(0, 0.2, generator=generator)
+    return network.eval()
+
+
+def spnet(**arguments: Any) -> SPNet:
+    torch.manual_seed(0)
+    small = {
+        "num_actions": (3,),
+        "num_levels": 3,
+        "growth": 16,
+        "num_pose_features": 16,
+        "num_visual_features": 16,
+    }
+    return randomise(SPNet(**{**small, **arguments}))
+
+
+def reception(**arguments: Any) -> ReceptionNet:
+    torch.manual_seed(0)
+    network = ReceptionNet(**{"num_joints": 16, "num_blocks": 1, "kernel_size": 3, **arguments})
+    return randomise(network)
+
+
+def action_merge(**arguments: Any) -> ActionMergeNet:
+    network = ActionMergeNet(reception(), num_actions=3, num_frames=8, version="v1", **arguments)
+    return randomise(network)
+
+
+def engine(network: Any, mode: Mode = PLAIN, *, batch_size: int = 8, **arguments: Any) -> Engine:
+    config = getattr(network.config, "pose_net", network.config)
+    info = ModelInfo(
+        layout="pa17j",
+        num_joints=config.num_joints,
+        dim=config.dim,
+        resolution=(SIZE, SIZE),
+        labels=("a", "b", "c") if network.num_action_outputs else (),
+        clip_size=8,
+        clip_seconds_between_frames=0.2,
+        depth_range_mm=2000.0,
+        name="tiny",
+        weights_sha256="",
+    )
+    runtime = TorchRuntime(network, torch.device("cpu"), mode, batch_size=batch_size, **arguments)
+    return Engine(runtime, info, batch_size=batch_size)
+
+
+def crops(count: int, seed: int = 0) -> np.ndarray:
+    """uint8 RGB (N, 64, 64, 3), smooth enough for poses to differ between frames."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    return np.repeat(np.repeat(coarse, 8, 1), 8, 2)
+
+
+def normalised(images: np.ndarray) -> torch.Tensor:
+    """Network input (N, 3, H, W), computed apart from the engine."""
+    return torch.from_numpy(images.astype(np.float32) / 255 * 2 - 1).permute(0, 3, 1, 2)

@@ -1,0 +1,93 @@
+"""Boxes that somebody else found, and rows that make no sense."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from har.errors import HarError
+from har.prediction.boxes_file import BoxesFile
+
+VIDEO = [
+    {"frame": 5, "id": 1, "x1": 1, "y1": 2, "x2": 3, "y2": 4.5},
+    {"frame": 0, "id": 1, "x1": 0, "y1": 0, "x2": 9, "y2": 9},
+    {"frame": 0, "x1": 5, "y1": 5, "x2": 6, "y2": 6},
+]
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> Path:
+    if path.suffix == ".json":
+        path.write_text(json.dumps(rows), encoding="utf-8")
+        return path
+    names = list(rows[0])
+    lines = [",".join(names), *(",".join(str(row.get(n, "")) for n in names) for row in rows)]
+    path.write_text("\r\n".join(lines), encoding="utf-8-sig")  # as a spreadsheet writes it
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_boxes_of_a_video(tmp_path: Path, ending: str) -> None:
+    numbers, boxes = BoxesFile(write(tmp_path / f"boxes.{ending}", VIDEO)).of_video()
+    assert {person: frames.tolist() for person, frames in numbers.items()} == {1: [0, 5], 0: [0]}
+    np.testing.assert_array_equal(boxes[1], [[0, 0, 9, 9], [1, 2, 3, 4.5]])
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_boxes_of_images(tmp_path: Path, ending: str) -> None:
+    rows = [
+        {"image": "folder/ä 1.png", "x1": 1, "y1": 2, "x2": 3, "y2": 4, "id": 8},
+        {"image": "b.png", "x1": 1, "y1": 2, "x2": 3, "y2": 4, "id": ""},
+    ]
+    file = BoxesFile(write(tmp_path / f"boxes.{ending}", rows))
+    people, boxes = file.of_image("ä 1.png")
+    assert people == [8]
+    np.testing.assert_array_equal(boxes, [[1, 2, 3, 4]])
+    assert file.of_image("b.png")[0] == [0]
+    assert file.of_image("other.png")[1].shape == (0, 4)
+    with pytest.raises(HarError, match="a video needs one"):
+        file.of_video()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"x1": "left"}, "have to be numbers"),
+        ({"x1": None}, "have to be numbers"),
+        ({"x2": float("nan")}, "no area"),
+        ({"x2": float("inf")}, "no area"),
+        ({"x2": -5}, "no area"),
+        ({"frame": "first"}, "whole number"),
+        ({"frame": -1}, "counts from 0"),
+        ({"id": "Anna"}, "whole number"),
+    ],
+)
+def test_senseless_rows_are_said_with_their_number(
+    tmp_path: Path, change: dict[str, object], sentence: str
+) -> None:
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps([VIDEO[0], {**VIDEO[1], **change}]))
+    with pytest.raises(HarError, match=rf"boxes\.json, box 2: .*{sentence}"):
+        BoxesFile(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"[1, 2]", b"[", b"\xff\xfe\x00", b"[" * 100_000]
+)
+def test_files_that_are_none_are_said(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "boxes.json"
+    path.write_bytes(content)
+    with pytest.raises(HarError, match=r"boxes\.json"):
+        BoxesFile(path)
+    with pytest.raises(HarError, match="cannot be read"):
+        BoxesFile(tmp_path / "missing.csv")
+
+
+def test_a_table_without_the_columns_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(HarError, match="have to be numbers"):
+        BoxesFile(path)
+    path.write_text("")
+    with pytest.raises(HarError, match="empty"):
+        BoxesFile(path)

@@ -1,0 +1,224 @@
+"""Images, videos, cameras and pipes, whole and broken."""
+
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from har.errors import HarError
+from har.files import read_image
+from har.prediction.sources import camera_number, find_files, read_pipe
+from har.video import Video
+from tests.helpers import mp4_boxes
+from tests.helpers.red_person import picture, walking, write_video
+
+BOX = (60, 80, 100, 180)
+
+
+def save(path: Path, image: np.ndarray) -> Path:
+    done, data = cv2.imencode(path.suffix, image)
+    assert done
+    path.write_bytes(data.tobytes())
+    return path
+
+
+def times(path: Path) -> list[float]:
+    return [frame.time_s for frame in Video(path)]
+
+
+# ------------------------------------------------------------------------------------------ images
+
+
+def test_images_come_in_colour_with_8_bits_whatever_they_are(tmp_path: Path) -> None:
+    rgb = picture(BOX)
+    bgr = rgb[..., ::-1]
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    alpha = np.dstack([bgr, np.full(bgr.shape[:2], 128, np.uint8)])
+    deep = bgr.astype(np.uint16) * 257
+    for name, image, wanted in (
+        ("colour.png", bgr, rgb),
+        ("grey.png", grey, np.dstack([grey] * 3)),
+        ("alpha.png", alpha, rgb),
+        ("deep.png", deep, rgb),
+        ("deep grey.tif", grey.astype(np.uint16) * 257, np.dstack([grey] * 3)),
+        ("Bäume im Wind ☃.png", bgr, rgb),
+    ):
+        read = read_image(save(tmp_path / name, image))
+        assert read.dtype == np.uint8
+        np.testing.assert_allclose(read.astype(int), wanted, atol=1, err_msg=name)
+
+
+def test_a_turned_photo_comes_upright(tmp_path: Path) -> None:
+    plain = save(tmp_path / "photo.jpg", picture(BOX)[..., ::-1]).read_bytes()
+    # EXIF with one entry: orientation 6, to be shown turned by 90 degrees
+    entry = b"\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry + b"\0\0\0\0"
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (tmp_path / "photo.jpg").write_bytes(plain[:2] + segment + plain[2:])
+    assert read_image(tmp_path / "photo.jpg").shape == (320, 240, 3)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_what_is_no_image_is_said(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.png"
+    path.write_bytes(content)
+    with pytest.raises(HarError, match=r"broken\.png is no image"):
+        read_image(path)
+    with pytest.raises(HarError, match="No such file"):
+        read_image(tmp_path / "missing.png")
+
+
+# ------------------------------------------------------------------------------------------- files
+
+
+def test_a_folder_gives_images_and_videos_and_counts_the_rest(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "film.MP4", "notes.txt", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "c.png").mkdir()
+    found = find_files(str(tmp_path))
+    assert [path.name for path in found.images] == ["a.png", "b.JPG"]
+    assert [path.name for path in found.videos] == ["film.MP4"]
+    assert found.others == 2
+
+
+def test_a_pattern_matches_and_a_name_with_brackets_is_a_name(tmp_path: Path) -> None:
+    for name in ("a1.png", "a2.png", "b [1].png"):
+        save(tmp_path / name, picture())
+    assert len(find_files(f"{tmp_path}/a*.png").images) == 2
+    assert find_files(f"{tmp_path}/b [1].png").images == [tmp_path / "b [1].png"]
+
+
+def test_a_file_without_ending_is_looked_into(tmp_path: Path) -> None:
+    image = save(tmp_path / "x.png", picture()).rename(tmp_path / "image")
+    video = write_video(tmp_path / "x.avi", walking(3)).rename(tmp_path / "film")
+    assert find_files(str(image)).images == [image]
+    assert find_files(str(video)).videos == [video]
+
+
+def test_nothing_to_look_at_is_said(tmp_path: Path) -> None:
+    with pytest.raises(HarError, match="no file, folder or match of"):
+        find_files(str(tmp_path / "*.jpg"))
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "more.txt").write_text("x")
+    with pytest.raises(HarError, match="No image or video among the 2 files"):
+        find_files(str(tmp_path))
+
+
+# ------------------------------------------------------------------------------------------ videos
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "Größe 1 (é).avi"])
+def test_frames_come_in_order_with_their_times(tmp_path: Path, name: str) -> None:
+    video = Video(write_video(tmp_path / name, walking(20), fps=25))
+    frames = list(video)
+    assert (video.num_frames, video.fps, video.size) == (20, 25.0, (320, 240))
+    assert [frame.number for frame in frames] == list(range(20))
+    np.testing.assert_allclose([f.time_s for f in frames], np.arange(20) / 25, atol=2e-3)
+    for number in (0, 19):  # RGB, not BGR, and the right picture
+        error = np.abs(frames[number].image.astype(int) - walking(20)[number])
+        assert error.mean() < 4
+
+
+def test_a_video_of_one_frame_is_a_video(tmp_path: Path) -> None:
+    assert times(write_video(tmp_path / "one.avi", walking(1))) == [0.0]
+
+
+def test_varying_frame_rates_keep_their_times(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "film.mp4", walking(12), fps=30)
+    factors = [1, 1, 3, 1, 2, 5, 1, 1, 2, 1, 1, 1]
+    mp4_boxes.set_durations(path, factors)
+    wanted = np.cumsum([0, *factors[:-1]]) / 30
+    np.testing.assert_allclose(times(path), wanted, atol=2e-3)
+
+
+def test_a_turned_video_comes_upright(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "phone.mp4", walking(3))
+    mp4_boxes.turn_right(path, 240)
+    video = Video(path)
+    (frame, *_) = list(video)
+    assert frame.image.shape == (320, 240, 3)
+    assert video.size == (240, 320)
+    turned = np.rot90(walking(1)[0], -1)  # clockwise
+    assert np.abs(frame.image.astype(int) - turned).mean() < 4
+
+
+def test_a_grey_video_has_three_channels(tmp_path: Path) -> None:
+    path = tmp_path / "grey.avi"
+    code = cv2.VideoWriter.fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(path), code, 30, (64, 48), isColor=False)
+    for _ in range(3):
+        writer.write(np.full((48, 64), 90, np.uint8))
+    writer.release()
+    assert {frame.image.shape for frame in Video(path)} == {(48, 64, 3)}
+
+
+def test_a_video_that_ends_early_gives_what_it_has(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "film.avi", walking(40))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert 10 < len(times(path)) < 40
+
+
+def test_what_is_no_video_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    whole = write_video(tmp_path / "film.mp4", walking(5)).read_bytes()
+    for content in (b"", b"no video", whole[: len(whole) // 2]):
+        path = tmp_path / "broken.mp4"
+        path.write_bytes(content)
+        with pytest.raises(HarError, match=r"broken\.mp4 is no video"):
+            Video(path)
+    with pytest.raises(HarError, match="There is no video"):
+        Video(tmp_path / "missing.mp4")
+    assert capfd.readouterr().err == ""  # nor does a library say it in its words
+
+
+def test_a_video_without_frames_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "empty.avi"
+    cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (64, 48)).release()
+    with pytest.raises(HarError, match=r"no video that|no frame that can be read"):
+        Video(path)
+
+
+# ------------------------------------------------------------------------------- cameras and pipes
+
+
+def test_a_camera_that_is_not_there_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(HarError, match="There is no camera 97"):
+        Video(97)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_number_is_a_camera_unless_a_file_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert camera_number("0") == 0
+    assert camera_number("film.mp4") is None
+    Path("0").mkdir()
+    assert camera_number("0") is None
+
+
+def pipe(monkeypatch: pytest.MonkeyPatch, content: bytes, terminal: bool = False) -> None:
+    stdin = SimpleNamespace(buffer=io.BytesIO(content), isatty=lambda: terminal)
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+
+def test_a_pipe_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = write_video(tmp_path / "film.avi", walking(4)).read_bytes()
+    pipe(monkeypatch, content)
+    path = read_pipe(tmp_path)
+    assert path.read_bytes() == content
+    assert len(times(path)) == 4
+
+
+def test_an_empty_pipe_and_a_keyboard_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe(monkeypatch, b"")
+    with pytest.raises(HarError, match="Nothing came through the pipe"):
+        read_pipe(tmp_path)
+    pipe(monkeypatch, b"", terminal=True)
+    with pytest.raises(HarError, match="from a pipe"):
+        read_pipe(tmp_path)

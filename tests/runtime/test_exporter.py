@@ -1,0 +1,230 @@
+"""Exported networks answer as the network does, in any batch, and are used like a checkpoint."""
+
+import dataclasses
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from har.errors import HarError
+from har.models import SPNet
+from har.runtime import exporter as export
+from har.runtime.exporter import METADATA_KEY, export_network, require_onnx
+from har.runtime.loading import load_engine, load_for_inference, read_info
+from har.runtime.parts import WholeNetwork
+from har.weights import load_network, save_weights
+from har.weights.description import Description
+from tests.helpers.golden import golden_arrays, golden_path
+
+needs_onnx = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="the extra `export` is not installed",
+)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    network = SPNet(
+        num_joints=16,
+        dim=2,
+        num_actions=(3,),
+        num_pyramids=1,
+        action_pyramids=(1,),
+        num_levels=2,
+        growth=8,
+        kernel_size=3,
+        num_pose_features=16,
+        num_visual_features=16,
+    )
+    path = tmp_path_factory.mktemp("export") / "small.safetensors"
+    save_weights(network, path, Description("pa16j", (32, 32), ("a", "b", "c"), 4, 0.2))
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(weights: Path) -> Path:
+    """Written by the command itself."""
+    out = weights.with_name("größe 1.onnx")
+    command = [sys.executable, "-m", "har.export", f"weights={weights}", f"out={out}"]
+    done = subprocess.run(
+        [*command, f"paths.output_dir={weights.parent / 'out'}"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "batch x frames x 3 x 32 x 32" in done.stdout
+    assert not [p for p in out.parent.iterdir() if "partial" in p.name]
+    return out
+
+
+@pytest.fixture(scope="module")
+def traced(weights: Path) -> Any:
+    """The graph, which takes a while."""
+    network, info = load_for_inference(weights)
+    return export._trace(WholeNetwork(network), info)
+
+
+@needs_onnx
+def test_any_batch_and_length_from_one_file(weights: Path, exported: Path) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
+    network, _ = load_for_inference(weights)
+    names = [output.name for output in session.get_outputs()]
+    for batch, frames in ((1, 4), (7, 4), (2, 9), (1, 1)):
+        clip = torch.rand(batch, frames, 3, 32, 32) * 2 - 1
+        found = dict(zip(names, session.run(None, {"images": clip.numpy()}), strict=True))
+        with torch.inference_mode():
+            expected = network(clip)
+        np.testing.assert_allclose(found["pose"], expected.poses[-1].numpy(), atol=1e-5)
+        np.testing.assert_allclose(found["action"], expected.actions[-1].numpy(), atol=1e-5)
+
+
+@needs_onnx
+def test_the_file_says_what_its_numbers_mean(exported: Path) -> None:
+    import onnx
+
+    model = onnx.load(exported)
+    onnx.checker.check_model(model)
+    stored = json.loads({entry.key: entry.value for entry in model.metadata_props}[METADATA_KEY])
+    assert stored["info"]["labels"] == ["a", "b", "c"]
+    assert (stored["joints"][0], len(stored["joints"])) == ("pelvis", 16)
+    assert "[-1, 1]" in stored["normalisation"]
+    assert stored["version"] == "0.1.0"
+    assert (stored["network"], stored["info"]["resolution"]) == ("SPNet", [32, 32])
+    assert stored["frames"] == [2, 15]  # from 16 on SPNet pools frames as well
+
+
+@needs_onnx
+def test_an_onnx_file_is_used_like_a_checkpoint(weights: Path, exported: Path) -> None:
+    first, second = load_engine(weights, device="cpu", fast=False), load_engine(exported)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (11, 32, 32, 3), dtype=np.uint8)
+    expected, found = first.frames(images), second.frames(images)
+    np.testing.assert_allclose(found.poses, expected.poses, atol=1e-5)
+    for frames in (4, 7):
+        np.testing.assert_allclose(
+            second.actions([found.features[:frames], found.features[-frames:]]),
+            first.actions([expected.features[:frames], expected.features[-frames:]]),
+            atol=1e-5,
+        )
+    with pytest.raises(HarError, match="2 to 15 frames, not of 16"):
+        second.actions([found.features[0]] * 16)
+    assert first.info.labels == second.info.labels
+    assert second.info.name == exported.name
+    with pytest.raises(HarError, match=r"har\.export"):
+        load_engine(exported, stop_after=1)
+
+
+@needs_onnx
+@pytest.mark.parametrize("content", [b"", b"nothing", None])
+def test_damaged_onnx_files_are_one_sentence(
+    exported: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(exported.read_bytes()[:3000] if content is None else content)
+    with pytest.raises(HarError, match=r"damaged\.onnx is not an ONNX file of har"):
+        load_engine(path)
+
+
+def test_torch_export_is_written_with_its_facts(
+    weights: Path, traced: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_trace", lambda *_: traced)
+    network, info = load_for_inference(weights)
+    export_network(network, info, tmp_path / "small.pt2", "torch_export")
+    facts = {METADATA_KEY: ""}
+    program = torch.export.load(tmp_path / "small.pt2", extra_files=facts)
+    assert json.loads(facts[METADATA_KEY])["info"]["layout"] == "pa16j"
+    clip = torch.rand(5, 6, 3, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        found, expected = program.module()(clip), network(clip)
+    torch.testing.assert_close(found[0], expected.poses[-1], rtol=0, atol=1e-5)
+
+
+def test_a_file_that_answers_differently_is_not_kept(
+    weights: Path, traced: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_trace", lambda *_: traced)
+    real = export._run_program
+    monkeypatch.setattr(
+        export, "_run_program", lambda path: lambda x: [v + 0.01 for v in real(path)(x)]
+    )
+    network, info = load_for_inference(weights)
+    with pytest.raises(HarError, match="answers differently"):
+        export_network(network, info, tmp_path / "small.pt2", "torch_export")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(HarError, match=r"pip install onnx onnxscript onnxruntime\."):
+        require_onnx("format=onnx")
+
+
+def test_other_formats_are_refused(weights: Path, tmp_path: Path) -> None:
+    network, info = load_for_inference(weights)
+    with pytest.raises(HarError, match="choose onnx or torch_export"):
+        export_network(network, info, tmp_path / "x", "tflite")
+
+
+# ------------------------------------------------------------------------------ golden networks
+
+GOLDEN = [
+    *("spnet_image2d", "spnet_image3d", "spnet_conv", "spnet_div16", "spnet_div4"),
+    *("spnet_clip_ntu", "spnet_clip_penn", "spnet_clip16", "spnet_clip5"),
+    *("reception_2d_context", "reception_2d_concat", "reception_2d_plain", "reception_3d"),
+    *("reception_old", "merge_3d_v2", "merge_2d_v1"),
+]
+HIDDEN: dict[str, dict[str, Any]] = {  # arguments that the weight file does not show
+    "spnet_clip16": {"softargmax_alpha": 2.0},
+    "reception_2d_concat": {"context_alpha": 0.7},
+    "merge_3d_v2": {"num_frames": 4},
+    "merge_2d_v1": {"num_frames": 8},
+}
+
+
+def golden_answers(arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Poses with their confidence, then actions; heat maps are left out."""
+    outputs = [arrays[key] for key in sorted(arrays) if key.startswith("out_0")]
+    clip = arrays["x"].ndim == 5
+    answers: list[np.ndarray] = []
+    for output in outputs:
+        if output.shape[-1] == 1:  # the confidence of the pose before it
+            answers[-1] = np.concatenate([answers[-1], output], -1)
+        elif clip or output.ndim == 3:
+            answers.append(output)
+    return answers
+
+
+@needs_onnx
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_networks_in_onnxruntime(name: str, tmp_path: Path) -> None:
+    """Outputs of the original program, batch 1 and 7 from the same file."""
+    import onnxruntime
+
+    arrays = golden_arrays(f"{name}.npz")
+    images = np.ascontiguousarray(np.moveaxis(arrays["x"], -1, -3))
+    path, out = golden_path(f"{name}.h5"), tmp_path / "golden.onnx"
+    network = load_network(path, **HIDDEN.get(name, {}))
+    info = read_info(network, path, path, (images.shape[-1], images.shape[-2]))
+    if info.labels:
+        info = dataclasses.replace(info, clip_size=images.shape[1])
+    export_network(network, info, out, "onnx")
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    names = [o.name for o in session.get_outputs() if o.name.startswith(("pose_", "action_"))]
+    for batch in (1, 7):
+        taken = [i % len(images) for i in range(batch)]
+        found = session.run(names, {"images": images[taken]})
+        for output, value, wanted in zip(names, found, golden_answers(arrays), strict=True):
+            expected = wanted[taken]
+            scale = max(1.0, float(np.abs(expected).max()))  # raw confidences are not bounded
+            error = float(np.abs(value - expected).max()) / scale
+            print(f"{name} batch {batch} {output}: {error:.1e}")  # shown by pytest -rP
+            assert error <= 1e-4, output

@@ -1,0 +1,172 @@
+"""The command line: arguments, configurations, resuming, errors for people."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import hydra
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from har.cli import find_last_checkpoint, help_text, quote_argument, rewrite_arguments
+from har.errors import HarError
+from har.runs.config import config_dir
+
+EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
+
+
+def compose(name: str, overrides: list[str]):
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return hydra.compose(name, overrides)
+
+
+@example("\\0")
+@example("a\\'b\\")
+@settings(deadline=None, max_examples=15)  # every example composes a configuration
+@given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1))
+def test_any_path_survives_the_command_line(path: str) -> None:
+    if path[0] in "'\"[{" or path == "null" or "$" in path:
+        return  # quoted already, or meant for Hydra
+    if path != path.strip():
+        return
+    words = rewrite_arguments([f"ckpt_path={path}"])
+    assert compose("train", words).ckpt_path == path
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        ("weights=a=b.h5", "weights='a=b.h5'"),
+        ("paths.data_dir=/tmp/a (1)", "paths.data_dir='/tmp/a (1)'"),
+        ("ckpt_path=null", "ckpt_path=null"),
+        ("weights='quoted'", "weights='quoted'"),
+        ("data.actions=[1,2]", "data.actions=[1,2]"),
+        ("trainer=cpu", "trainer=cpu"),
+    ],
+)
+def test_quoting(given_: str, expected: str) -> None:
+    assert quote_argument(given_) == expected
+
+
+def test_first_word_is_the_task() -> None:
+    assert rewrite_arguments(["ntu", "workers=3"], has_task=True) == ["task=ntu", "workers=3"]
+    assert rewrite_arguments(["--help"], has_task=True) == ["--help"]
+
+
+COMMANDS = sorted(path.stem for path in config_dir().glob("*.yaml"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_every_key_and_choice(command: str) -> None:
+    shown = help_text(command)
+    assert shown.startswith(("python -m har.", "Figures", "Poses"))
+    cfg = OmegaConf.to_container(compose(command, []), resolve=False)
+    assert isinstance(cfg, dict)
+    composed = {"paths", "data", "model", "module", "trainer", "callbacks", "logger", "protocol"}
+    for key in cfg.keys() - composed:
+        assert re.search(rf"^{key}:", shown, re.MULTILINE), key
+    if command in ("train", "evaluate"):
+        assert set(EXPERIMENTS) <= set(re.findall(r"\w+", shown))
+
+
+def test_help_comes_at_once() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "har.predict", "--help"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == help_text("predict")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_composes(name: str) -> None:
+    cfg = compose("train", [f"experiment={name}"])
+    assert cfg.model._target_.startswith("har.models.")
+
+
+def test_newest_checkpoint_is_found(tmp_path: Path) -> None:
+    with pytest.raises(HarError, match="no checkpoint"):
+        find_last_checkpoint(tmp_path)
+    for number, run in enumerate(["b", "a"]):
+        path = tmp_path / run / "checkpoints" / "last.ckpt"
+        path.parent.mkdir(parents=True)
+        path.touch()
+        now = time.time()
+        os.utime(path, (now + number, now + number))
+    assert find_last_checkpoint(tmp_path).parts[-3] == "a"
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def test_missing_data_is_one_sentence(tmp_path: Path) -> None:
+    done = run("har.train", "experiment=ntu_multitask", cwd=tmp_path)
+    assert done.returncode == 2
+    message = done.stderr.strip()
+    assert message.startswith("har: NTU RGB+D is not ready")
+    assert len(message.splitlines()) == 1
+    assert str(tmp_path / "data") in message  # where it was looked for
+    assert "python -m har.prepare synthetic" in message
+    assert "python -m har.prepare ntu" in message
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["har.train", "experiment=demo", "ckpt_path=last"], "there is no checkpoint"),
+        (["har.prepare", "nonsense"], "there is no task nonsense"),
+        (["har.prepare"], "no task is given"),
+        (["har.prepare", "ntu", "ntu.shard=9/3"], "part/parts"),
+        (["har.evaluate", "experiment=demo"], "Say what to evaluate"),
+        (["har.evaluate", "ckpt_path=nowhere/last.ckpt"], "There is no checkpoint nowhere"),
+        (["har.train", "experiment=nothing"], "nothing"),
+    ],
+)
+def test_mistakes_are_one_sentence(words: list[str], says: str, tmp_path: Path) -> None:
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_configuration_of_a_resumed_run_is_shown(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "outputs" / "demo" / "then" / "checkpoints" / "last.ckpt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    done = run("har.train", "experiment=demo", "ckpt_path=last", "--cfg", "job", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "ckpt_path: outputs/demo/then/checkpoints/last.ckpt" in done.stdout
+    done = run("har.evaluate", f"ckpt_path={checkpoint}", "--cfg", "job", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "name: evaluation" in done.stdout
+
+
+def test_an_error_in_a_loader_process_is_one_sentence(tiny_ntu: Path, tmp_path: Path) -> None:
+    data_dir = shutil.copytree(tiny_ntu, tmp_path / "data")
+    for shard in (data_dir / "ntu" / "prepared" / "frames").glob("*.h5"):
+        with h5py.File(shard, "a") as file:
+            file["jpeg"][:] = 7  # no picture any more
+    words = ["experiment=demo", f"paths.data_dir={data_dir}", "data.actions=[22,43]"]
+    words += ["model.num_actions=[2]", "data.resolution=[32,32]", "data.num_workers=1"]
+    words += ["data.val_subjects=[]", "report_untrained=false", "model.growth=8"]
+    done = run("har.train", *words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr[-2000:]
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("har: A frame of S0")
+    assert last.endswith("prepare it again.")
+    assert "Traceback" not in done.stderr
+
+
+def test_help_shows_the_tasks(tmp_path: Path) -> None:
+    done = run("har.prepare", "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "synthetic" in done.stdout
