@@ -12,8 +12,8 @@ from har.geometry import (
     INVALID,
     GeometryError,
     box_around,
-    box_from_centre,
-    centre_and_window,
+    box_from_center,
+    center_and_window,
     crop_affine,
     grid_boxes,
     invert_affine,
@@ -31,7 +31,7 @@ def golden() -> dict[str, np.ndarray]:
 
 def affine_of(case: dict) -> np.ndarray:
     return crop_affine(
-        case["centre"],
+        case["center"],
         case["winsize"],
         (160, 120),
         angle_deg=case["angle"],
@@ -81,14 +81,14 @@ def wave_at(x: np.ndarray, y: np.ndarray, wave_px: float) -> np.ndarray:
 @pytest.mark.parametrize("angle_deg", [0, 25])
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("window", [45, 100, 210])
-def test_a_pixel_of_the_crop_shows_what_lies_at_its_centre(angle_deg, flip, window):
-    """Exact values at the pixel centres; half a pixel off would be 3 grey levels or more."""
+def test_a_pixel_of_the_crop_shows_what_lies_at_its_center(angle_deg, flip, window):
+    """Exact values at the pixel centers; half a pixel off would be 3 gray levels or more."""
     affine = crop_affine((200, 160), window, (400, 320), angle_deg=angle_deg, flip=flip)
     resolution = (96, 80)
     crop = warp(smooth_image(400, 320), affine, resolution)
     rows, columns = np.mgrid[:80, :96] + 0.5
-    centres = np.stack([columns.ravel() / 96, rows.ravel() / 80], axis=-1)
-    x, y = transform_points(invert_affine(affine), centres).T
+    centers = np.stack([columns.ravel() / 96, rows.ravel() / 80], axis=-1)
+    x, y = transform_points(invert_affine(affine), centers).T
     truth = wave_at(x, y, 25.0).reshape(80, 96, 3)
     shifted = wave_at(x + 0.5, y, 25.0).reshape(80, 96, 3)
     off_by = np.abs(crop - truth).mean()
@@ -112,8 +112,8 @@ def test_outside_the_image_is_black(window):
     affine = crop_affine((0, 0), window, (80, 60))
     crop = warp(image, affine, (64, 64))
     rows, columns = np.mgrid[:64, :64] + 0.5
-    centres = np.stack([columns.ravel() / 64, rows.ravel() / 64], axis=-1)
-    x, y = transform_points(invert_affine(affine), centres).T
+    centers = np.stack([columns.ravel() / 64, rows.ravel() / 64], axis=-1)
+    x, y = transform_points(invert_affine(affine), centers).T
     margin = window / 64
     outside = ((x < -margin) | (y < -margin) | (x > 80 + margin) | (y > 60 + margin)).reshape(
         64, 64
@@ -128,7 +128,7 @@ def test_outside_the_image_is_black(window):
 
 @pytest.mark.parametrize(("angle_deg", "window"), [(0, 60), (0, 150), (10, 60), (-35, 200)])
 def test_a_crop_from_a_part_of_the_frame_has_the_same_pixels(angle_deg, window):
-    """So frames may be stored as the region that crops reach, counted from any corner."""
+    """So frames may be stored as the region that crops margin, counted from any corner."""
     image = np.random.default_rng(1).integers(0, 256, (540, 960, 3), dtype=np.uint8)
     affine = crop_affine((400, 300), window, (960, 540), angle_deg=angle_deg, flip=True)
     whole = warp(image, affine, (64, 64))
@@ -150,18 +150,18 @@ def test_a_crop_is_written_where_it_is_asked_for():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    centre=st.tuples(st.floats(-200, 900), st.floats(-200, 700)),
+    center=st.tuples(st.floats(-200, 900), st.floats(-200, 700)),
     window=st.floats(4, 900),
     angle_deg=st.floats(-180, 180),
     flip=st.booleans(),
 )
-def test_points_go_through_the_crop_and_back(centre, window, angle_deg, flip):
-    affine = crop_affine(centre, window, (640, 480), angle_deg=angle_deg, flip=flip)
+def test_points_go_through_the_crop_and_back(center, window, angle_deg, flip):
+    affine = crop_affine(center, window, (640, 480), angle_deg=angle_deg, flip=flip)
     points = np.array([[3.5, 7.25], [600.0, 400.0], [-50.0, 900.0]])
     back = transform_points(invert_affine(affine), transform_points(affine, points))
     np.testing.assert_allclose(back, points, atol=1e-8)
     # a crop shows the middle of its box, to the pixel that rounding may cost
-    middle = transform_points(affine, np.array(centre))
+    middle = transform_points(affine, np.array(center))
     assert np.abs(middle - 0.5).max() <= 1.01 / (window - 2)
     # and it changes no angle: the map is a rotation, a scale per axis, perhaps a mirror
     assert np.sign(np.linalg.det(affine)) == (-1 if flip else 1)
@@ -194,11 +194,11 @@ def test_many_affines_at_once():
 
 
 @pytest.mark.parametrize(
-    ("centre", "window"), [((5.5, 5.5), 0.2), ((5, math.nan), 50), ((5, 5), -4)]
+    ("center", "window"), [((5.5, 5.5), 0.2), ((5, math.nan), 50), ((5, 5), -4)]
 )
-def test_a_crop_without_pixels_is_refused(centre, window):
+def test_a_crop_without_pixels_is_refused(center, window):
     with pytest.raises(GeometryError, match="check its box"):
-        crop_affine(centre, window, (100, 100))
+        crop_affine(center, window, (100, 100))
 
 
 def test_boxes_of_valid_points_are_those_of_the_original():
@@ -225,12 +225,12 @@ def test_no_valid_point_no_box():
     np.testing.assert_array_equal(union_box([[0, 1, 2, 3], [-1, 2, 1, 9]]), [-1, 1, 2, 9])
 
 
-def test_centre_and_window_are_those_of_the_original():
+def test_center_and_window_are_those_of_the_original():
     golden = golden_arrays("clips.npz")
-    centre, window = centre_and_window(golden["boxes"])
-    np.testing.assert_allclose(centre, golden["boxes/objpos"])
+    center, window = center_and_window(golden["boxes"])
+    np.testing.assert_allclose(center, golden["boxes/objpos"])
     np.testing.assert_allclose(window, golden["boxes/winsize"])
-    np.testing.assert_allclose(box_from_centre(centre, window), golden["boxes/back"])
+    np.testing.assert_allclose(box_from_center(center, window), golden["boxes/back"])
 
 
 def test_grid_boxes_are_those_of_the_original():
@@ -245,7 +245,7 @@ def test_grid_boxes_are_those_of_the_original():
         np.testing.assert_allclose(boxes, truth)
 
 
-def test_opencv_still_counts_from_pixel_centres():
+def test_opencv_still_counts_from_pixel_centers():
     """What the half-pixel shift in ``warp`` rests on."""
     image = np.array([[0, 100]], dtype=np.uint8)
     shift = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]])

@@ -26,9 +26,9 @@ def test_maps_flips_and_links_are_those_of_the_original(golden, name):
     assert list(layout.from_ntu) == truth["map_from_ntu"]
     assert list(layout.to_mpii) == truth["map_to_mpii"]
     assert [list(link) for link in layout.links] == truth["links"]
-    # the original's colours: 1 and 3 for right limbs, 2 and 4 for left ones, 0 between
-    side_of_colour = {0: "middle", 1: "right", 2: "left", 3: "right", 4: "left"}
-    assert list(layout.sides) == [side_of_colour[colour] for colour in truth["cmap"]]
+    # the original's colors: 1 and 3 for right limbs, 2 and 4 for left ones, 0 between
+    side_of_color = {0: "middle", 1: "right", 2: "left", 3: "right", 4: "left"}
+    assert list(layout.sides) == [side_of_color[color] for color in truth["cmap"]]
     assert layout.joints[layout.root] == "pelvis"
     assert layout.excluded_from_pck == (0, 1)
 

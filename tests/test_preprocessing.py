@@ -18,11 +18,11 @@ def shift_px(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(slopes, (a - b)[inner].ravel(), rcond=None)[0]
 
 
-def compare(image: np.ndarray, centre: tuple[float, float], window: float) -> tuple[float, float]:
-    """Largest shift in pixels of 256, and mean absolute difference of grey levels."""
+def compare(image: np.ndarray, center: tuple[float, float], window: float) -> tuple[float, float]:
+    """Largest shift in pixels of 256, and mean absolute difference of gray levels."""
     size = (image.shape[1], image.shape[0])
-    ours = warp(image, crop_affine(centre, window, size), (256, 256))
-    x, y = centre
+    ours = warp(image, crop_affine(center, window, size), (256, 256))
+    x, y = center
     corners = [int(c) for c in (x - window / 2, y - window / 2, x + window / 2, y + window / 2)]
     cut = Image.fromarray(image).crop(corners)
     theirs = np.asarray(cut.resize((256, 256), Image.Resampling.BILINEAR))
@@ -36,7 +36,7 @@ def test_mpii_crops(name: str, share: float) -> None:
     image = np.asarray(Image.open(real_path(f"mpii/images/{name}.jpg")).convert("RGB"))
     window = share * min(image.shape[:2])
     shift, difference = compare(image, (image.shape[1] / 2, image.shape[0] / 2), window)
-    print(f"{name} window {window:.0f}: shift {shift:.3f} px, {difference:.2f} grey levels")
+    print(f"{name} window {window:.0f}: shift {shift:.3f} px, {difference:.2f} gray levels")
     assert shift < 0.05
     assert difference < 2.5
 
@@ -45,6 +45,6 @@ def test_ntu_crops() -> None:
     path = real_path("ntu/videos/S001C001P001R001A001_rgb.avi")
     image = video_frames(path, [30], (960, 540))[0]
     shift, difference = compare(image, (480.0, 270.0), 420)
-    print(f"NTU: shift {shift:.3f} px, {difference:.2f} grey levels")
+    print(f"NTU: shift {shift:.3f} px, {difference:.2f} gray levels")
     assert shift < 0.05
     assert difference < 1.5

@@ -49,7 +49,7 @@ def file_checksum(path: Path) -> str:
 def read_image(path: str | Path) -> Image:
     """An image file as uint8 RGB (H, W, 3).
 
-    Grey images get three channels, 16 bits become 8, an alpha channel is dropped, and images that
+    Gray images get three channels, 16 bits become 8, an alpha channel is dropped, and images that
     say that they are turned (EXIF) are put upright.
 
     Raises:

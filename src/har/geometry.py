@@ -5,7 +5,7 @@ Crop coordinates run from 0 to 1 over the crop. An affine map is a (3, 3) matrix
 coordinates. A box is (x1, y1, x2, y2) in pixels. Sizes and resolutions are (width, height).
 
 The crop rule is that of Luvizon et al. (CVPR 2018; TPAMI 2020) in their published program, to the
-rounding: rotate the image about its centre, cut a box with whole corners, flip last.
+rounding: rotate the image about its center, cut a box with whole corners, flip last.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def is_valid(points: ArrayLike) -> NDArray[np.bool_]:
 
 
 def crop_affine(
-    centre: ArrayLike | None,
+    center: ArrayLike | None,
     window: ArrayLike,
     image_size: tuple[int, int],
     *,
@@ -48,11 +48,11 @@ def crop_affine(
 ) -> FloatArray:
     """The map from pixels of an image to coordinates in [0, 1] of a crop of it.
 
-    The image is turned about its centre onto a canvas that holds all of it, the crop cut from the
+    The image is turned about its center onto a canvas that holds all of it, the crop cut from the
     canvas, its corners cut to whole pixels towards zero, and mirrored if ``flip``.
 
     Args:
-        centre: (2,) centre of the crop in pixels of the upright image; None for the image's centre.
+        center: (2,) center of the crop in pixels of the upright image; None for the image's center.
         window: (2,) width and height of the crop in pixels, or one number for both.
         image_size: width and height of the image in pixels.
         angle_deg: rotation in degrees, positive counter-clockwise as seen on the screen.
@@ -71,12 +71,12 @@ def crop_affine(
     shift_x = (abs(cos) * width + abs(sin) * height) / 2 - (cos * width + sin * height) / 2
     shift_y = (abs(sin) * width + abs(cos) * height) / 2 - (cos * height - sin * width) / 2
 
-    x, y = (width / 2, height / 2) if centre is None else np.asarray(centre, float).tolist()
+    x, y = (width / 2, height / 2) if center is None else np.asarray(center, float).tolist()
     x, y = cos * x + sin * y + shift_x, cos * y - sin * x + shift_y
     sides = np.asarray(window, float).ravel().tolist()
     half_x, half_y = sides[0] / 2, sides[-1] / 2
     if not all(map(math.isfinite, (x, y, half_x, half_y))):
-        raise GeometryError("A crop's centre and size must be numbers, not NaN: check its box.")
+        raise GeometryError("A crop's center and size must be numbers, not NaN: check its box.")
     left, top = math.trunc(x - half_x), math.trunc(y - half_y)
     cropped_x, cropped_y = math.trunc(x + half_x) - left, math.trunc(y + half_y) - top
     if cropped_x <= 0 or cropped_y <= 0:
@@ -128,7 +128,7 @@ class Crop:
     A crop that is not rotated is cut out and resized; any other is one ``cv2.warpAffine``. Where
     two or more image pixels fall on one of the crop, whole blocks of them are averaged first, so
     that fine texture does not alias (``INTER_AREA`` with a broken factor would be four times as
-    slow, and better by half a grey level).
+    slow, and better by half a gray level).
 
     Args:
         affine: (3, 3), pixels of a picture to [0, 1] of the crop.
@@ -210,8 +210,8 @@ class Crop:
         part = _cut(image, *first, *last)
         if factor > 1:
             part = cv2.resize(part, blocks, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        # From the centres of the crop's pixels to those of the part's: OpenCV puts whole
-        # coordinates at pixel centres, we at their corners.
+        # From the centers of the crop's pixels to those of the part's: OpenCV puts whole
+        # coordinates at pixel centers, we at their corners.
         xx, xy, yx, yy = xx / width, xy / height, yx / width, yy / height
         x, y = x + (xx + xy) / 2 - first[0], y + (yx + yy) / 2 - first[1]
         to_part = np.array([[xx, xy, x], [yx, yy, y]]) / factor
@@ -247,17 +247,17 @@ def _warp_affine(
 
     OpenCV 5 warps four channels three times as fast as three, to the same values.
     """
-    colour = part.ndim == 3 and part.shape[2] == 3
+    color = part.ndim == 3 and part.shape[2] == 3
     warped = cv2.warpAffine(
-        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if colour else part,
+        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if color else part,
         back,
         resolution,
-        dst=None if colour else out,
+        dst=None if color else out,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
-    if colour:
+    if color:
         cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out)
 
 
@@ -286,7 +286,7 @@ def box_around(
     enlarge: float = 1.0,
     square: bool = True,
 ) -> FloatArray:
-    """The smallest box that holds the valid points, enlarged about its centre.
+    """The smallest box that holds the valid points, enlarged about its center.
 
     Args:
         points: (..., N, 2).
@@ -306,7 +306,7 @@ def box_around(
     window = high - low
     if square:
         window = np.broadcast_to(window.max(-1, keepdims=True), window.shape)
-    return box_from_centre((low + high) / 2, window * enlarge)
+    return box_from_center((low + high) / 2, window * enlarge)
 
 
 def union_box(boxes: ArrayLike) -> FloatArray:
@@ -317,17 +317,17 @@ def union_box(boxes: ArrayLike) -> FloatArray:
     return np.concatenate([low, high], axis=-1)
 
 
-def centre_and_window(box: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Centre (..., 2) and width and height (..., 2) of boxes (..., 4)."""
+def center_and_window(box: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Center (..., 2) and width and height (..., 2) of boxes (..., 4)."""
     box = np.asarray(box, dtype=np.float64)
     return (box[..., :2] + box[..., 2:]) / 2, box[..., 2:] - box[..., :2]
 
 
-def box_from_centre(centre: ArrayLike, window: ArrayLike) -> FloatArray:
-    """Boxes (..., 4) from centres (..., 2) and widths and heights (..., 2)."""
-    centre = np.asarray(centre, dtype=np.float64)
+def box_from_center(center: ArrayLike, window: ArrayLike) -> FloatArray:
+    """Boxes (..., 4) from centers (..., 2) and widths and heights (..., 2)."""
+    center = np.asarray(center, dtype=np.float64)
     half = np.asarray(window, dtype=np.float64) / 2
-    return np.concatenate([centre - half, centre + half], axis=-1)
+    return np.concatenate([center - half, center + half], axis=-1)
 
 
 def grid_boxes(
@@ -341,7 +341,7 @@ def grid_boxes(
     Args:
         image_size: width and height in pixels.
         grid: number of columns and of rows.
-        square: enlarge every box to a square about its centre.
+        square: enlarge every box to a square about its center.
 
     Returns:
         (2 + columns x rows, 4).
@@ -350,9 +350,9 @@ def grid_boxes(
     columns, rows = grid
     step = size / (columns + 1, rows + 1)
     y, x = np.mgrid[1 : rows + 1, 1 : columns + 1]
-    cells = np.stack([x.ravel(), y.ravel()], axis=-1) * step  # centres
-    centres = np.concatenate([[size / 2, size / 2], cells])
+    cells = np.stack([x.ravel(), y.ravel()], axis=-1) * step  # centers
+    centers = np.concatenate([[size / 2, size / 2], cells])
     windows = np.concatenate([[size, 1.5 * size], np.broadcast_to(2 * step, cells.shape)])
     if square:
         windows = np.broadcast_to(windows.max(-1, keepdims=True), windows.shape)
-    return box_from_centre(centres, windows)
+    return box_from_center(centers, windows)

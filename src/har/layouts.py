@@ -5,7 +5,7 @@ Luvizon et al., CVPR 2018 and TPAMI 2020); ``mpii`` and ``ntu25`` are the orders
 Pose and NTU RGB+D annotate.
 
 In the network layouts and in ``mpii``, left and right mean what the picture shows. NTU names the
-joints by the person's own anatomy, but its colour video is mirrored, so that its left arm is what
+joints by the person's own anatomy, but its color video is mirrored, so that its left arm is what
 the picture shows as a right arm: ``from_ntu`` takes right joints from NTU's left, and the reverse.
 """
 
@@ -153,7 +153,7 @@ def _network_layout(name: str, *, spine: bool, hands_and_feet: bool) -> Layout:
 def _chains(
     joints: tuple[str, ...], chains: Iterable[Iterable[str]]
 ) -> tuple[tuple[int, int], ...]:
-    """Links between neighbours along each chain of joint names."""
+    """Links between neighbors along each chain of joint names."""
     numbers = [[joints.index(joint) for joint in chain] for chain in chains]
     return tuple(link for chain in numbers for link in pairwise(chain))
 

@@ -39,7 +39,7 @@ class Frame(NamedTuple):
 class Video:
     """Frames of a video file or a camera, one after the other, once.
 
-    Turned videos come upright, grey ones with three channels. Times are those of the file, so that
+    Turned videos come upright, gray ones with three channels. Times are those of the file, so that
     videos of varying frame rate are right; where a file has none, they follow from its frame rate.
 
     Attributes:

@@ -15,7 +15,7 @@ from har.data.ntu.prepare import prepare_ntu
 from har.data.ntu.splits import split_indices
 from har.errors import HarError
 from har.synthetic.ntu import write_ntu
-from har.transforms import normalise_images
+from har.transforms import normalize_images
 
 
 def samples_of(data_dir: Path, resolution: tuple[int, int] = (40, 40), **options) -> NTUDataset:
@@ -36,13 +36,13 @@ def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("angles_deg", [[0], [-10, 5]])
 def test_both_ways_make_the_same_crops(larger: Path, angles_deg: list[float]) -> None:
     augmentation = Augmentation(
-        angles_deg, [0.7, 1.3], [-40, 0, 20], [-10, 10], flip=True, colour_powers=[0.9, 1.0, 1.1]
+        angles_deg, [0.7, 1.3], [-40, 0, 20], [-10, 10], flip=True, gammas=[0.9, 1.0, 1.1]
     )
     samples = samples_of(larger, (128, 128), clip_size=2, augmentation=augmentation)
     for draw in range(8):
         key = ("action", draw % len(samples), draw)
         item = samples[key]
-        ours = normalise_images(item["images"][None], item["powers"][None])[0].movedim(1, -1)
+        ours = normalize_images(item["images"][None], item["gamma"][None])[0].movedim(1, -1)
         theirs = OriginalWay(samples, [key]).run((128, 128))
         inner = (slice(None), slice(3, -3), slice(3, -3))
         likeness = np.corrcoef(ours.numpy()[inner].ravel(), theirs[inner].ravel())[0, 1]

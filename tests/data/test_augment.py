@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from har.data.augment import Augmentation, Draw
+from har.data.augment import Augmentation, AugmentParams
 from har.errors import HarError
 
 RECIPE = Augmentation(
@@ -14,25 +14,25 @@ RECIPE = Augmentation(
     shifts_x_px=list(range(-40, 41, 5)),
     shifts_y_px=list(range(-10, 11, 5)),
     flip=True,
-    colour_powers=[0.9, 1.0, 1.1],
+    gammas=[0.9, 1.0, 1.1],
     steps=[3, 4, 5],
 )
 
 
 def test_evaluation_changes_nothing():
-    assert Augmentation().draw(np.random.default_rng(0)) == Draw()
+    assert Augmentation().sample(np.random.default_rng(0)) == AugmentParams()
 
 
 def test_every_value_is_drawn_equally_often():
     rng = np.random.default_rng(0)
-    draws = [RECIPE.draw(rng) for _ in range(6000)]
+    draws = [RECIPE.sample(rng) for _ in range(6000)]
     shifts_y = [d.shift_px[1] / d.scale for d in draws]
     seen = {
         "angle": (Counter(d.angle_deg for d in draws), RECIPE.angles_deg),
         "scale": (Counter(d.scale for d in draws), RECIPE.scales),
         "shift": (Counter(round(s) for s in shifts_y), RECIPE.shifts_y_px),
         "flip": (Counter(d.flip for d in draws), [False, True]),
-        "green": (Counter(d.colour_powers[1] for d in draws), RECIPE.colour_powers),
+        "green": (Counter(d.gammas[1] for d in draws), RECIPE.gammas),
         "step": (Counter(d.step for d in draws), RECIPE.steps),
     }
     for name, (counts, values) in seen.items():
@@ -40,32 +40,30 @@ def test_every_value_is_drawn_equally_often():
         expected = len(draws) / len(values)
         assert max(abs(n - expected) for n in counts.values()) < 5 * expected**0.5, name
     # drawn on their own: channels differ from each other, angles are not tied to scales
-    assert len({d.colour_powers for d in draws}) == 27
+    assert len({d.gammas for d in draws}) == 27
     assert len({(d.angle_deg, d.scale) for d in draws}) == 20
 
 
 def test_the_same_generator_draws_the_same():
-    assert RECIPE.draw(np.random.default_rng([3, 14])) == RECIPE.draw(
+    assert RECIPE.sample(np.random.default_rng([3, 14])) == RECIPE.sample(
         np.random.default_rng([3, 14])
     )
-    assert RECIPE.draw(np.random.default_rng([3, 14])) != RECIPE.draw(
+    assert RECIPE.sample(np.random.default_rng([3, 14])) != RECIPE.sample(
         np.random.default_rng([3, 15])
     )
 
 
 def test_draws_hold_plain_numbers():
-    draw = RECIPE.draw(np.random.default_rng(1))
+    draw = RECIPE.sample(np.random.default_rng(1))
     assert type(draw.step) is int
     assert type(draw.flip) is bool
-    assert {type(v) for v in (draw.angle_deg, draw.scale, *draw.shift_px, *draw.colour_powers)} == {
-        float
-    }
+    assert {type(v) for v in (draw.angle_deg, draw.scale, *draw.shift_px, *draw.gammas)} == {float}
 
 
 def test_a_config_builds_it():
     hydra_utils = pytest.importorskip("hydra.utils")
     config = {"_target_": "har.data.augment.Augmentation", "scales": [0.7, 1.3], "steps": [4]}
-    draw = hydra_utils.instantiate(config).draw(np.random.default_rng(0))
+    draw = hydra_utils.instantiate(config).sample(np.random.default_rng(0))
     assert draw.scale in (0.7, 1.3)
     assert draw.step == 4
 

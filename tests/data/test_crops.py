@@ -75,8 +75,8 @@ def test_only_what_a_crop_shows_is_decoded(resolution: tuple[int, int], angle: f
     noise = rng.integers(0, 256, (1, 240, 448, 3), dtype=np.uint8)
     memory = Memory(np.stack([cv2.GaussianBlur(image, (0, 0), 1) for image in noise]))
     whole = {half: decode(memory.files[0], half) for half in (False, True)}
-    for number, centre in enumerate(((120, 130), (300.5, 90), (5, 5), (440, 230), (-300, 10))):
-        affine = crop_affine(centre, 70, (448, 240), angle_deg=angle, flip=number % 2 == 0)
+    for number, center in enumerate(((120, 130), (300.5, 90), (5, 5), (440, 230), (-300, 10))):
+        affine = crop_affine(center, 70, (448, 240), angle_deg=angle, flip=number % 2 == 0)
         crop = read_crops(memory, "a", np.array([0]), affine, resolution)[0]
         half = Crop(affine, resolution).factor >= 2
         expected = warp(whole[half], affine @ np.diag([1.0 + half, 1 + half, 1]), resolution)
@@ -97,15 +97,15 @@ def test_half_size_is_as_close_to_the_originals_way(size: tuple[int, int], windo
     """On a real frame, against PIL's antialiased crop and resize of the whole one."""
     path: Path = real_path("ntu/videos/S001C001P001R001A001_rgb.avi")
     memory = Memory(np.stack(video_frames(path, [30], size)))
-    centre = (size[0] / 2 + 3, size[1] / 2 + 1)
-    affine = crop_affine(centre, window, size)
+    center = (size[0] / 2 + 3, size[1] / 2 + 1)
+    affine = crop_affine(center, window, size)
     ours = read_crops(memory, "a", np.array([0]), affine, (256, 256))[0]
     assert memory.asked == [(0, True)]
     whole = decode(memory.files[0])
-    box = [int(c + s * window / 2) for s in (-1, 1) for c in centre]
+    box = [int(c + s * window / 2) for s in (-1, 1) for c in center]
     cut = Image.fromarray(whole).crop(tuple(box))
     theirs = np.asarray(cut.resize((256, 256), Image.Resampling.BILINEAR)).astype(float)
     averaged = np.abs(warp(whole, affine, (256, 256)) - theirs).mean()
     difference = np.abs(ours - theirs).mean()
-    print(f"{difference:.2f} grey levels at half size, {averaged:.2f} from the whole frame")
+    print(f"{difference:.2f} gray levels at half size, {averaged:.2f} from the whole frame")
     assert difference < max(0.6, 1.5 * averaged)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from har.data.augment import Augmentation, Draw
+from har.data.augment import Augmentation, AugmentParams
 from har.data.mpii.annotations import find_annotations, read_annotations
 from har.data.mpii.files import read_image
 from har.data.mpii.json_files import read_json
@@ -25,7 +25,7 @@ RECIPE = Augmentation(
     angles_deg=range(-40, 41, 5),
     scales=[0.7, 1.0, 1.3],
     flip=True,
-    colour_powers=[0.9, 1.0, 1.1],
+    gammas=[0.9, 1.0, 1.1],
 )
 
 
@@ -51,7 +51,7 @@ def test_crops_and_poses_are_the_originals() -> None:
     for number, case in enumerate(cases):
         of = f"mpii/annotation_{case['sample']}/"
         fixed = case["dataconf"]
-        draw = Draw(
+        draw = AugmentParams(
             angle_deg=fixed.get("fixed_angle", 0.0),
             scale=fixed.get("fixed_scale", 1.0),
             shift_px=(fixed.get("fixed_trans_x", 0.0), fixed.get("fixed_trans_y", 0.0)),
@@ -69,7 +69,7 @@ def test_crops_and_poses_are_the_originals() -> None:
         if case_name + "frame" in golden:
             crop = warp(image, affine, (64, 64)).astype(np.float32)
             theirs = (golden[case_name + "frame"] + 1) * 127.5
-            assert np.abs(crop - theirs)[2:-2, 2:-2].mean() < 2  # grey levels, of noise
+            assert np.abs(crop - theirs)[2:-2, 2:-2].mean() < 2  # gray levels, of noise
             compared += 1
     assert (len(cases), compared) == (36, 12)
 
@@ -100,7 +100,7 @@ def test_joints_round_trip_within_a_hundredth_of_a_pixel() -> None:
         image = read_image(real_path("mpii/images") / person["image"].decode())
         size = image.shape[1], image.shape[0]
         for _ in range(20):
-            draw = RECIPE.draw(rng)
+            draw = RECIPE.sample(rng)
             affine = person_affine(person["centre_px"], person["scale"], size, draw)
             pose = person_pose(person["joints_px"], affine, PA16J, flipped=draw.flip)
             back = transform_points(invert_affine(affine), pose[:, :2].astype(np.float64))
@@ -120,12 +120,12 @@ def test_training_items(prepared: PreparedMPII) -> None:
     item = persons["pose", 4, 17]
     assert {key: tuple(getattr(value, "shape", ())) for key, value in item.items()} == {
         "images": (96, 96, 3),
-        "powers": (3,),
+        "gamma": (3,),
         "pose": (17, 4),
         "name": (),
     }
     again = dataset(prepared, augmentation=RECIPE, layout="pa17j", dim=3, seed=3)["pose", 4, 17]
-    for key in ("images", "powers", "pose"):
+    for key in ("images", "gamma", "pose"):
         np.testing.assert_array_equal(item[key].numpy(), again[key].numpy())
     others = [persons["pose", 4, draw]["pose"].numpy() for draw in range(12)]
     assert len({other.tobytes() for other in others}) > 6
@@ -190,7 +190,12 @@ def test_the_picture_shows_the_person_where_the_pose_says(prepared: PreparedMPII
     path = prepared.images_dir / person["image"].decode()
     black = np.zeros_like(read_image(path))
     joints = person["joints_px"]
-    for draw in (Draw(), Draw(flip=True), Draw(angle_deg=30), Draw(angle_deg=-40, flip=True)):
+    for draw in (
+        AugmentParams(),
+        AugmentParams(flip=True),
+        AugmentParams(angle_deg=30),
+        AugmentParams(angle_deg=-40, flip=True),
+    ):
         size = black.shape[1], black.shape[0]
         affine = person_affine(person["centre_px"], person["scale"], size, draw)
         pose = person_pose(joints, affine, PA16J, flipped=draw.flip)
@@ -234,7 +239,7 @@ def test_broken_images_and_crops(prepared: PreparedMPII, tmp_path: Path) -> None
     with pytest.raises(MPIIError, match="person 1 has a crop without a pixel"):
         dataset(PreparedMPII(persons, prepared.images_dir, ""))[0]
     with pytest.raises(GeometryError):
-        person_affine((5, 5), np.nan, (10, 10), Draw())
+        person_affine((5, 5), np.nan, (10, 10), AugmentParams())
 
 
 def test_head_sizes(prepared: PreparedMPII) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har.data import NTUDataModule
-from har.data.augment import Draw
+from har.data.augment import AugmentParams
 from har.data.clips import multi_clip_frames
 from har.data.crops import read_crops
 from har.data.ntu.targets import clip_box, clip_target
@@ -43,7 +43,7 @@ def alone(samples, number: int, frames: list[int], flip: bool, box_frames: list[
         annotation.state[frames],
         layout=layout,
         frame_size=size,
-        draw=Draw(flip=flip),
+        draw=AugmentParams(flip=flip),
         box=clip_box(kept[box_frames], size),
     )
     crops = read_crops(samples.store, name, np.array(frames), target.affine, RESOLUTION)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from har.data.modules.base import start_worker
-from har.data.sampling import EpochBatches, MixedOrder, SampleOrder, ShareOfSamples
+from har.data.sampling import EpochBatches, MixedOrder, SampleOrder, UnpaddedDistributedSampler
 
 small = st.integers(1, 12)
 
@@ -113,5 +113,5 @@ def test_a_mixed_batch_has_the_batches_of_its_parts(number: int, world: int, see
 
 @given(size=st.integers(0, 50), world=st.integers(1, 5))
 def test_shares_are_disjoint_and_complete(size: int, world: int) -> None:
-    shares = [list(ShareOfSamples(size, rank, world)) for rank in range(world)]
+    shares = [list(UnpaddedDistributedSampler(size, rank, world)) for rank in range(world)]
     assert sorted(itertools.chain(*shares)) == list(range(size))

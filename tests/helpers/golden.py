@@ -36,7 +36,7 @@ def golden_json(array: np.ndarray) -> Any:
 
 
 def real_path(name: str) -> Path:
-    """A file of the real samples (under licence, never part of the project), else a skip."""
+    """A file of the real samples (under license, never part of the project), else a skip."""
     root = Path(os.environ.get("HAR_REALDATA", _HERE.parent.parent / "shared" / "realdata"))
     if not (root / name).exists():
         pytest.skip(f"real sample {name} is not in $HAR_REALDATA or ../shared/realdata")

@@ -243,7 +243,7 @@ def write_layers(path: Path, layers: dict[str, Weights], seed: int) -> None:
                 group[name] = array
 
 
-def randomise(model: nn.Module, seed: int) -> nn.Module:
+def randomize(model: nn.Module, seed: int) -> nn.Module:
     """Other values in every weight and statistic, so that none can be mistaken for another."""
     generator = torch.Generator().manual_seed(seed)
     for tensor in model.state_dict().values():

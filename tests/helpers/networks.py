@@ -15,8 +15,8 @@ from har.runtime.torch_runtime import TorchRuntime
 SIZE = 64
 
 
-def randomise(network: nn.Module) -> nn.Module:
-    """Statistics and shifts of batch normalisation as after training, for a sharper test."""
+def randomize(network: nn.Module) -> nn.Module:
+    """Statistics and shifts of batch normalization as after training, for a sharper test."""
     generator = torch.Generator().manual_seed(1)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -36,18 +36,18 @@ def spnet(**arguments: Any) -> SPNet:
         "num_pose_features": 16,
         "num_visual_features": 16,
     }
-    return randomise(SPNet(**{**small, **arguments}))
+    return randomize(SPNet(**{**small, **arguments}))
 
 
 def reception(**arguments: Any) -> ReceptionNet:
     torch.manual_seed(0)
     network = ReceptionNet(**{"num_joints": 16, "num_blocks": 1, "kernel_size": 3, **arguments})
-    return randomise(network)
+    return randomize(network)
 
 
 def action_merge(**arguments: Any) -> ActionMergeNet:
     network = ActionMergeNet(reception(), num_actions=3, num_frames=8, version="v1", **arguments)
-    return randomise(network)
+    return randomize(network)
 
 
 def engine(network: Any, mode: Mode = PLAIN, *, batch_size: int = 8, **arguments: Any) -> Engine:
@@ -75,6 +75,6 @@ def crops(count: int, seed: int = 0) -> np.ndarray:
     return np.repeat(np.repeat(coarse, 8, 1), 8, 2)
 
 
-def normalised(images: np.ndarray) -> torch.Tensor:
+def normalized(images: np.ndarray) -> torch.Tensor:
     """Network input (N, 3, H, W), computed apart from the engine."""
     return torch.from_numpy(images.astype(np.float32) / 255 * 2 - 1).permute(0, 3, 1, 2)

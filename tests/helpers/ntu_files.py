@@ -24,17 +24,17 @@ def write_skeleton(path: Path, frames: int, bodies: int = 1, joints: int = 25) -
     path.write_text("\r\n".join(lines) + "\r\n")
 
 
-def grey_level(frame: int) -> int:
-    """The grey level of a frame of :func:`write_video`, which so tells its number."""
+def gray_level(frame: int) -> int:
+    """The gray level of a frame of :func:`write_video`, which so tells its number."""
     return 40 + 8 * frame % 200
 
 
 def write_video(path: Path, frames: int, black: bool = False, codec: str = "MJPG") -> None:
-    """A video of 64x48 whose grey level counts the frames."""
+    """A video of 64x48 whose gray level counts the frames."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 30, (64, 48))
     for frame in range(frames):
-        level = 0 if black else grey_level(frame)
+        level = 0 if black else gray_level(frame)
         writer.write(np.full((48, 64, 3), level, np.uint8))
     writer.release()
 

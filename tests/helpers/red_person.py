@@ -1,4 +1,4 @@
-"""A network that knows persons by their colour, and pictures and videos of such a person.
+"""A network that knows persons by their color, and pictures and videos of such a person.
 
 A person is a red rectangle; how blue it is says what it does. So every pose is known exactly.
 """
@@ -20,7 +20,7 @@ _BLUE = 70  # per action
 LAYOUT = get_layout("pa17j")
 _RNG = np.random.default_rng(0)
 TEMPLATE = _RNG.uniform(0.1, 0.9, (17, 2))  # joints in the person's rectangle
-TEMPLATE[[3, 13, 4, 5]] = [0.5, 0.0], [0.5, 1.0], [0.0, 0.3], [1.0, 0.3]  # reach its borders
+TEMPLATE[[3, 13, 4, 5]] = [0.5, 0.0], [0.5, 1.0], [0.0, 0.3], [1.0, 0.3]  # margin its borders
 
 INFO = ModelInfo(
     layout="pa17j",
@@ -42,7 +42,7 @@ class SeesRed:
     def __init__(self) -> None:
         self.crops = 0
 
-    def look(self, images: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    def forward_frames(self, images: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         self.crops += len(images)
         poses = np.full((len(images), 17, 4), 0.5, np.float32)
         poses[..., 3] = 0.05
@@ -58,7 +58,7 @@ class SeesRed:
                 blue[number] = image[rows, columns, 2].mean()
         return poses, [blue]
 
-    def judge(self, clips: Sequence[Sequence[tuple[np.ndarray, ...]]]) -> np.ndarray:
+    def classify_clips(self, clips: Sequence[Sequence[tuple[np.ndarray, ...]]]) -> np.ndarray:
         blue = np.array([[frame[0][0] for frame in clip] for clip in clips]).mean(1)
         number = np.clip(np.rint(blue / _BLUE), 0, len(LABELS) - 1).astype(int)
         return (0.1 + 0.7 * np.eye(len(LABELS))[number]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Joint errors in millimetres and pixels against the original program and direct computations."""
+"""Joint errors in millimeters and pixels against the original program and direct computations."""
 
 import numpy as np
 import pytest

@@ -101,7 +101,7 @@ def test_operation_and_its_gradient(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["bn4d", "bn4d_noscale"])
 @pytest.mark.parametrize("phase", ["test", "train"])
-def test_batch_normalisation(name: str, phase: str) -> None:
+def test_batch_normalization(name: str, phase: str) -> None:
     case = f"{name}_{phase}"
     layer = BatchNorm2d(6, scale="noscale" not in name).train(phase == "train")
     if "noscale" not in name:

@@ -109,7 +109,7 @@ def test_images_and_clips_have_the_same_poses(dim: int) -> None:
 
 
 def test_freeing_all_parameters_frees_no_scale() -> None:
-    """The batch normalisations have no scale, also for who sets requires_grad everywhere."""
+    """The batch normalizations have no scale, also for who sets requires_grad everywhere."""
     model = small().requires_grad_(True)
     names = {name for name, _ in model.named_parameters()}
     assert any(name.endswith("bn.bias") for name in names)

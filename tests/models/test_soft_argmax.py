@@ -51,7 +51,7 @@ def test_large_heat_maps_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("cells", [1, 4, 16])
-def test_depth_cells_stand_for_their_centres(cells: int) -> None:
+def test_depth_cells_stand_for_their_centers(cells: int) -> None:
     depths = soft_argmax_1d(1e4 * torch.eye(cells)[None])
     expected = (torch.arange(cells) + 0.5) / cells
     torch.testing.assert_close(depths[0], expected)

@@ -85,7 +85,7 @@ def test_pose_weights_by_name() -> None:
         k for k in before if k.endswith("num_batches_tracked")
     }
     assert not report.unexpected
-    assert "not in the file, left as initialised (action)" in str(report)
+    assert "not in the file, left as initialized (action)" in str(report)
 
     alone = SPNet(**infer_config(pose_file))
     load_keras_h5(alone, pose_file)

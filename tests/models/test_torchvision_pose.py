@@ -62,7 +62,7 @@ def test_the_joint_is_where_its_map_is() -> None:
     torch.testing.assert_close(pose[0, 2], torch.tensor([1.0, 0.5, 1.0]))
 
 
-def test_the_backbone_sees_imagenet_colours() -> None:
+def test_the_backbone_sees_imagenet_colors() -> None:
     """Its input is what torchvision's own preparation of a picture gives."""
     model = small()
     picture = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)

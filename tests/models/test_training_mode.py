@@ -1,4 +1,4 @@
-"""Training mode against the original: outputs, losses, gradients, statistics, optimiser steps."""
+"""Training mode against the original: outputs, losses, gradients, statistics, optimizer steps."""
 
 import re
 
@@ -123,21 +123,21 @@ def test_statistics_after_one_step() -> None:
 
 
 @pytest.mark.parametrize("which", ["sgd", "rmsprop"])
-def test_optimiser_steps(which: str) -> None:
-    """Three steps of the recipes' optimisers end at the original's weights."""
+def test_optimizer_steps(which: str) -> None:
+    """Three steps of the recipes' optimizers end at the original's weights."""
     model, data, _ = load(torch.float64)
     if which == "sgd":
-        optimiser: torch.optim.Optimizer = torch.optim.SGD(
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(
             model.parameters(), lr=0.01, momentum=0.9, nesterov=True
         )
     else:
-        optimiser = torch.optim.RMSprop(model.parameters(), lr=0.001, alpha=0.9, eps=1e-7)
+        optimizer = torch.optim.RMSprop(model.parameters(), lr=0.001, alpha=0.9, eps=1e-7)
     names = {theirs: ours for ours, theirs in weight_names(model).items()}
     compared = 0
     for step in (1, 2, 3):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         losses(model, data)[0].backward()
-        optimiser.step()
+        optimizer.step()
         for key in [k for k in data if k.startswith(f"{which}_step{step}/")]:
             theirs = key.split("/", 1)[1].removesuffix(":0")
             if "moving" in theirs:

@@ -15,7 +15,7 @@ from har.models import ActionMergeNet, ReceptionNet
 from har.modules import MultitaskModule, Phase
 from har.runs.clip_evaluator import ClipEvaluation
 from har.runs.config import config_dir, instantiate
-from har.transforms import normalise_images
+from har.transforms import normalize_images
 from har.weights.file import load_weights, save_weights
 from tests.helpers.tiny import fit, make_data
 
@@ -56,11 +56,11 @@ def test_every_pose_block_learns(tiny_ntu: Path, tmp_path: Path) -> None:
     data = make_data(tiny_ntu, **DATA)
     data.setup("fit")
     items = [data.datasets["pose"][key] for key in data._orders()["pose"].batch(0)]
-    images, powers, true = (
-        torch.stack([item[key] for item in items]) for key in ("images", "powers", "pose")
+    images, gamma, true = (
+        torch.stack([item[key] for item in items]) for key in ("images", "gamma", "pose")
     )
     with torch.no_grad():
-        poses = merge_network().train().pose_net(normalise_images(images, powers)).poses
+        poses = merge_network().train().pose_net(normalize_images(images, gamma)).poses
     assert len(poses) == 2
     expected = sum(pose_loss(pose, true).mean() for pose in poses)
     _, steps = fit(tiny_ntu, tmp_path, module=merge_module("pose"), data=DATA)

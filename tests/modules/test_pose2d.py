@@ -72,7 +72,7 @@ def test_every_block_learns_the_same_poses(tiny_mpii: Path) -> None:
     module.log = lambda name, value, **_: logged.update({name: value})  # type: ignore[method-assign]
     module._trainer = SimpleNamespace(optimizers=[torch.optim.SGD([torch.zeros(1)], 0.5)])
     loss = module.training_step(batch, 0)
-    images = (batch["images"] / 255).pow(batch["powers"][:, None, None]) * 2 - 1
+    images = (batch["images"] / 255).pow(batch["gamma"][:, None, None]) * 2 - 1
     poses = module.network(images.permute(0, 3, 1, 2)).poses
     expected = [pose_loss(pose, batch["pose"], "l1l2bincross").mean() for pose in poses]
     assert len(expected) == 2

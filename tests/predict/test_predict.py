@@ -196,10 +196,10 @@ def test_an_interrupted_run_keeps_what_is_done_and_says_that_it_is_a_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Interrupted(SeesRed):
-        def look(self, images: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        def forward_frames(self, images: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
             if self.crops > 30:
                 raise KeyboardInterrupt
-            return super().look(images)
+            return super().forward_frames(images)
 
     stops = Engine(Interrupted(), INFO)
     monkeypatch.setattr("har.runtime.loading.load_engine", lambda *_, **__: stops)
@@ -394,9 +394,9 @@ from har.runtime.engine import Engine
 from tests.helpers import red_person
 
 class Slow(red_person.SeesRed):
-    def look(self, images):
+    def forward_frames(self, images):
         time.sleep(0.05)
-        return super().look(images)
+        return super().forward_frames(images)
 
 loading = types.ModuleType("har.runtime.loading")  # without torch
 loading.load_engine = lambda *a, **k: Engine(Slow(), red_person.INFO)

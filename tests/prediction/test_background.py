@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from har.prediction.background import Behind, ahead
+from har.prediction.background import BackgroundWriter, prefetch
 
 
 def test_items_come_in_order_and_end() -> None:
-    assert list(ahead(range(50), 3)) == list(range(50))
-    assert list(ahead([], 1)) == []
+    assert list(prefetch(range(50), 3)) == list(range(50))
+    assert list(prefetch([], 1)) == []
 
 
 def test_only_so_many_items_are_made_ahead() -> None:
@@ -22,7 +22,7 @@ def test_only_so_many_items_are_made_ahead() -> None:
             made.append(number)
             yield number
 
-    stream = ahead(items(), 2)
+    stream = prefetch(items(), 2)
     next(stream)
     time.sleep(0.3)
     assert len(made) <= 4  # the one fetched, two in the queue, one waiting to go in
@@ -34,7 +34,7 @@ def test_an_error_comes_where_it_is_waited_for() -> None:
         yield 1
         raise ValueError("broken")
 
-    stream = ahead(items(), 2)
+    stream = prefetch(items(), 2)
     assert next(stream) == 1
     with pytest.raises(ValueError, match="broken"):
         next(stream)
@@ -42,7 +42,7 @@ def test_an_error_comes_where_it_is_waited_for() -> None:
 
 def test_a_closed_stream_ends_its_thread() -> None:
     before = threading.active_count()
-    stream = ahead(iter(int, 1), 2)  # endless
+    stream = prefetch(iter(int, 1), 2)  # endless
     next(stream)
     stream.close()
     assert threading.active_count() == before
@@ -55,7 +55,7 @@ def test_a_live_stream_drops_what_nobody_fetched() -> None:
             yield number
 
     seen = []
-    for number in ahead(items(), 1, newest=True):
+    for number in prefetch(items(), 1, newest=True):
         time.sleep(0.05)
         seen.append(number)
     assert seen == sorted(seen)
@@ -76,8 +76,8 @@ def test_reading_and_drawing_overlap() -> None:
         done.append(item)
 
     began = time.perf_counter()
-    with Behind(work, 2) as behind:
-        for item in ahead(items(), 2):
+    with BackgroundWriter(work, 2) as behind:
+        for item in prefetch(items(), 2):
             time.sleep(0.03)
             behind.put(item)
     assert done == list(range(10))
@@ -89,7 +89,7 @@ def test_an_error_behind_stops_the_work() -> None:
         raise ValueError(f"item {item}")
 
     def put(*items: int) -> None:
-        with Behind(work, 1) as behind:
+        with BackgroundWriter(work, 1) as behind:
             for number in items:
                 behind.put(number)
                 time.sleep(0.01)
@@ -108,7 +108,7 @@ def test_after_an_error_in_the_block_what_is_left_is_dropped() -> None:
         done.append(item)
 
     def put() -> None:
-        with Behind(work, 50) as behind:
+        with BackgroundWriter(work, 50) as behind:
             for number in range(40):
                 behind.put(number)
             raise KeyError

@@ -33,18 +33,18 @@ def times(path: Path) -> list[float]:
 # ------------------------------------------------------------------------------------------ images
 
 
-def test_images_come_in_colour_with_8_bits_whatever_they_are(tmp_path: Path) -> None:
+def test_images_come_in_color_with_8_bits_whatever_they_are(tmp_path: Path) -> None:
     rgb = picture(BOX)
     bgr = rgb[..., ::-1]
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     alpha = np.dstack([bgr, np.full(bgr.shape[:2], 128, np.uint8)])
     deep = bgr.astype(np.uint16) * 257
     for name, image, wanted in (
-        ("colour.png", bgr, rgb),
-        ("grey.png", grey, np.dstack([grey] * 3)),
+        ("color.png", bgr, rgb),
+        ("gray.png", gray, np.dstack([gray] * 3)),
         ("alpha.png", alpha, rgb),
         ("deep.png", deep, rgb),
-        ("deep grey.tif", grey.astype(np.uint16) * 257, np.dstack([grey] * 3)),
+        ("deep gray.tif", gray.astype(np.uint16) * 257, np.dstack([gray] * 3)),
         ("Bäume im Wind ☃.png", bgr, rgb),
     ):
         read = read_image(save(tmp_path / name, image))
@@ -147,7 +147,7 @@ def test_a_turned_video_comes_upright(tmp_path: Path) -> None:
 
 
 def test_a_grey_video_has_three_channels(tmp_path: Path) -> None:
-    path = tmp_path / "grey.avi"
+    path = tmp_path / "gray.avi"
     code = cv2.VideoWriter.fourcc(*"MJPG")
     writer = cv2.VideoWriter(str(path), code, 30, (64, 48), isColor=False)
     for _ in range(3):

@@ -7,7 +7,7 @@ import pytest
 
 from har.data.clips import clip_frames
 from har.geometry import box_around
-from har.prediction.following import Answer, follow
+from har.prediction.following import FramePrediction, follow
 from har.prediction.tracking import (
     DetectedPeople,
     Finder,
@@ -29,7 +29,9 @@ def frames_of(images: Sequence[np.ndarray], fps: float = 30.0) -> list[list[Fram
     return [frames[start : start + 8] for start in range(0, len(frames), 8)]
 
 
-def answers_of(images: Sequence[np.ndarray], finder: Finder, **arguments: float) -> list[Answer]:
+def answers_of(
+    images: Sequence[np.ndarray], finder: Finder, **arguments: float
+) -> list[FramePrediction]:
     return list(follow(red_engine(), frames_of(images), finder, **arguments))
 
 

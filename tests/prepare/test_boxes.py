@@ -9,8 +9,8 @@ import pytest
 
 from har.data.framestore.boxes import PredictedBoxes
 from har.data.framestore.staging import open_prepared
-from har.geometry import box_from_centre
-from har.prediction.locating import refine, search
+from har.geometry import box_from_center
+from har.prediction.locating import locate_person, refine
 from har.prepare import boxes as task
 from har.prepare.boxes import boxes_of_sequence, overlap, predict_boxes
 from har.runtime.engine import FrameResult
@@ -43,18 +43,18 @@ class BrightnessEngine:
         return FrameResult(poses, [()] * len(images))
 
 
-def picture(centre: tuple[int, int], side: int) -> tuple[np.ndarray, np.ndarray]:
+def picture(center: tuple[int, int], side: int) -> tuple[np.ndarray, np.ndarray]:
     """A frame with a bright square, and the box of 1.5 times its side."""
     image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-    x1, y1, x2, y2 = box_from_centre(centre, (side, side)).astype(int)
+    x1, y1, x2, y2 = box_from_center(center, (side, side)).astype(int)
     image[y1:y2, x1:x2] = 255
-    return image, box_from_centre(centre, (1.5 * side, 1.5 * side))
+    return image, box_from_center(center, (1.5 * side, 1.5 * side))
 
 
 def test_a_large_person_is_found_in_the_whole_image() -> None:
     image, box = picture((140, 90), 100)
     engine = BrightnessEngine()
-    found = search(engine, [image])
+    found = locate_person(engine, [image])
     assert overlap(found.boxes[0], box) > 0.9
     assert engine.calls == 3  # no grid
 
@@ -62,7 +62,7 @@ def test_a_large_person_is_found_in_the_whole_image() -> None:
 def test_a_small_person_is_found_by_the_grid() -> None:
     image, box = picture((250, 60), 24)
     assert refine(BrightnessEngine(), [image], np.array([[0, 0, *SIZE]]), 1).confidence[0] < 0.5
-    found = search(BrightnessEngine(), [image, image])
+    found = locate_person(BrightnessEngine(), [image, image])
     assert (overlap(found.boxes, box) > 0.8).all()
 
 

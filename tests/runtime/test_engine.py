@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from har.errors import HarError
-from tests.helpers.networks import action_merge, crops, engine, normalised, reception, spnet
+from tests.helpers.networks import action_merge, crops, engine, normalized, reception, spnet
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 11])
@@ -19,7 +19,7 @@ def test_any_number_of_frames(count: int) -> None:
     assert len(result.features) == count
     if count:
         with torch.inference_mode():
-            expected = network(normalised(crops(count))).poses[-1].numpy()
+            expected = network(normalized(crops(count))).poses[-1].numpy()
         np.testing.assert_allclose(result.poses, expected, atol=1e-5)
 
 
@@ -33,7 +33,7 @@ def test_actions_of_one_clip_and_of_several() -> None:
     for clip, answer in zip(clips, together, strict=True):
         np.testing.assert_allclose(ready.actions(clip), answer, atol=1e-6)
     with torch.inference_mode():
-        expected = network(normalised(crops(12))[None, :8]).actions[-1][0].numpy()
+        expected = network(normalized(crops(12))[None, :8]).actions[-1][0].numpy()
     np.testing.assert_allclose(together[0], expected, atol=1e-5)
 
 
@@ -41,14 +41,14 @@ def test_of_several_action_sets_the_first_of_the_last_block_answers() -> None:
     network = spnet(num_actions=(3, 5))
     ready = engine(network)
     with torch.inference_mode():
-        expected = network(normalised(crops(8))[None]).actions[-2][0].numpy()
+        expected = network(normalized(crops(8))[None]).actions[-2][0].numpy()
     np.testing.assert_allclose(ready.actions(ready.frames(crops(8)).features), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("network", [reception(), action_merge()], ids=["reception", "merge"])
 def test_confidences_of_raw_heat_maps_are_made_probabilities(network) -> None:
     """By hand: the softmax of the map, and the best of its 2x2 windows."""
-    images = normalised(crops(3))
+    images = normalized(crops(3))
     result = engine(network).frames(crops(3))
     with torch.inference_mode():
         pose_net = getattr(network, "pose_net", network)

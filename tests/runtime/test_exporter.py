@@ -94,7 +94,7 @@ def test_the_file_says_what_its_numbers_mean(exported: Path) -> None:
     stored = json.loads({entry.key: entry.value for entry in model.metadata_props}[METADATA_KEY])
     assert stored["info"]["labels"] == ["a", "b", "c"]
     assert (stored["joints"][0], len(stored["joints"])) == ("pelvis", 16)
-    assert "[-1, 1]" in stored["normalisation"]
+    assert "[-1, 1]" in stored["normalization"]
     assert stored["version"] == "0.1.0"
     assert (stored["network"], stored["info"]["resolution"]) == ("SPNet", [32, 32])
     assert stored["frames"] == [2, 15]  # from 16 on SPNet pools frames as well

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from har.runtime import torch_runtime
-from har.runtime.modes import PLAIN, Mode, fastest_mode, optimise
-from tests.helpers.networks import action_merge, crops, engine, normalised, reception, spnet
+from har.runtime.modes import PLAIN, Mode, fastest_mode, optimize
+from tests.helpers.networks import action_merge, crops, engine, normalized, reception, spnet
 
 EAGER = Mode(compiled=False)
 
 
-def normalisations(network: nn.Module) -> int:
+def normalizations(network: nn.Module) -> int:
     return sum(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
 
 
@@ -31,12 +31,12 @@ def normalisations(network: nn.Module) -> int:
     ids=["reception 2-D", "reception 3-D", "merge", "spnet", "spnet with all options"],
 )
 def test_folded_networks_answer_the_same(network: Any, left: int | None) -> None:
-    before = normalisations(network)
-    folded = optimise(network)
-    assert normalisations(network) == before  # the original stays
-    assert normalisations(folded) == (left if left is not None else normalisations(folded))
-    assert normalisations(folded) < before
-    clip = normalised(crops(4))[None]
+    before = normalizations(network)
+    folded = optimize(network)
+    assert normalizations(network) == before  # the original stays
+    assert normalizations(folded) == (left if left is not None else normalizations(folded))
+    assert normalizations(folded) < before
+    clip = normalized(crops(4))[None]
     with torch.inference_mode():
         expected, answers = network(clip), folded(clip)
     found, all_wanted = answers.poses + answers.actions, expected.poses + expected.actions
@@ -46,9 +46,9 @@ def test_folded_networks_answer_the_same(network: Any, left: int | None) -> None
 
 
 def test_what_stays_behind_a_convolution_is_read_by_others_too() -> None:
-    """Seen from outside: which normalisations are handed a convolution's very output."""
+    """Seen from outside: which normalizations are handed a convolution's very output."""
     network = spnet()
-    folded = optimise(network)
+    folded = optimize(network)
     convolved: list[torch.Tensor] = []
     found: list[str] = []
     for name, layer in folded.named_modules():
@@ -61,7 +61,7 @@ def test_what_stays_behind_a_convolution_is_read_by_others_too() -> None:
                 )
             )
     with torch.inference_mode():
-        folded(normalised(crops(4))[None])
+        folded(normalized(crops(4))[None])
     # Only the prediction blocks that feed back, which add the convolution itself as well.
     assert sorted(found) == sorted(
         f"pose.blocks.{name}.bn2" for name, block in network.pose.blocks.items() if block.feeds_back

@@ -6,7 +6,7 @@ import torch
 
 from har.errors import HarError
 from har.runtime.streaming import ClipStream
-from tests.helpers.networks import action_merge, crops, engine, normalised, reception, spnet
+from tests.helpers.networks import action_merge, crops, engine, normalized, reception, spnet
 
 VIDEO = crops(40)
 
@@ -18,7 +18,7 @@ def windows(size: int, step: int = 1) -> list[list[int]]:
 
 def clip_network_on(network, frames: list[list[int]]) -> np.ndarray:
     """Every window by itself, all of its frames."""
-    video = normalised(VIDEO)
+    video = normalized(VIDEO)
     with torch.inference_mode():
         answers = [network(video[numbers][None]).actions[-1] for numbers in frames]
     return torch.cat(answers).numpy()
@@ -36,7 +36,7 @@ NETWORKS = {
 def test_every_window_of_40_frames(kind: str, clip_size: int) -> None:
     network = NETWORKS[kind]()
     stream = ClipStream(engine(network), clip_size=clip_size)
-    answers = [stream.push(features) for features in stream.engine.frames(VIDEO).features]
+    answers = [stream.push(features) for features in stream.engine.forward_frames(VIDEO).features]
     given = [answer for answer in answers if answer is not None]
     expected = clip_network_on(network, windows(clip_size))
     assert np.abs(np.array(given) - expected).max() <= 1e-5
@@ -46,7 +46,7 @@ def test_every_window_of_40_frames(kind: str, clip_size: int) -> None:
 def test_action_merge_net_and_frames_apart() -> None:
     network = action_merge()
     stream = ClipStream(engine(network, batch_size=3), step=3, every=4)
-    answers = [stream.push(features) for features in stream.engine.frames(VIDEO).features]
+    answers = [stream.push(features) for features in stream.engine.forward_frames(VIDEO).features]
     given = [answer for answer in answers if answer is not None]
     expected = clip_network_on(network, windows(8, step=3)[::4])
     assert [i for i, answer in enumerate(answers) if answer is not None] == [21, 25, 29, 33, 37]
@@ -59,14 +59,14 @@ def test_each_frame_is_computed_once() -> None:
     network.pose.stem.register_forward_hook(lambda *_: seen.append(len(_[1][0])))
     stream = ClipStream(engine(network))
     for start in range(0, 40, 4):
-        for features in stream.engine.frames(VIDEO[start : start + 4]).features:
+        for features in stream.engine.forward_frames(VIDEO[start : start + 4]).features:
             stream.push(features)
     assert sum(seen) == 40
 
 
 def test_a_restart_forgets() -> None:
     stream = ClipStream(engine(spnet()), clip_size=4)
-    features = stream.engine.frames(VIDEO[:8]).features
+    features = stream.engine.forward_frames(VIDEO[:8]).features
     first = [stream.push(f) for f in features]
     stream.restart()
     assert all(answer is None for answer in [stream.push(f) for f in features[:3]])

@@ -43,7 +43,7 @@ def test_poses_are_varied() -> None:
     rng = np.random.default_rng(1)
     poses = np.array([any_pose(draw_body(rng), rng) for _ in range(300)])
     hands = poses[:, [6, 10]] - poses[:, [20, 20]]
-    assert (hands.std((0, 1)) > 0.15).all()  # metres, in every direction
+    assert (hands.std((0, 1)) > 0.15).all()  # meters, in every direction
     assert poses[:, 0, 1].std() > 0.1  # crouching and standing
 
 
@@ -66,8 +66,8 @@ def test_left_and_right_agree_with_ntu() -> None:
         np.testing.assert_allclose(mirrored[others], ntu[others])
         # MPII's head is the top of it, NTU's the middle
         head, neck = layout.joints.index("head"), layout.joints.index("neck")
-        reach = np.linalg.norm(mirrored[head] - mirrored[neck])
-        assert reach > 1.3 * np.linalg.norm(ntu[head] - ntu[neck])
+        margin = np.linalg.norm(mirrored[head] - mirrored[neck])
+        assert margin > 1.3 * np.linalg.norm(ntu[head] - ntu[neck])
 
 
 def test_who_faces_the_camera_has_the_right_arm_on_the_left(scenes: list[Scene]) -> None:
@@ -110,9 +110,9 @@ def test_hidden_joints_are_behind_somebody(scenes: list[Scene]) -> None:
 def test_people_are_varied(scenes: list[Scene]) -> None:
     counts = np.bincount([len(scene.people) for scene in scenes], minlength=4)
     assert (counts[1:4] > 8).all()
-    heights = [person.height_px for scene in scenes for person in scene.people if person.labelled]
+    heights = [person.height_px for scene in scenes for person in scene.people if person.labeled]
     assert np.percentile(heights, 95) > 1.7 * np.percentile(heights, 5)
-    cut_off = [not p.inside.all() for scene in scenes for p in scene.people if p.labelled]
+    cut_off = [not p.inside.all() for scene in scenes for p in scene.people if p.labeled]
     assert 0.05 < np.mean(cut_off) < 0.5
     assert len({scene.size for scene in scenes}) > 30
 
@@ -132,7 +132,7 @@ def test_validation_persons_have_the_official_numbers() -> None:
         _, image = simulate_image(number, validation=wanted)
         assert image.train
         for person in wanted:
-            assert image.persons[person - 1].labelled
+            assert image.persons[person - 1].labeled
 
 
 def test_writing_goes_on_where_it_stopped(tiny_mpii: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_bodies_keep_their_bones(action: int) -> None:
                 assert length.std() < 1e-6  # lower limbs and the spine are never stretched
             assert length.std() < 0.02
         step = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max()
-        assert step < 0.55  # metres from one frame to the next: a dropped hand, but no jump
+        assert step < 0.55  # meters from one frame to the next: a dropped hand, but no jump
 
 
 def test_two_bones_reach_their_target() -> None:

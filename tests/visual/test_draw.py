@@ -29,11 +29,11 @@ GREY = np.full((120, 160, 3), 128, np.uint8)
 NOBODY = np.full((17, 2), np.nan)
 
 
-def standing(centre: tuple[float, float] = (80, 60), height: float = 80) -> np.ndarray:
+def standing(center: tuple[float, float] = (80, 60), height: float = 80) -> np.ndarray:
     """A person seen from behind, so that left is on the left: pa17j (17, 2) in px."""
     x = [0, 0, 0, 0, 0.12, -0.12, 0.2, -0.2, 0.22, -0.22, 0.08, -0.08, 0.1, -0.1, 0.1, -0.1, 0]
     y = [0, -0.3, -0.36, -0.48, *np.repeat([-0.3, -0.1, 0.08, 0.02, 0.25, 0.48], 2), -0.15]
-    return np.stack([x, y], -1) * height + centre
+    return np.stack([x, y], -1) * height + center
 
 
 def one_limb(*names: str, ends: tuple[tuple[float, float], ...]) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_joints_that_do_not_exist_are_left_out(nothing: float) -> None:
     assert not np.array_equal(by_mask, draw_skeleton(GREY, standing(), LAYOUT))
 
 
-def test_sides_have_their_colours() -> None:
+def test_sides_have_their_colors() -> None:
     pose = standing()
     image = draw_skeleton(GREY, pose, LAYOUT, width=3)
     for side, joints in (
@@ -108,7 +108,7 @@ def test_sides_have_their_colours() -> None:
         assert tuple(image[int(y), int(x)]) == SIDE_COLOURS[side], joints
 
 
-def test_colours_differ_for_the_colour_blind() -> None:
+def test_colors_differ_for_the_color_blind() -> None:
     """Machado, Oliveira and Fernandes (2009), severity 1, on linear light."""
     protan = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216]]
     protan.append([-0.003882, -0.048116, 1.051998])
@@ -153,7 +153,7 @@ def test_a_limb_that_leaves_the_image_is_drawn_to_the_border() -> None:
         image = draw_skeleton(GREY, pose, LAYOUT)
         assert (image[60, 80:] != GREY[60, 80:]).any(-1).all()
         assert np.array_equal(image[:40], GREY[:40])
-    outside = standing(centre=(-300, 60))
+    outside = standing(center=(-300, 60))
     assert np.array_equal(draw_skeleton(GREY, outside, LAYOUT), GREY)
 
 
@@ -255,7 +255,7 @@ def test_bars_are_as_long_as_the_probabilities() -> None:
 def test_a_contact_sheet_is_a_grid() -> None:
     shades = (10, 60, 110, 160, 210)
     images = [np.full((30, 40, 3), shade, np.uint8) for shade in shades]
-    images[4] = images[4][:20, :30]  # smaller: centred in its cell
+    images[4] = images[4][:20, :30]  # smaller: centered in its cell
     sheet = contact_sheet(images, columns=3, margin=6)
     assert sheet.shape == (2 * 30 + 3 * 6, 3 * 40 + 4 * 6, 3)
     for number, shade in enumerate(shades[:4]):

@@ -28,11 +28,11 @@ def joints(**places: tuple[float, float, float]) -> np.ndarray:
     return pose
 
 
-def centre(image: np.ndarray, view: int, colour: tuple[int, int, int]) -> tuple[float, float]:
-    """Mean column and row of a colour in one of the three views, above the legend."""
+def center(image: np.ndarray, view: int, color: tuple[int, int, int]) -> tuple[float, float]:
+    """Mean column and row of a color in one of the three views, above the legend."""
     third = image.shape[1] // 3
     part = image[: int(0.85 * len(image)), view * third : (view + 1) * third].astype(int)
-    rows, columns = np.nonzero(np.abs(part - colour).max(-1) < 40)
+    rows, columns = np.nonzero(np.abs(part - color).max(-1) < 40)
     assert len(rows) > 20
     return columns.mean(), rows.mean()
 
@@ -50,7 +50,7 @@ def test_the_person_stands_upright() -> None:
     )
     image = figure_to_image(plot_skeleton_3d(pose, LAYOUT))
     for view in (0, 1):
-        assert centre(image, view, BLUE)[1] < centre(image, view, ORANGE)[1] - 50
+        assert center(image, view, BLUE)[1] < center(image, view, ORANGE)[1] - 50
 
 
 def test_right_is_right_and_depth_runs_away_from_the_camera() -> None:
@@ -61,11 +61,11 @@ def test_right_is_right_and_depth_runs_away_from_the_camera() -> None:
         right_wrist=(0.2, 0.6, 0.8),
     )
     image = figure_to_image(plot_skeleton_3d(pose, LAYOUT))
-    assert centre(image, 0, BLUE)[0] > centre(image, 0, ORANGE)[0] + 50
+    assert center(image, 0, BLUE)[0] > center(image, 0, ORANGE)[0] + 50
     # seen from the picture's right, what is near the camera is on the left
-    assert centre(image, 1, BLUE)[0] < centre(image, 1, ORANGE)[0] - 50
+    assert center(image, 1, BLUE)[0] < center(image, 1, ORANGE)[0] - 50
     # from above, what is near is below
-    assert centre(image, 2, BLUE)[1] > centre(image, 2, ORANGE)[1] + 50
+    assert center(image, 2, BLUE)[1] > center(image, 2, ORANGE)[1] + 50
 
 
 def test_the_unit_does_not_matter() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from har.visual.draw import TRACK_COLOUR
+from har.visual.draw import TRACK_COLOR
 from har.visual.timeline import Timeline
 
 LABELS = ("drink water", "sitting", "standing", "clapping", "cheer up", "waving", "salute")
@@ -69,7 +69,7 @@ def test_a_stream_without_end_forgets() -> None:
     for second in range(1000):
         timeline.add(float(second), one(1))
     assert len(timeline._times) <= 22
-    assert (timeline.draw(999.0) != TRACK_COLOUR).any()
+    assert (timeline.draw(999.0) != TRACK_COLOR).any()
 
 
 def test_the_first_answer_speaks_of_its_clip() -> None:

@@ -17,9 +17,9 @@ def pose(shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     for number, name in enumerate(LAYOUT.joints):
         side = {"left": 1, "right": -1}.get(LAYOUT.sides[number], 0)
         height = {"ankle": 250, "knee": 200, "hip": 152, "pelvis": 150, "head": 50, "neck": 75}
-        reach = {"shoulder": 20, "elbow": 45, "wrist": 70, "hip": 10, "knee": 12, "ankle": 14}
+        margin = {"shoulder": 20, "elbow": 45, "wrist": 70, "hip": 10, "knee": 12, "ankle": 14}
         part = name.split()[-1]
-        joints[number] = 150 + side * reach.get(part, 0) + shift, height.get(part, 90) + shift
+        joints[number] = 150 + side * margin.get(part, 0) + shift, height.get(part, 90) + shift
     return joints, np.zeros(17)
 
 

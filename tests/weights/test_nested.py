@@ -14,7 +14,7 @@ from torch import nn
 from har.errors import HarError
 from har.models import ActionMergeNet, ReceptionNet
 from har.weights import infer_config, load_keras_h5, load_network, save_weights
-from tests.helpers.keras_graph import merge_layers, randomise, reception_layers, write_layers
+from tests.helpers.keras_graph import merge_layers, randomize, reception_layers, write_layers
 
 SLOW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 PLANE = (4, 6)  # heat maps of images of 32x48
@@ -63,7 +63,7 @@ def test_any_pose_network_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, model: ReceptionNet, frozen: bool, seed: int
 ) -> None:
     path = tmp_path_factory.mktemp("keras") / "weights.h5"
-    randomise(model, seed)
+    randomize(model, seed)
     write_layers(path, reception_layers(model, PLANE, frozen), seed)
     assert_read_back(path, model)
     path.unlink()
@@ -79,7 +79,7 @@ def test_any_merge_network_is_read_back(
     seed: int,
 ) -> None:
     path = tmp_path_factory.mktemp("keras") / "weights.h5"
-    randomise(model, seed)
+    randomize(model, seed)
     write_layers(path, merge_layers(model, PLANE, frozen, first_number), seed)
     assert_read_back(path, model)
     path.unlink()
@@ -89,7 +89,7 @@ def test_any_merge_network_is_read_back(
 def merge_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("keras") / "weights.h5"
     model = ActionMergeNet(pose_net(), num_actions=5, version="v1")
-    randomise(model, 0)
+    randomize(model, 0)
     write_layers(path, merge_layers(model, PLANE, frozen=False, first_number=3), seed=0)
     return path
 
@@ -98,7 +98,7 @@ def merge_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pose_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("keras") / "weights.h5"
     model = pose_net()
-    randomise(model, 0)
+    randomize(model, 0)
     write_layers(path, reception_layers(model, PLANE, frozen=False), seed=0)
     return path
 
@@ -152,7 +152,7 @@ def test_other_classes_leave_the_heads_as_they_are(merge_file: Path) -> None:
     model = ActionMergeNet(pose_net(), num_actions=7, version="v1")
     report = load_keras_h5(model, merge_file, strict=False)
     # of each stream four heads and three ways back, and the two weightings of two kernels
-    assert len(report.reinitialised) == 2 * 7 + 4
+    assert len(report.reinitialized) == 2 * 7 + 4
     assert not report.missing
     same = ActionMergeNet(**infer_config(merge_file))
     load_keras_h5(same, merge_file)

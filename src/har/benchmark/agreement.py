@@ -79,6 +79,6 @@ def _answers(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Places of the joints (N T, J, 2) and classes (N,) of clips."""
     count, frames = images.shape[:2]
-    result = ready.frames(images.reshape(-1, *images.shape[2:]))
+    result = ready.forward_frames(images.reshape(-1, *images.shape[2:]))
     clips = [result.features[i * frames : (i + 1) * frames] for i in range(count)]
-    return result.poses[..., :2], ready.actions(clips).argmax(1)
+    return result.poses[..., :2], ready.classify_clips(clips).argmax(1)

@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from har.benchmark.agreement import test_data
-from har.benchmark.timing import in_turn
+from har.benchmark.timing import time_interleaved
 from har.modules.scores import MultitaskScores
 from har.runs.config import run_folder
 from har.runtime.info import ModelInfo
-from har.runtime.modes import optimise
+from har.runtime.modes import optimize
 from har.runtime.parts import FramePart
-from har.transforms import normalise_images
+from har.transforms import normalize_images
 from har.visual.plots import plot_speed
 from har.visual.terminal import progress_bar
 from har.weights.file import build_network
@@ -69,10 +69,10 @@ def benchmark_blocks(
     ways: dict[str, Callable[[], Any]] = {}
     for number, name in enumerate(_block_names(network), start=1):
         short = stopped(network, number if name.isdecimal() else name).to(device)
-        part = FramePart(optimise(short))
+        part = FramePart(optimize(short))
         blocks.append(_cost(name, short, part, images.to(device)))
         ways[name] = _run(part, images, device)
-    for block, seconds in zip(blocks, in_turn(ways).values(), strict=True):
+    for block, seconds in zip(blocks, time_interleaved(ways).values(), strict=True):
         block.seconds = seconds / len(images)
     if cfg.weights is not None and cfg.measure:
         _judge(cfg, network, info, device, blocks)
@@ -169,7 +169,7 @@ def _judge(
     with progress_bar("clips of the test split") as progress, torch.inference_mode():
         for number, batch in enumerate(loader, start=1):
             batch = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
-            scores.update(network(normalise_images(batch["images"], batch["powers"])), batch)
+            scores.update(network(normalize_images(batch["images"], batch["gamma"])), batch)
             progress(number, len(loader))
     results = scores.compute()
     accuracies = results.get("action_top1_by_block", [])[:: max(1, len(network.num_actions))]

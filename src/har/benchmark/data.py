@@ -18,12 +18,12 @@ from torch.utils.data import DataLoader
 
 from har.benchmark.frames import ACTIONS, make_frames
 from har.benchmark.original import OriginalWay
-from har.benchmark.timing import ROUNDS, in_turn
+from har.benchmark.timing import ROUNDS, time_interleaved
 from har.data.clips_dataset import NTUDataset
 from har.data.framestore.jpeg import Image, Part
 from har.data.framestore.reader import FrameStore
 from har.data.framestore.staging import open_prepared
-from har.data.modules.base import BATCHES_AHEAD, KindsOfSamples, start_worker
+from har.data.modules.base import BATCHES_AHEAD, MultiDataset, start_worker
 from har.data.sampling import EpochBatches, SampleOrder
 from har.errors import HarError
 from har.runs.config import instantiate
@@ -52,7 +52,7 @@ class Samples:
 def benchmark_data(cfg: DictConfig) -> None:
     """Crops with the recipe's augmentation against the original's way and against decoding.
 
-    One process, one core. All ways make the same crops of the same frames; colours are changed by
+    One process, one core. All ways make the same crops of the same frames; colors are changed by
     the original's way only, since ours are changed on the device, a batch at a time.
     """
     stores = open_stores(cfg)
@@ -77,7 +77,7 @@ def benchmark_data(cfg: DictConfig) -> None:
         cut = _keys("action", regions, _CLIPS)
         ways["JPEG decoding, regions"] = lambda: _decode(regions, cut)
         ways |= _ours("action clips, regions", regions, cut)
-    seconds = in_turn(ways)
+    seconds = time_interleaved(ways)
     per_frame = {way: 1000 * s / (_CLIPS * cfg.clip_size) for way, s in seconds.items()}
     console = Console()
     console.print(_table(per_frame, next(iter(stores.values())).clips))
@@ -186,7 +186,7 @@ def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
     of_each = _LOADED_BATCHES + ahead // len(kinds)
     batches = EpochBatches(orders, [*kinds], dict.fromkeys(kinds, 0), of_each)
     loader = DataLoader(
-        KindsOfSamples(kinds),
+        MultiDataset(kinds),
         batch_sampler=batches,
         num_workers=workers,
         worker_init_fn=start_worker,

@@ -9,17 +9,17 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from har.benchmark.timing import in_turn, print_ways
+from har.benchmark.timing import print_ways, time_interleaved
 from har.data.protocols import ClipProtocol, ProtocolDataset, collate_sequences
 from har.runs.clip_evaluator import ClipEvaluation
 from har.runs.config import instantiate
-from har.transforms import normalise_images
+from har.transforms import normalize_images
 
 _CLIPS_AT_A_TIME = 8
 
 
 def benchmark_evaluation(cfg: DictConfig) -> None:
-    """Clips of neighbouring frames, half overlapping: the same answers in less time.
+    """Clips of neighboring frames, half overlapping: the same answers in less time.
 
     Two ways of judging one test sequence, in float32: every clip by itself, and every frame once.
     """
@@ -37,7 +37,7 @@ def benchmark_evaluation(cfg: DictConfig) -> None:
         logits = []
         for lot in batch["clips"].split(_CLIPS_AT_A_TIME):
             crops = batch["crops"][lot]  # (N, T, H, W, 3)
-            images = normalise_images(crops, torch.ones(len(lot), 3))
+            images = normalize_images(crops, torch.ones(len(lot), 3))
             logits.append(network(images).action_logits[-1])
         answers["alone"] = torch.cat(logits).double().log_softmax(-1).sum(0)
 
@@ -46,7 +46,7 @@ def benchmark_evaluation(cfg: DictConfig) -> None:
 
     with torch.inference_mode():
         ways: dict[str, Any] = {"every clip by itself": alone, "every frame once": shared}
-        seconds = in_turn(ways)
+        seconds = time_interleaved(ways)
     clips, frames = len(batch["clips"]), len(batch["crops"])
     print_ways(f"{clips} clips of {frames} frames, float32", seconds, frames, "frames/s")
     difference = (answers["alone"] - answers["shared"]).abs().max() / clips

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from har.data.ntu.prepare import prepare_ntu
-from har.data.ntu.targets import Reach
+from har.data.ntu.targets import CropMargin
 from har.synthetic.ntu import synthetic_samples, write_ntu
 from har.visual.terminal import progress_bar
 
@@ -30,14 +30,14 @@ def make_frames(folder: Path, workers: int) -> dict[str, Path]:
     samples = synthetic_samples(_SUBJECTS, ACTIONS, [1, 2, 3], [1], cameras_per_sample=1)
     with progress_bar("synthetic full-HD videos") as progress:
         write_ntu(videos, samples, workers=workers, progress=progress, distance_m=_DISTANCE_M)
-    stores = {"full": None, "track": Reach()}
-    for kind, reach in stores.items():
+    stores = {"full": None, "track": CropMargin()}
+    for kind, margin in stores.items():
         with progress_bar(f"frames, {kind}") as progress:
             prepare_ntu(
                 videos,
                 videos,
                 folder / kind / "prepared",
-                reach=reach,
+                margin=margin,
                 workers=workers,
                 progress=progress,
             )

@@ -26,7 +26,7 @@ from torch import nn
 
 from har.benchmark.agreement import benchmark_agreement
 from har.benchmark.blocks import benchmark_blocks
-from har.benchmark.timing import in_turn, print_ways
+from har.benchmark.timing import print_ways, time_interleaved
 from har.runs.config import instantiate
 from har.runtime.engine import Engine
 from har.runtime.exporter import export_network
@@ -58,7 +58,7 @@ def benchmark_model(cfg: DictConfig) -> None:
         f"{info.clip_size} frames of {width}x{height}, {_device_name(device)}"
     )
     ways, engines = _ways(network, info, device, console, compiles=cfg.compile, onnx=cfg.onnx)
-    print_ways("one clip", in_turn(ways), info.clip_size, "frames/s")
+    print_ways("one clip", time_interleaved(ways), info.clip_size, "frames/s")
     console.print(f"[dim]* the way of predict and evaluate here: {fastest_mode(device)}[/dim]")
     if info.labels:
         _stream(network, info, device)
@@ -156,9 +156,9 @@ def _predicts(ready: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
     """From uint8 crops to poses and, where the network knows them, actions."""
 
     def run() -> None:
-        features = ready.frames(images).features
+        features = ready.forward_frames(images).features
         if ready.info.labels:
-            ready.actions(features)
+            ready.classify_clips(features)
 
     return run
 
@@ -170,11 +170,11 @@ def _stream(network: nn.Module, info: ModelInfo, device: torch.device) -> None:
         TorchRuntime(network, device, PLAIN, batch_size=info.clip_size), info, batch_size=1
     )
     stream = ClipStream(ready)
-    for features in ready.frames(images).features:
+    for features in ready.forward_frames(images).features:
         stream.push(features)
 
     def next_frame() -> None:
-        (features,) = ready.frames(images[:1]).features
+        (features,) = ready.forward_frames(images[:1]).features
         stream.push(features)
 
     ways = {
@@ -183,4 +183,6 @@ def _stream(network: nn.Module, info: ModelInfo, device: torch.device) -> None:
         ),
         "streaming": next_frame,
     }
-    print_ways("a stream, an answer at every frame, float32", in_turn(ways), 1, "answers/s")
+    print_ways(
+        "a stream, an answer at every frame, float32", time_interleaved(ways), 1, "answers/s"
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from har.data.augment import Draw
+from har.data.augment import AugmentParams
 from har.data.clips_dataset import NTUDataset
 from har.data.framestore.shards import frame_files
 from har.data.sampling import seeded_rng
@@ -43,11 +43,11 @@ class OriginalWay:
 
     def _item(
         self, samples: NTUDataset, key: tuple[str, int, int]
-    ) -> tuple[list[bytes], Draw, tuple[int, ...]]:
+    ) -> tuple[list[bytes], AugmentParams, tuple[int, ...]]:
         """The frames' files, what is drawn, and the box on the turned canvas."""
         kind, number, draw_number = key
         rng = seeded_rng(samples.seed, kind, draw_number)
-        draw = samples.augmentation.draw(rng)
+        draw = samples.augmentation.sample(rng)
         sample = int(samples.selection[number])
         annotation = samples.index.annotation(sample)
         frames = samples.frames_of(len(annotation.joints_px), draw, rng)
@@ -76,7 +76,7 @@ class OriginalWay:
                 if draw.flip:
                     image = image.transpose(self._image.Transpose.FLIP_LEFT_RIGHT)
                 crop = np.asarray(image, dtype=np.float32) / 255
-                for channel, power in enumerate(draw.colour_powers):
+                for channel, power in enumerate(draw.gammas):
                     if power != 1:
                         crop[..., channel] **= power
                 crop -= 0.5

@@ -13,7 +13,7 @@ from rich.table import Table
 ROUNDS = 5
 
 
-def in_turn(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
+def time_interleaved(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
     """Median seconds of every way, after one round of warming up."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for round_number in range(ROUNDS + 1):

@@ -29,7 +29,7 @@ class LastCheckpoint(Callback):
         if self._written_at != trainer.global_step:
             self._written_at = trainer.global_step
             partial = self.path.with_name("last.ckpt.partial")
-            # every process takes part, the first one writes; optimiser and loops are in it
+            # every process takes part, the first one writes; optimizer and loops are in it
             trainer.save_checkpoint(partial, weights_only=False)
             if trainer.is_global_zero:
                 partial.replace(self.path)

@@ -1,8 +1,8 @@
 """What is drawn at random for a clip or an image.
 
 The lists of the recipes (Luvizon et al., CVPR 2018 and TPAMI 2020) stand in the configs; without
-lists nothing is changed, which is what evaluation uses. Colours are left to the device: the frames
-stay uint8 until a batch is there, and the drawn powers travel with them
+lists nothing is changed, which is what evaluation uses. Colors are left to the device: the frames
+stay uint8 until a batch is there, and the drawn gamma travel with them
 (value / 255 to the power of its channel, times 2, minus 1).
 """
 
@@ -15,15 +15,15 @@ from har.errors import HarError
 
 
 @dataclass(frozen=True)
-class Draw:
+class AugmentParams:
     """What was drawn for one clip or image.
 
     Attributes:
-        angle_deg: rotation about the image's centre, counter-clockwise.
+        angle_deg: rotation about the image's center, counter-clockwise.
         scale: factor of the crop's window; with it goes the depth range of 3-D poses.
-        shift_px: shift of the crop's centre in x and y, already multiplied by the scale.
+        shift_px: shift of the crop's center in x and y, already multiplied by the scale.
         flip: mirror left and right.
-        colour_powers: exponents of red, green and blue.
+        gammas: exponents of red, green and blue.
         step: distance between the frames of a clip.
     """
 
@@ -31,7 +31,7 @@ class Draw:
     scale: float = 1.0
     shift_px: tuple[float, float] = (0.0, 0.0)
     flip: bool = False
-    colour_powers: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    gammas: tuple[float, float, float] = (1.0, 1.0, 1.0)
     step: int = 1
 
 
@@ -42,9 +42,9 @@ class Augmentation:
     Attributes:
         angles_deg: rotations in degrees.
         scales: factors of the crop's window.
-        shifts_x_px, shifts_y_px: shifts of the crop's centre, to be multiplied by the scale.
+        shifts_x_px, shifts_y_px: shifts of the crop's center, to be multiplied by the scale.
         flip: mirror every other clip.
-        colour_powers: exponents, drawn for each colour channel.
+        gammas: exponents, drawn for each color channel.
         steps: distances between the frames of a clip.
 
     Raises:
@@ -56,20 +56,20 @@ class Augmentation:
     shifts_x_px: Sequence[float] = (0.0,)
     shifts_y_px: Sequence[float] = (0.0,)
     flip: bool = False
-    colour_powers: Sequence[float] = (1.0,)
+    gammas: Sequence[float] = (1.0,)
     steps: Sequence[int] = (1,)
 
     def __post_init__(self) -> None:
         """Check the lists."""
-        lists = ("angles_deg", "scales", "shifts_x_px", "shifts_y_px", "colour_powers", "steps")
+        lists = ("angles_deg", "scales", "shifts_x_px", "shifts_y_px", "gammas", "steps")
         for name in lists:
             if len(getattr(self, name)) == 0:
                 raise HarError(f"The augmentation's {name} is empty: give it one value at least.")
-        for name in ("scales", "colour_powers", "steps"):
+        for name in ("scales", "gammas", "steps"):
             if min(getattr(self, name)) <= 0:
                 raise HarError(f"The augmentation's {name} must be greater than 0.")
 
-    def draw(self, rng: np.random.Generator) -> Draw:
+    def sample(self, rng: np.random.Generator) -> AugmentParams:
         """One value of each list, all from ``rng``, always in the same order."""
         # All numbers at once: a call of the generator takes longer than all of the rest.
         numbers = iter(rng.random(9).tolist())
@@ -77,11 +77,11 @@ class Augmentation:
         def one(values: Sequence[float]) -> float:
             return values[int(next(numbers) * len(values))]
 
-        scale, powers = float(one(self.scales)), self.colour_powers
-        return Draw(
+        scale, gamma = float(one(self.scales)), self.gammas
+        return AugmentParams(
             scale=scale,
             shift_px=(scale * one(self.shifts_x_px), scale * one(self.shifts_y_px)),
-            colour_powers=(one(powers), one(powers), one(powers)),
+            gammas=(one(gamma), one(gamma), one(gamma)),
             angle_deg=float(one(self.angles_deg)),
             flip=self.flip and next(numbers) < 0.5,
             step=int(one(self.steps)),

@@ -1,7 +1,7 @@
 """Which frames of a sequence make a clip.
 
 The rules are those of the published program of Luvizon et al. (TPAMI 2020). Positions are counted
-from 0 in the stored sequence; ``step`` is the distance between neighbouring frames of a clip.
+from 0 in the stored sequence; ``step`` is the distance between neighboring frames of a clip.
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from har.data.augment import Augmentation, Draw
+from har.data.augment import Augmentation, AugmentParams
 from har.data.clips import clip_frames, num_random_starts
 from har.data.crops import read_crops
 from har.data.framestore.boxes import PredictedBoxes, box_of_clip
@@ -26,12 +26,12 @@ class NTUDataset(Dataset[dict[str, Any]]):
     augmentation, or by its number for the one fixed, unaugmented clip of the sample. It holds
 
     - ``images``: uint8 RGB crops (T, H, W, 3), or (H, W, 3) for single frames;
-    - ``powers``: float32 (3,), the colour power of every channel, applied on the device;
+    - ``gamma``: float32 (3,), the color power of every channel, applied on the device;
     - ``pose``: float32 (T, J, 4) or (J, 4): x, y, z in [0, 1] of the crop, visibility 0 or 1;
     - ``action``: class index; ``name``: sample name;
-    - ``tracked``: bool (T, J) or (J,), the joints that errors in millimetres count;
+    - ``tracked``: bool (T, J) or (J,), the joints that errors in millimeters count;
     - ``affine``: float64 (3, 3), pixels of the stored frames to [0, 1] of the crop;
-    - ``root_depth_mm``, ``depth_scale``, ``frame_width``: what turns poses back into millimetres.
+    - ``root_depth_mm``, ``depth_scale``, ``frame_width``: what turns poses back into millimeters.
 
     Args:
         index, store: the prepared data.
@@ -68,12 +68,14 @@ class NTUDataset(Dataset[dict[str, Any]]):
         self.augmentation = augmentation or Augmentation()
         self.step, self.seed = step, seed
         self.boxes = boxes
-        index.check_reach(self.augmentation, true_boxes=boxes is None)
+        index.check_margin(self.augmentation, true_boxes=boxes is None)
 
     def __len__(self) -> int:
         return len(self.selection)
 
-    def frames_of(self, length: int, draw: Draw, rng: np.random.Generator | None) -> np.ndarray:
+    def frames_of(
+        self, length: int, draw: AugmentParams, rng: np.random.Generator | None
+    ) -> np.ndarray:
         """Which of the sample's stored frames make the item, (T,)."""
         step = self.step if rng is None else draw.step
         if self.clip_size is None:
@@ -85,7 +87,7 @@ class NTUDataset(Dataset[dict[str, Any]]):
         return np.array(clip_frames(length, self.clip_size, step, start))
 
     def target(
-        self, sample: int, annotation: NTUAnnotation, frames: np.ndarray, draw: Draw
+        self, sample: int, annotation: NTUAnnotation, frames: np.ndarray, draw: AugmentParams
     ) -> Target:
         """Crop and poses of some frames of a sample that share one box.
 
@@ -116,20 +118,20 @@ class NTUDataset(Dataset[dict[str, Any]]):
         if isinstance(key, tuple):
             kind, number, draw_number = key
             rng = seeded_rng(self.seed, kind, draw_number)
-            draw = self.augmentation.draw(rng)
+            draw = self.augmentation.sample(rng)
         else:
-            number, rng, draw = key, None, Draw()
+            number, rng, draw = key, None, AugmentParams()
         sample = int(self.selection[number])
         name = self.index.names[sample].decode()
         annotation = self.index.annotation(sample)
         frames = self.frames_of(len(annotation.joints_px), draw, rng)
         target = self.target(sample, annotation, frames, draw)
-        from_picture = target.affine @ self.index.stored_part(sample)
+        from_picture = target.affine @ self.index.region_offset(sample)
         crops = read_crops(self.store, name, frames, from_picture, self.resolution)  # (T, H, W, 3)
         single = self.clip_size is None
         return {
             "images": torch.from_numpy(crops[0] if single else crops),
-            "powers": torch.from_numpy(np.array(draw.colour_powers, dtype=np.float32)),
+            "gamma": torch.from_numpy(np.array(draw.gammas, dtype=np.float32)),
             "pose": torch.from_numpy(target.pose[0] if single else target.pose),
             "action": int(self.classes[number]),
             "name": name,

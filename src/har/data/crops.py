@@ -20,7 +20,7 @@ def read_crops(
 
     Where two pixels or more of a frame fall on one of the crop, the frame is decoded at half its
     width and height: that is faster by a third, and as close to an antialiased resize of the whole
-    frame as our own averaging (0.3 to 0.6 grey levels either way, on a real video).
+    frame as our own averaging (0.3 to 0.6 gray levels either way, on a real video).
 
     Args:
         store: where the frames are.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from har.data.augment import Augmentation, Draw
+from har.data.augment import Augmentation, AugmentParams
 from har.data.mpii.files import read_image
 from har.data.mpii.persons import MPIIError, Persons
 from har.data.mpii.targets import in_layout, person_affine, person_pose
@@ -21,11 +21,11 @@ from har.layouts import get_layout
 _FLIP = (False, True)
 _SHIFT_PX = 12.0  # of a crop of a person of scale 0.8, whose window is 200 px
 
-VIEWS: dict[str, tuple[Draw, ...]] = {
-    "single": (Draw(),),
-    "flip": tuple(Draw(flip=flip) for flip in _FLIP),
+VIEWS: dict[str, tuple[AugmentParams, ...]] = {
+    "single": (AugmentParams(),),
+    "flip": tuple(AugmentParams(flip=flip) for flip in _FLIP),
     "multicrop": tuple(
-        Draw(scale=scale, shift_px=shift, flip=flip)
+        AugmentParams(scale=scale, shift_px=shift, flip=flip)
         for scale, shift in [
             (1.0, (0.0, 0.0)),
             (0.9, (0.0, 0.0)),
@@ -48,15 +48,15 @@ class MPIIDataset(Dataset[dict[str, Any]]):
     augmentation. It holds
 
     - ``images``: uint8 RGB crop (H, W, 3);
-    - ``powers``: float32 (3,), the colour power of every channel, applied on the device;
+    - ``gamma``: float32 (3,), the color power of every channel, applied on the device;
     - ``pose``: float32 (J, dim + 1): x, y in [0, 1] of the crop, z = -1e9 where dim is 3,
-      visibility. Joints unlabelled or outside the crop: -1e9 and 0; those that MPII does not have:
+      visibility. Joints unlabeled or outside the crop: -1e9 and 0; those that MPII does not have:
       -1e9 and NaN;
     - ``name``: image and person, as text.
 
     An item for evaluation is asked for by its number, without augmentation, in V views:
 
-    - ``images`` (V, H, W, 3), ``pose`` (V, J, dim + 1), ``powers`` all 1, ``name``;
+    - ``images`` (V, H, W, 3), ``pose`` (V, J, dim + 1), ``gamma`` all 1, ``name``;
     - ``affine``: float64 (V, 3, 3), image pixels to [0, 1] of each crop;
     - ``flipped``: bool (V,), crops in which left and right have changed places;
     - ``joints_px``: float64 (J, 2) in image pixels, NaN where missing; ``valid``: bool (J,);
@@ -110,11 +110,11 @@ class MPIIDataset(Dataset[dict[str, Any]]):
         if not isinstance(key, tuple):
             return self._evaluation_item(int(key))
         kind, number, draw_number = key
-        draw = self.augmentation.draw(seeded_rng(self.seed, kind, draw_number))
+        draw = self.augmentation.sample(seeded_rng(self.seed, kind, draw_number))
         crops, poses, _ = self._views(number, (draw,))
         return {
             "images": torch.from_numpy(crops[0]),
-            "powers": torch.tensor(draw.colour_powers, dtype=torch.float32),
+            "gamma": torch.tensor(draw.gammas, dtype=torch.float32),
             "pose": torch.from_numpy(poses[0]),
             "name": self._name(number),
         }
@@ -127,7 +127,7 @@ class MPIIDataset(Dataset[dict[str, Any]]):
             inside = ((in_crop >= 0) & (in_crop <= 1)).all(-1)
         return {
             "images": torch.from_numpy(crops),
-            "powers": torch.ones(3),
+            "gamma": torch.ones(3),
             "pose": torch.from_numpy(poses),
             "affine": torch.from_numpy(affines),
             "flipped": torch.tensor([view.flip for view in self.views]),
@@ -140,7 +140,7 @@ class MPIIDataset(Dataset[dict[str, Any]]):
         }
 
     def _views(
-        self, number: int, draws: tuple[Draw, ...]
+        self, number: int, draws: tuple[AugmentParams, ...]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Crops (V, H, W, 3), poses (V, J, dim + 1) and affine maps (V, 3, 3) of a person."""
         person = self.persons[number]

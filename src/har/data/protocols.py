@@ -2,7 +2,7 @@
 
 An item is a whole sequence: its crops, each once, and clips as numbers of crops. So frames that
 several clips share need to pass through a network once only, and a batch may hold clips of many
-sequences. Luvizon et al., TPAMI 2020, section 6: one centred clip, or all clips, half overlapping,
+sequences. Luvizon et al., TPAMI 2020, section 6: one centered clip, or all clips, half overlapping,
 with and without mirroring, whose probabilities are multiplied.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from har.data.augment import Draw
+from har.data.augment import AugmentParams
 from har.data.clips import clip_frames, multi_clip_frames
 from har.data.clips_dataset import NTUDataset
 from har.data.crops import read_crops
@@ -31,7 +31,7 @@ class ClipProtocol:
     """Which clips of a sequence are judged together.
 
     Attributes:
-        clips: ``single``, the centred one, or ``multi``, all that overlap by half.
+        clips: ``single``, the centered one, or ``multi``, all that overlap by half.
         steps: between the frames of a clip, in stored frames; several for clips at several paces.
         flip: judge every clip mirrored as well.
         box_per: ``clip``, each has its own crop, as in the papers; ``sequence``, one crop for all
@@ -63,7 +63,7 @@ class ClipProtocol:
         """In words, for ``metrics.json``."""
         overlap = "all, half overlapping, probabilities multiplied"
         return {
-            "clips": "single, centred" if self.clips == "single" else overlap,
+            "clips": "single, centered" if self.clips == "single" else overlap,
             "steps": [int(step) for step in self.steps],
             "flip": "with and without" if self.flip else "without",
             "box_per": self.box_per,
@@ -131,7 +131,7 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
         first = 0
         for flip in (False, True) if self.protocol.flip else (False,):
             for box, frames in enumerate(boxes):
-                targets.append(samples.target(sample, annotation, frames, Draw(flip=flip)))
+                targets.append(samples.target(sample, annotation, frames, AugmentParams(flip=flip)))
                 in_box = clips if len(boxes) == 1 else clips[box : box + 1]
                 numbers.append(first + np.searchsorted(frames, in_box))
                 frame_of_crop.append(frames)
@@ -143,7 +143,7 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
             return torch.from_numpy(values[target_of_crop])
 
         affines = each("affine")
-        from_pictures = affines.numpy() @ samples.index.stored_part(sample)
+        from_pictures = affines.numpy() @ samples.index.region_offset(sample)
         frames = np.concatenate(frame_of_crop)
         crops = read_crops(samples.store, name, frames, from_pictures, samples.resolution)
         return {

@@ -135,7 +135,7 @@ class EpochBatches(Sampler[list[Key]]):
             yield self.orders[kind].batch(self.first[kind] + turn, self.rank, self.world_size)
 
 
-class ShareOfSamples(Sampler[int]):
+class UnpaddedDistributedSampler(Sampler[int]):
     """Every ``world_size``-th sample: shared out without padding, so none is counted twice."""
 
     def __init__(self, size: int, rank: int = 0, world_size: int = 1) -> None:

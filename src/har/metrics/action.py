@@ -1,4 +1,4 @@
-"""How often the right action is recognised."""
+"""How often the right action is recognized."""
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ class ActionMetrics(MetricCollection):
         Returns:
             "top1" and "top5": percent; "per_class": (C,) percent, NaN for actions without a clip;
             "mean_class": percent, the mean of the classes that have one; "confusion": (C, C)
-            counts, rows the true actions, columns the recognised ones.
+            counts, rows the true actions, columns the recognized ones.
         """
         figures: dict[str, Tensor] = super().compute()
         confusion = figures["confusion"]

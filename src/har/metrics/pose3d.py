@@ -1,6 +1,6 @@
 """Errors of poses as distances: mean joint error, and the share of joints within a threshold.
 
-Both are used on 3-D poses in millimetres; the mean joint error also takes 2-D poses in pixels.
+Both are used on 3-D poses in millimeters; the mean joint error also takes 2-D poses in pixels.
 Protocols: Ionescu et al., "Human3.6M", TPAMI 2014 (mean error per joint); Mehta et al., "Monocular
 3D Human Pose Estimation in the Wild", 3DV 2017 (3D PCK at 150 mm and its area under the curve).
 """

@@ -2,7 +2,7 @@
 
 The networks were published for TensorFlow. What differs from PyTorch is settled here, once:
 padding "same" puts the odd row and column at the end, max pooling pads with minus infinity, batch
-normalisation has epsilon 1e-3, no convolution has a bias, and weights start Glorot-uniform with
+normalization has epsilon 1e-3, no convolution has a bias, and weights start Glorot-uniform with
 the fans of the kernel as TensorFlow stores it.
 """
 
@@ -100,7 +100,7 @@ class SeparableConv2d(nn.Module):
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation with Keras' epsilon and momentum 0.99 (0.01 in PyTorch's terms).
+    """Batch normalization with Keras' epsilon and momentum 0.99 (0.01 in PyTorch's terms).
 
     Args:
         channels: number of channels.
@@ -115,7 +115,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 class BNReLU(BatchNorm2d):
-    """Batch normalisation, then ReLU."""
+    """Batch normalization, then ReLU."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(super().forward(x), inplace=True)
@@ -145,7 +145,7 @@ def upsample(x: Tensor) -> Tensor:
 class BottleneckUnit(nn.Module):
     """Residual unit of SPNet's stem and action part: 1x1 to a middle width, then 3x3.
 
-    Where width or stride change, the shortcut is a 1x1 convolution of the normalised input;
+    Where width or stride change, the shortcut is a 1x1 convolution of the normalized input;
     else it is the input itself.
     """
 

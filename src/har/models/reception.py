@@ -2,7 +2,7 @@
 
 Luvizon, Picard, Tabia, "2D/3D Pose Estimation and Action Recognition using Multitask Deep
 Learning", CVPR 2018 (arXiv 1802.09232), section 3 and appendix A, and the authors' published
-program. Every convolution comes with a batch normalisation that learns no scale.
+program. Every convolution comes with a batch normalization that learns no scale.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ReceptionOutput(NamedTuple):
 
 
 class ConvBN(nn.Module):
-    """A convolution, then batch normalisation; the ReLU is where it is used."""
+    """A convolution, then batch normalization; the ReLU is where it is used."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class ConvBN(nn.Module):
 
 
 class SeparableBN(nn.Module):
-    """A separable convolution of what is positive, then batch normalisation."""
+    """A separable convolution of what is positive, then batch normalization."""
 
     def __init__(self, in_channels: int, width: int, kernel_size: int | tuple[int, int]) -> None:
         super().__init__()

@@ -51,7 +51,7 @@ def soft_argmax_2d(probability: Tensor) -> Tensor:
 
 
 def soft_argmax_1d(maps: Tensor) -> Tensor:
-    """The expected depth under the softmax of 1-D maps; cells stand for their centres.
+    """The expected depth under the softmax of 1-D maps; cells stand for their centers.
 
     Args:
         maps: (N, J, D), before the softmax.
@@ -61,9 +61,9 @@ def soft_argmax_1d(maps: Tensor) -> Tensor:
     """
     cells = maps.shape[-1]
     half = 0.5 / cells
-    centres = torch.linspace(half, 1 - half, cells, dtype=torch.float64, device=maps.device)
+    centers = torch.linspace(half, 1 - half, cells, dtype=torch.float64, device=maps.device)
     probability = _precise(maps).softmax(-1)
-    return (probability * centres.to(probability.dtype)).sum(-1)
+    return (probability * centers.to(probability.dtype)).sum(-1)
 
 
 def window_maximum(maps: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def window_maximum(maps: Tensor) -> Tensor:
 
 
 def joint_confidence(probability: Tensor) -> Tensor:
-    """How sure a probability map is of its joint: the most that 2x2 neighbouring cells hold.
+    """How sure a probability map is of its joint: the most that 2x2 neighboring cells hold.
 
     Args:
         probability: (N, J, H, W), at least 2x2 cells.

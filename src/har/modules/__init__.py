@@ -1,4 +1,4 @@
-"""LightningModules: what a step computes, which optimiser runs, what is logged."""
+"""LightningModules: what a step computes, which optimizer runs, what is logged."""
 
 from har.modules.multitask import MultitaskModule
 from har.modules.pose2d import Pose2DModule

@@ -15,7 +15,7 @@ from har.modules.base import PhasedModule
 from har.modules.person_scores import PersonScores
 from har.modules.schedule import Phase
 from har.modules.scores import MultitaskScores
-from har.transforms import normalise_images
+from har.transforms import normalize_images
 
 
 class MultitaskModule(PhasedModule):
@@ -23,8 +23,8 @@ class MultitaskModule(PhasedModule):
 
     ``pose`` learns poses from single frames, ``frozen`` the action part on a fixed pose part,
     ``joint`` both, one update on frames and one on clips in turn, ``full`` everything from clips
-    and their actions alone. In the frozen phase the pose part's batch normalisation uses its
-    stored statistics: what its weights will meet later (the original normalises by the batch
+    and their actions alone. In the frozen phase the pose part's batch normalization uses its
+    stored statistics: what its weights will meet later (the original normalizes by the batch
     there).
 
     Source: Luvizon, Picard, Tabia, "Multi-task Deep Learning for Real-Time 3D Human Pose
@@ -53,10 +53,10 @@ class MultitaskModule(PhasedModule):
         self.scores: MultitaskScores | None = None
         self.person_scores: PersonScores | None = None
 
-    # ---------------------------------------------------------------- phases and optimisers
+    # ---------------------------------------------------------------- phases and optimizers
 
     def train(self, mode: bool = True) -> MultitaskModule:
-        """Training mode; a frozen pose part keeps normalising by its stored statistics."""
+        """Training mode; a frozen pose part keeps normalizing by its stored statistics."""
         super().train(mode)
         if mode and self.phase == "frozen":
             for part in self.network.pose_modules():
@@ -91,7 +91,7 @@ class MultitaskModule(PhasedModule):
     # ---------------------------------------------------------------- steps
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
-        images = normalise_images(batch["images"], batch["powers"])
+        images = normalize_images(batch["images"], batch["gamma"])
         if images.ndim == 4:  # single frames
             # ActionMergeNet shows its last pose only; in training every block has to learn.
             return self.pose_step(getattr(self.network, "pose_net", self.network), images, batch)
@@ -102,7 +102,7 @@ class MultitaskModule(PhasedModule):
         return self.logged("action", self.action_weight * torch.stack(parts).sum(), parts, batch)
 
     def _evaluate(self, batch: Mapping[str, Any]) -> Any:
-        images = normalise_images(batch["images"], batch["powers"])
+        images = normalize_images(batch["images"], batch["gamma"])
         out = self.network(images)
         if "head_size_px" in batch:  # persons of MPII
             assert self.person_scores is not None

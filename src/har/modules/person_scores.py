@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from har.layouts import Layout, get_layout
 from har.metrics import PCKh, by_part
 from har.modules.scores import json_number
-from har.transforms import normalise_images
+from har.transforms import normalize_images
 
 
 def poses_of_views(network: nn.Module, batch: Mapping[str, Any]) -> list[Tensor]:
@@ -20,12 +20,12 @@ def poses_of_views(network: nn.Module, batch: Mapping[str, Any]) -> list[Tensor]
     Args:
         network: its output has ``poses``; it may know actions as well, of which single images
             say nothing.
-        batch: with ``images`` uint8 (N, V, H, W, 3) and ``powers`` (N, 3).
+        batch: with ``images`` uint8 (N, V, H, W, 3) and ``gamma`` (N, 3).
 
     Returns:
         Of every prediction block, (N, V, J, dim + 1).
     """
-    images = normalise_images(batch["images"], batch["powers"])  # (N, V, 3, H, W)
+    images = normalize_images(batch["images"], batch["gamma"])  # (N, V, 3, H, W)
     out = network(images.flatten(0, 1))
     return [pose.unflatten(0, images.shape[:2]) for pose in out.poses]
 

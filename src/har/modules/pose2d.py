@@ -12,7 +12,7 @@ from har.errors import HarError
 from har.modules.base import PhasedModule
 from har.modules.person_scores import PersonScores, poses_of_views
 from har.modules.schedule import Phase
-from har.transforms import normalise_images
+from har.transforms import normalize_images
 
 
 class Pose2DModule(PhasedModule):
@@ -27,7 +27,7 @@ class Pose2DModule(PhasedModule):
     Args:
         network: any network whose output has ``poses``: :class:`har.models.ReceptionNet`,
             :class:`har.models.SPNet`, :class:`har.models.TorchvisionPoseNet`.
-        phases: the length, optimiser and schedule of the only phase, ``pose``; see
+        phases: the length, optimizer and schedule of the only phase, ``pose``; see
             :class:`har.modules.schedule.Phase`.
         layout: the joint layout of the poses.
         batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
@@ -55,7 +55,7 @@ class Pose2DModule(PhasedModule):
     # ---------------------------------------------------------------- steps
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
-        images = normalise_images(batch["images"], batch["powers"])  # (N, 3, H, W)
+        images = normalize_images(batch["images"], batch["gamma"])  # (N, 3, H, W)
         return self.pose_step(self.network, images, batch)
 
     def _evaluate(self, batch: Mapping[str, Any]) -> dict[str, Tensor | None]:

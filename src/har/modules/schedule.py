@@ -1,4 +1,4 @@
-"""The phases of multi-task training: what learns, for how long, with which optimiser.
+"""The phases of multi-task training: what learns, for how long, with which optimizer.
 
 TPAMI 2020, section 6: the pose part is trained first; then the action part learns on top of a
 fixed pose part; at last everything is tuned together, on poses and actions in turn (``joint``), or
@@ -32,8 +32,8 @@ class Phase:
 
     Args:
         epochs: length of the phase.
-        optimizer: builds the optimiser from parameters (a partial of its class).
-        scheduler: builds the learning rate schedule from the optimiser; ``total_steps`` is
+        optimizer: builds the optimizer from parameters (a partial of its class).
+        scheduler: builds the learning rate schedule from the optimizer; ``total_steps`` is
             filled in where the schedule takes it. None: a constant rate.
         scheduler_interval: the schedule moves every ``"step"`` or every ``"epoch"``.
         steps_per_epoch: batches of every kind in an epoch; None: one pass over the clips (in a
@@ -47,7 +47,7 @@ class Phase:
     steps_per_epoch: int | None = None
 
     def build(self, parameters: Iterable[nn.Parameter], total_steps: int) -> dict[str, Any]:
-        """Optimiser and schedule in Lightning's form.
+        """Optimizer and schedule in Lightning's form.
 
         Args:
             parameters: what the phase trains.

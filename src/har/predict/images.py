@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from har.errors import HarError
 from har.files import Image, read_image
 from har.prediction.annotation import draw_people
-from har.prediction.background import Behind, ahead
+from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_file import BoxesFile
-from har.prediction.following import Answer
+from har.prediction.following import FramePrediction
 from har.prediction.predictor import Predictor
-from har.prediction.results import Collected, person_dict
+from har.prediction.results import PredictionCollector, person_dict
 from har.prediction.writers import write_json
 from har.video import Frame
 from har.visual.draw import write_image
@@ -50,18 +50,20 @@ def predict_images(
     rows: list[dict[str, Any]] = []
     names = _result_names(paths)
 
-    def write(job: tuple[Path, Answer]) -> None:
+    def write(job: tuple[Path, FramePrediction]) -> None:
         path, answer = job
         people = draw_people(answer.frame.image, answer.people, predictor.engine.info)
         write_image(out / f"{names[path]}.png", people)
         write_json(out / f"{names[path]}.json", _as_dict(path, answer, predictor))
 
-    with progress_bar("images") as report, Behind(write, _WAITING) as drawing:
-        for path, image in ahead(_read(paths), _WAITING):
+    with progress_bar("images") as report, BackgroundWriter(write, _WAITING) as drawing:
+        for path, image in prefetch(_read(paths), _WAITING):
             if isinstance(image, HarError):
                 rows.append({"image": str(path), "failed": str(image)})
             else:
-                answer = Answer(Frame(image, 0, 0.0), _people(predictor, path, image, boxes), {})
+                answer = FramePrediction(
+                    Frame(image, 0, 0.0), _people(predictor, path, image, boxes), {}
+                )
                 drawing.put((path, answer))
                 sure = [float(person.confidence.mean()) for person in answer.people]
                 mean = round(sum(sure) / len(sure), 4) if sure else None
@@ -95,8 +97,8 @@ def _people(
     return predictor.people(image, boxes(image))
 
 
-def _as_dict(path: Path, answer: Answer, predictor: Predictor) -> dict[str, Any]:
-    collected = Collected(predictor.engine.info)
+def _as_dict(path: Path, answer: FramePrediction, predictor: Predictor) -> dict[str, Any]:
+    collected = PredictionCollector(predictor.engine.info)
     collected.add(answer)
     poses = collected.poses()
     return {

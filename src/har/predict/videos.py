@@ -18,11 +18,11 @@ from omegaconf import DictConfig
 
 from har.files import Image
 from har.prediction.annotation import Annotator, fits_screen
-from har.prediction.background import Behind, ahead
+from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_file import BoxesFile
-from har.prediction.following import Answer
+from har.prediction.following import FramePrediction
 from har.prediction.predictor import Predictor, batch_length, batches, clip_span_s
-from har.prediction.results import Collected, Poses
+from har.prediction.results import Poses, PredictionCollector
 from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes
 from har.prediction.writers import write_actions, write_json, write_poses
 from har.video import Video, video_file
@@ -63,7 +63,7 @@ def predict_video(
     length = 1 if video.live else batch_length((*video.size, 3), predictor.engine.batch_size)
     duration_s = total / video.fps if total and not video.live else None
     annotator = Annotator(info, video.size, duration_s, skeleton_3d=cfg.skeleton_3d)
-    collected = Collected(info)
+    collected = PredictionCollector(info)
     frames, last_s, stopped, began = 0, 0.0, False, time.perf_counter()
     with ExitStack() as stack:
         report = stack.enter_context(progress_bar(Path(video.name).name[:24]))
@@ -72,7 +72,7 @@ def predict_video(
             stack.enter_context(video_file(out / "annotated.mp4", video.fps)) if cfg.video else None
         )
 
-        def draw(answer: Answer) -> None:
+        def draw(answer: FramePrediction) -> None:
             picture = annotator.draw(answer)
             if file is not None:
                 file.write(picture, answer.frame.time_s)
@@ -80,10 +80,10 @@ def predict_video(
 
         drawing = None
         if file is not None or show.is_open:
-            drawing = stack.enter_context(Behind(draw, _WAITING * length))
+            drawing = stack.enter_context(BackgroundWriter(draw, _WAITING * length))
         groups = batches(islice(video, cfg.max_frames), length)
         answers = predictor.follow(
-            ahead(groups, _WAITING, newest=video.live), _finder(predictor, boxes)
+            prefetch(groups, _WAITING, newest=video.live), _finder(predictor, boxes)
         )
         try:
             for answer in answers:
@@ -116,7 +116,7 @@ def _finder(predictor: Predictor, boxes: Boxes) -> Finder:
 
 def _summary(
     video: Video,
-    collected: Collected,
+    collected: PredictionCollector,
     frames: int,
     last_s: float,
     total: int | None,

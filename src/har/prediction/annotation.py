@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.layouts import get_layout
-from har.prediction.following import Answer, Person
+from har.prediction.following import FramePrediction, Person
 from har.prediction.results import TopAction, top_actions
 from har.prediction.tracking import FloatArray
 from har.runtime.info import ModelInfo
 from har.visual.draw import (
-    BAR_COLOUR,
+    BAR_COLOR,
     Image,
     draw_skeleton,
     text_height,
@@ -56,7 +56,7 @@ def _draw_tag(image: Image, joints_px: FloatArray, text: str) -> None:
     left = int(np.clip(x, 0, image.shape[1] - wide))
     top = int(np.clip(y, 0, image.shape[0] - tall))
     part = image[top : top + tall, left : left + wide]
-    part[:] = part // 4 + np.array(BAR_COLOUR, np.uint8) // 4 * 3
+    part[:] = part // 4 + np.array(BAR_COLOR, np.uint8) // 4 * 3
     write_text(part, text, height, left=height, right=0)
 
 
@@ -86,7 +86,7 @@ class Annotator:
         self._shown: int | None = None  # the person whose actions the time line shows
         self._last: dict[int, tuple[float, TopAction]] = {}
 
-    def draw(self, answer: Answer) -> Image:
+    def draw(self, answer: FramePrediction) -> Image:
         """The picture of one frame, uint8 RGB, all of one size."""
         now = answer.frame.time_s
         for track, probabilities in answer.actions.items():
@@ -105,7 +105,7 @@ class Annotator:
             picture = np.vstack([picture, self._timeline.draw(now)])
         return picture
 
-    def _main(self, answer: Answer) -> Person | None:
+    def _main(self, answer: FramePrediction) -> Person | None:
         """The person shown below and beside the picture: the same one as long as he is there."""
         tracks = {person.track: person for person in answer.people}
         if tracks and self._shown not in tracks:
@@ -129,7 +129,7 @@ class Annotator:
 
     def _panel_of(self, person: Person | None, now: float) -> NDArray[np.uint8]:
         side = self._panel
-        panel = np.full((self.size[1], side, 3), BAR_COLOUR, np.uint8)
+        panel = np.full((self.size[1], side, 3), BAR_COLOR, np.uint8)
         if person is not None:
             top = (self.size[1] - side) // 2
             panel[top : top + side] = turning_skeleton(

@@ -18,7 +18,7 @@ _END = object()
 _LOOK_UP_S = 0.1  # how often a waiting thread looks whether it is still wanted
 
 
-def ahead(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator[T]:
+def prefetch(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator[T]:
     """What ``items`` gives, made by a thread of its own, at most ``size`` items ahead.
 
     Args:
@@ -65,7 +65,7 @@ def ahead(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator[T]
         thread.join()
 
 
-class Behind(Generic[T]):
+class BackgroundWriter(Generic[T]):
     """A thread that does something with every item put in, in order.
 
     As a context manager: leaving it waits until all is done; after an exception in the block what
@@ -88,7 +88,7 @@ class Behind(Generic[T]):
             raise self._error
         self._line.put(item)
 
-    def __enter__(self) -> Behind[T]:
+    def __enter__(self) -> BackgroundWriter[T]:
         self._thread.start()
         return self
 

@@ -39,7 +39,7 @@ class Person(NamedTuple):
     confidence: FloatArray
 
 
-class Answer(NamedTuple):
+class FramePrediction(NamedTuple):
     """What was found in a frame.
 
     Attributes:
@@ -81,7 +81,7 @@ def people_of(
 
 def follow(
     engine: Engine, batches: Iterable[list[Frame]], finder: Finder, *, action_every_s: float = 0.25
-) -> Iterator[Answer]:
+) -> Iterator[FramePrediction]:
     """Poses and actions of a video, frame by frame.
 
     The frames of a batch are looked at together, where the finder says before it sees their poses.
@@ -95,7 +95,7 @@ def follow(
         action_every_s: seconds from answer to answer.
     """
     clips: dict[int, TimedClips] = {}
-    pending: list[Answer] = []
+    pending: list[FramePrediction] = []
     for frames in batches:
         yield from pending
         pending = _look(engine, frames, finder, clips, action_every_s)
@@ -113,9 +113,9 @@ def _look(
     finder: Finder,
     clips: dict[int, TimedClips],
     action_every_s: float,
-) -> list[Answer]:
+) -> list[FramePrediction]:
     """One batch."""
-    answers = [Answer(frame, [], {}) for frame in frames]
+    answers = [FramePrediction(frame, [], {}) for frame in frames]
     for track in [t for t, clip in clips.items() if clip.is_over(frames[0].time_s)]:
         del clips[track]
     for track, boxes in finder.boxes(frames).items():
@@ -123,7 +123,7 @@ def _look(
         if not len(rows):
             continue
         crops, affines = cut_crops(engine, [frames[row].image for row in rows], boxes[rows])
-        result = engine.frames(crops)
+        result = engine.forward_frames(crops)
         people = people_of(engine.info, track, boxes[rows], affines, result.poses)
         times = np.array([frames[row].time_s for row in rows])
         finder.seen(

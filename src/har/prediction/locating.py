@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from har.data.ntu.targets import BOX_ENLARGEMENT
 from har.geometry import (
     box_around,
-    centre_and_window,
+    center_and_window,
     crop_affine,
     grid_boxes,
     invert_affine,
@@ -59,12 +59,12 @@ def cut_crops(
     """
     height, width = images[0].shape[:2]
     size = np.array([width, height], dtype=np.float64)
-    centre, window = centre_and_window(boxes)
+    center, window = center_and_window(boxes)
     longer = size.max()
     window = np.clip(window, _SMALLEST_WINDOW * longer, _LARGEST_WINDOW * longer)
-    centre = np.clip(centre, 0, size)
+    center = np.clip(center, 0, size)
     affines = np.stack(
-        [crop_affine(c, w, (width, height)) for c, w in zip(centre, window, strict=True)]
+        [crop_affine(c, w, (width, height)) for c, w in zip(center, window, strict=True)]
     )
     resolution = engine.info.resolution
     crops = np.stack(
@@ -73,7 +73,7 @@ def cut_crops(
     return crops, affines
 
 
-def look(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike) -> Located:
+def refine_box(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike) -> Located:
     """One look at every box: the box of the pose that is seen in it.
 
     Args:
@@ -82,7 +82,7 @@ def look(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike) 
         boxes: (N, 4) in pixels of the images.
     """
     crops, affines = cut_crops(engine, images, boxes)
-    poses = engine.frames(crops).poses
+    poses = engine.forward_frames(crops).poses
     joints = transform_points(invert_affine(affines), poses[..., :2])
     return Located(box_around(joints, enlarge=BOX_ENLARGEMENT), poses[..., -1].mean(-1))
 
@@ -91,13 +91,13 @@ def refine(
     engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike, rounds: int = 2
 ) -> Located:
     """Boxes that are looked at ``rounds`` times, each time in the box of the last pose."""
-    located = look(engine, images, boxes)
+    located = refine_box(engine, images, boxes)
     for _ in range(rounds - 1):
-        located = look(engine, images, located.boxes)
+        located = refine_box(engine, images, located.boxes)
     return located
 
 
-def search(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: int = 2) -> Located:
+def locate_person(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: int = 2) -> Located:
     """Persons whom nobody has located yet.
 
     The whole image is looked at first, then ``rounds`` times the box of the pose seen there. Where

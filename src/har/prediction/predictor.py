@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
 from har.files import Image, read_image
-from har.prediction.background import ahead
-from har.prediction.following import Answer, Person, follow, people_of
-from har.prediction.locating import cut_crops, look, search
-from har.prediction.results import Collected, Prediction
+from har.prediction.background import prefetch
+from har.prediction.following import FramePrediction, Person, follow, people_of
+from har.prediction.locating import cut_crops, locate_person, refine_box
+from har.prediction.results import Prediction, PredictionCollector
 from har.prediction.sources import is_image
 from har.prediction.tracking import Finder, GivenBoxes, OnePerson, around_person
 from har.runtime.engine import Engine
@@ -81,8 +81,8 @@ class Predictor:
         """Poses and actions of an image or a video.
 
         Args:
-            source: an image, uint8 RGB (H, W, 3) or grey (H, W); a clip (T, H, W, 3) of
-                neighbouring frames; or the path of an image or a video.
+            source: an image, uint8 RGB (H, W, 3) or gray (H, W); a clip (T, H, W, 3) of
+                neighboring frames; or the path of an image or a video.
             boxes: rectangles around persons in pixels: of an image (N, 4); of a clip or video
                 (4,), one person who stays there. None: one person is searched for, and followed.
             fps: frames per second of a clip that is given as an array.
@@ -119,22 +119,26 @@ class Predictor:
                 for in the whole image.
         """
         if boxes is None:
-            found = search(self.engine, [image], self.refine).boxes
+            found = locate_person(self.engine, [image], self.refine).boxes
         else:
             found = around_person(boxes)
             for _ in range(self.refine if len(found) else 0):
-                found = look(self.engine, [image] * len(found), found).boxes
+                found = refine_box(self.engine, [image] * len(found), found).boxes
         if not len(found):
             return []
         crops, affines = cut_crops(self.engine, [image] * len(found), found)
-        people = people_of(self.engine.info, 0, found, affines, self.engine.frames(crops).poses)
+        people = people_of(
+            self.engine.info, 0, found, affines, self.engine.forward_frames(crops).poses
+        )
         return [person._replace(track=number) for number, person in enumerate(people)]
 
     def of_image(self, image: Image, boxes: ArrayLike | None = None) -> Prediction:
         """See :meth:`__call__`."""
-        return self._collect([Answer(Frame(image, 0, 0.0), self.people(image, boxes), {})], 1)
+        return self._collect(
+            [FramePrediction(Frame(image, 0, 0.0), self.people(image, boxes), {})], 1
+        )
 
-    def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[Answer]:
+    def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[FramePrediction]:
         """A video frame by frame, see :func:`har.prediction.following.follow`."""
         return follow(self.engine, batches, finder, action_every_s=self.action_every_s)
 
@@ -165,10 +169,10 @@ class Predictor:
             ends = np.array([0, np.iinfo(np.int64).max // 2])
             finder = GivenBoxes({0: ends}, {0: np.repeat(box, 2, axis=0)})
         groups = batches(frames, batch_length(shape, self.engine.batch_size))
-        return self._collect(self.follow(ahead(groups, 2), finder), num_frames)
+        return self._collect(self.follow(prefetch(groups, 2), finder), num_frames)
 
-    def _collect(self, answers: Iterable[Answer], num_frames: int) -> Prediction:
-        collected = Collected(self.engine.info)
+    def _collect(self, answers: Iterable[FramePrediction], num_frames: int) -> Prediction:
+        collected = PredictionCollector(self.engine.info)
         images: dict[int, Image] = {}
         every = max(1, num_frames // _KEPT)
         for answer in answers:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.layouts import get_layout
-from har.prediction.following import Answer
+from har.prediction.following import FramePrediction
 from har.runtime.info import ModelInfo
 from har.visual.draw import Image, contact_sheet, draw_skeleton, probability_bars
 
@@ -108,7 +108,7 @@ def top_actions(
     return [TopAction(labels[number], float(probabilities[number])) for number in order]
 
 
-class Collected:
+class PredictionCollector:
     """Gathers the answers of a video.
 
     Args:
@@ -122,7 +122,7 @@ class Collected:
         self._rows: list[FloatArray] = []
         self._actions: list[tuple[float, int, FloatArray]] = []
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: FramePrediction) -> None:
         """Takes the answer to one frame; its picture is not kept."""
         number, time_s = answer.frame.number, answer.frame.time_s
         for person in answer.people:

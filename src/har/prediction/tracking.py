@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from har.geometry import box_from_centre, centre_and_window, union_box
-from har.prediction.locating import DOUBTFUL, NOBODY, search
+from har.geometry import box_from_center, center_and_window, union_box
+from har.prediction.locating import DOUBTFUL, NOBODY, locate_person
 from har.runtime.engine import Engine
 from har.video import Frame
 
@@ -118,7 +118,7 @@ class OnePerson:
 
     def _search(self, frame: Frame) -> None:
         self._searched_s = frame.time_s
-        found = search(self.engine, [frame.image])
+        found = locate_person(self.engine, [frame.image])
         box, confidence = found.boxes[0], float(found.confidence[0])
         old = self._followed
         if confidence < NOBODY or (
@@ -206,9 +206,9 @@ class DetectedPeople:
 
 def around_person(boxes: ArrayLike) -> FloatArray:
     """Rectangles (N, 4) around persons as the square crops in which a network wants to see them."""
-    centre, window = centre_and_window(np.asarray(boxes, dtype=np.float64).reshape(-1, 4))
+    center, window = center_and_window(np.asarray(boxes, dtype=np.float64).reshape(-1, 4))
     side = _AROUND_PERSON * window.max(-1, keepdims=True)
-    return box_from_centre(centre, np.repeat(side, 2, axis=-1))
+    return box_from_center(center, np.repeat(side, 2, axis=-1))
 
 
 def overlap(a: ArrayLike, b: ArrayLike) -> float:

@@ -18,11 +18,11 @@ from har.data.framestore.boxes import PredictedBoxes, write_boxes
 from har.data.framestore.index import NTUIndex
 from har.data.framestore.reader import FrameStore
 from har.data.framestore.staging import open_prepared
-from har.data.ntu.targets import BOX_ENLARGEMENT, COLOUR_WIDTH_PX
+from har.data.ntu.targets import BOX_ENLARGEMENT, COLOR_WIDTH_PX
 from har.errors import HarError
 from har.geometry import box_around
 from har.layouts import get_layout
-from har.prediction.locating import NOBODY, refine, search
+from har.prediction.locating import NOBODY, locate_person, refine
 from har.runtime.loading import load_engine
 from har.visual.terminal import progress_bar
 
@@ -115,7 +115,7 @@ def boxes_of_sequence(engine: Any, images: Sequence[Image]) -> NDArray[np.float6
     """
     count = len(images)
     places = np.arange(min(_SEARCH_EVERY // 2, count // 2), count, _SEARCH_EVERY)
-    found = search(engine, [images[place] for place in places.tolist()])
+    found = locate_person(engine, [images[place] for place in places.tolist()])
     nearest = np.abs(np.arange(count)[:, None] - places).argmin(1)
     located = refine(engine, images, found.boxes[nearest])
     return np.where(located.confidence[:, None] < NOBODY, np.nan, located.boxes)
@@ -139,7 +139,7 @@ def true_boxes(index: NTUIndex, sample: int, layout: str) -> NDArray[np.float64]
     """The boxes of a sample's frames by its annotation, (F, 4); NaN where no joint is known."""
     joints = index.annotation(sample).joints_px[:, list(get_layout(layout).from_ntu or ())]
     joints = np.where((joints > 0).all(-1, keepdims=True), joints, np.nan)
-    to_frame = index.frame_size(sample)[0] / COLOUR_WIDTH_PX
+    to_frame = index.frame_size(sample)[0] / COLOR_WIDTH_PX
     return box_around(joints.astype(np.float64) * to_frame, enlarge=BOX_ENLARGEMENT)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from har.data.ntu import prepare as extract
 from har.data.ntu.files import find_dataset_root
-from har.data.ntu.targets import Reach
+from har.data.ntu.targets import CropMargin
 from har.errors import HarError
 from har.visual.terminal import progress_bar
 
@@ -28,7 +28,7 @@ def prepare_ntu(cfg: DictConfig) -> None:
             stride=options.stride,
             scale=options.scale,
             jpeg_quality=options.jpeg_quality,
-            reach=_reach(options),
+            margin=_reach(options),
             setups=_numbers(options.setups),
             actions=_numbers(options.actions),
             cameras=_numbers(options.cameras),
@@ -39,11 +39,11 @@ def prepare_ntu(cfg: DictConfig) -> None:
     print_report(report, root / "prepared")
 
 
-def _reach(options: Any) -> Reach | None:
+def _reach(options: Any) -> CropMargin | None:
     if options.region not in ("full", "track"):
         raise HarError(f"ntu.region={options.region} has to be full or track.")
-    x, y = options.reach.shift_px
-    return Reach(options.reach.scale, (x, y)) if options.region == "track" else None
+    x, y = options.margin.shift_px
+    return CropMargin(options.margin.scale, (x, y)) if options.region == "track" else None
 
 
 def _numbers(chosen: Any) -> list[int] | None:

@@ -15,7 +15,7 @@ from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
 from har.models.spnet import NetworkOutput
 from har.modules.scores import MultitaskScores
 from har.runtime.shared_frames import answer_clips, join_answers, look_at_frames
-from har.transforms import normalise_images
+from har.transforms import normalize_images
 
 
 class ClipEvaluation(LightningModule):
@@ -111,7 +111,7 @@ class ClipEvaluation(LightningModule):
         :func:`har.data.protocols.collate_sequences`."""
         answers = join_answers(
             [
-                look_at_frames(self.network, normalise_images(part, part.new_ones(len(part), 3)))
+                look_at_frames(self.network, normalize_images(part, part.new_ones(len(part), 3)))
                 for part in batch["crops"].split(self.crops_per_batch)
             ]
         )

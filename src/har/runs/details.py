@@ -47,7 +47,7 @@ def add_blocks_and_pairs(
 
 
 def most_confused(confusion: np.ndarray, labels: list[str]) -> list[dict[str, Any]]:
-    """The commonest mistakes by count, at most ten: true and recognised action, how often, and
+    """The commonest mistakes by count, at most ten: true and recognized action, how often, and
     the share of the true action's clips in percent."""
     mistakes = confusion.copy()
     np.fill_diagonal(mistakes, 0)
@@ -57,12 +57,12 @@ def most_confused(confusion: np.ndarray, labels: list[str]) -> list[dict[str, An
     return [
         {
             "true": labels[true],
-            "recognised": labels[recognised],
-            "count": int(mistakes[true, recognised]),
-            "percent": 100 * float(mistakes[true, recognised] / totals[true]),
+            "recognized": labels[recognized],
+            "count": int(mistakes[true, recognized]),
+            "percent": 100 * float(mistakes[true, recognized] / totals[true]),
         }
-        for true, recognised in pairs.tolist()
-        if mistakes[true, recognised] > 0
+        for true, recognized in pairs.tolist()
+        if mistakes[true, recognized] > 0
     ]
 
 
@@ -93,13 +93,13 @@ def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
     _print_blocks(console, results)
     if results.get("most_confused"):
         table = Table(title="most confused", title_justify="left")
-        for name in ("true action", "recognised as"):
+        for name in ("true action", "recognized as"):
             table.add_column(name, overflow="fold")
         table.add_column("clips", justify="right")
         table.add_column("of its clips", justify="right")
         for pair in results["most_confused"]:
             share = f"{pair['percent']:.0f} %"
-            table.add_row(pair["true"], pair["recognised"], str(pair["count"]), share)
+            table.add_row(pair["true"], pair["recognized"], str(pair["count"]), share)
         console.print(table)
     parts = {"Protocol": protocol, **{k.upper(): v for k, v in protocol.items() if _is_part(v)}}
     for name, part in parts.items():

@@ -55,7 +55,7 @@ def build(cfg: DictConfig) -> tuple[pl.LightningModule, pl.LightningDataModule]:
     module = build_module(cfg, data)
     check_kinds(module.plan, data)
     if cfg.weights is not None:
-        # Not strict: a pose-only network, or one with other classes, initialises what it has.
+        # Not strict: a pose-only network, or one with other classes, initializes what it has.
         report = load_weights(module.network, cfg.weights, strict=False)
         log.info("%s", report)
     module.run_info = {

@@ -75,4 +75,4 @@ class TimedClips:
 
     def _ask(self, positions: list[int]) -> NDArray[np.float32]:
         features = list(self._features)
-        return self.engine.actions([features[position] for position in positions])
+        return self.engine.classify_clips([features[position] for position in positions])

@@ -22,8 +22,8 @@ class FrameResult(NamedTuple):
     Attributes:
         poses: float32 (N, J, dim + 1): x, y in [0, 1] of the crop, z in [0, 1] of the depth range
             (3-D), confidence in [0, 1].
-        features: per frame, what :meth:`Engine.actions` takes; empty tuples of a network without
-            actions. They stay on the device.
+        features: per frame, what :meth:`Engine.classify_clips` takes; empty tuples of a network
+            without actions. They stay on the device.
     """
 
     poses: NDArray[np.float32]
@@ -33,10 +33,10 @@ class FrameResult(NamedTuple):
 class Runtime(Protocol):
     """What computes: PyTorch or onnxruntime."""
 
-    def look(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[Any]]:
+    def forward_frames(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[Any]]:
         """uint8 crops (N, H, W, 3) to poses (N, J, dim + 1) and arrays (N, J, ...) of features."""
 
-    def judge(self, clips: Sequence[Sequence[FeaturesOfFrame]]) -> NDArray[np.float32]:
+    def classify_clips(self, clips: Sequence[Sequence[FeaturesOfFrame]]) -> NDArray[np.float32]:
         """Features of the T frames of N clips to probabilities (N, C)."""
 
     def compile(self, images: NDArray[np.uint8]) -> bool:
@@ -56,7 +56,7 @@ class Engine:
         self.runtime, self.info, self.batch_size = runtime, info, batch_size
         self._lock = threading.Lock()
 
-    def frames(self, images: NDArray[np.uint8]) -> FrameResult:
+    def forward_frames(self, images: NDArray[np.uint8]) -> FrameResult:
         """Poses of frames, each looked at once.
 
         Args:
@@ -71,18 +71,19 @@ class Engine:
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]
             with self._lock:  # per batch: threads take turns
-                pose, found = self.runtime.look(batch)
+                pose, found = self.runtime.forward_frames(batch)
             poses.append(pose)
             features += list(zip(*found, strict=True)) if found else [()] * len(batch)
         return FrameResult(np.concatenate(poses), features)
 
-    def actions(
+    def classify_clips(
         self, features: Sequence[FeaturesOfFrame] | Sequence[Sequence[FeaturesOfFrame]]
     ) -> NDArray[np.float32]:
         """Probabilities of the actions of a clip, or of several.
 
         Args:
-            features: of the T frames of one clip, from :meth:`frames`; or of N clips of T frames.
+            features: of the T frames of one clip, from :meth:`forward_frames`; or of N clips of T
+                frames.
 
         Returns:
             float32 (C,) in the order of ``info.labels``; of N clips (N, C).
@@ -97,7 +98,7 @@ class Engine:
         single = not isinstance(features[0][0], tuple)
         clips: Any = [features] if single else features
         with self._lock:
-            probabilities = self.runtime.judge(clips)
+            probabilities = self.runtime.classify_clips(clips)
         answer: NDArray[np.float32] = probabilities[0] if single else probabilities
         return answer
 

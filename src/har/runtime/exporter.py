@@ -170,7 +170,7 @@ def _metadata(network: Any, info: ModelInfo, lengths: tuple[int, int | None]) ->
             "input": "clips (batch, frames, 3, height, width)"
             if clips
             else "images (batch, 3, height, width)",
-            "normalisation": NORMALISATION,
+            "normalization": NORMALISATION,
             "joints": list(get_layout(info.layout).joints),
             "pose": "x, y in [0, 1] of the crop, z in [0, 1] of the depth range (3-D), confidence",
             "frames": lengths,

@@ -1,8 +1,8 @@
 """Ways of computing the same answers faster.
 
-Batch normalisation behind a convolution is a factor and a shift of each of its channels, so it
+Batch normalization behind a convolution is a factor and a shift of each of its channels, so it
 goes into the kernel: exact but for rounding. Where a ReLU stands between the two, as in most of
-SPNet, which normalises first, nothing can be folded, and compiling makes one pass of the two.
+SPNet, which normalizes first, nothing can be folded, and compiling makes one pass of the two.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from har.models.reception import ConvBN, SeparableBN
 from har.models.spnet import PoseBlock, Stem
 from har.precision import has_fast_bfloat16
 
-# Layers with a convolution that batch normalisation reads: names of the two in the layer, whether a
-# ReLU comes with the normalisation, and where nobody else reads the convolution.
+# Layers with a convolution that batch normalization reads: names of the two in the layer, whether a
+# ReLU comes with the normalization, and where nobody else reads the convolution.
 _Rule: TypeAlias = tuple[type[nn.Module], str, str, bool, Callable[[Any], bool]]
 _RULES: tuple[_Rule, ...] = (
     (BottleneckUnit, "conv1", "bn2", True, lambda unit: True),
@@ -33,8 +33,8 @@ _RULES: tuple[_Rule, ...] = (
 )
 
 
-def optimise(network: nn.Module) -> nn.Module:
-    """A copy of a network for inference: batch normalisation folded into the convolutions before
+def optimize(network: nn.Module) -> nn.Module:
+    """A copy of a network for inference: batch normalization folded into the convolutions before
     it, channels last in memory, nothing to be trained.
 
     Args:
@@ -43,19 +43,19 @@ def optimise(network: nn.Module) -> nn.Module:
     Returns:
         The copy, in ``eval`` mode. It answers as the network does, up to rounding.
     """
-    optimised: Any = copy.deepcopy(network).eval().requires_grad_(False)
-    for layer in list(optimised.modules()):
-        for kind, convolution, normalisation, rectified, alone in _RULES:
+    optimized: Any = copy.deepcopy(network).eval().requires_grad_(False)
+    for layer in list(optimized.modules()):
+        for kind, convolution, normalization, rectified, alone in _RULES:
             if isinstance(layer, kind) and alone(layer):
-                _fold(layer, convolution, normalisation, rectified)
-    folded: nn.Module = optimised.to(memory_format=torch.channels_last)
+                _fold(layer, convolution, normalization, rectified)
+    folded: nn.Module = optimized.to(memory_format=torch.channels_last)
     return folded
 
 
-def _fold(layer: Any, convolution: str, normalisation: str, rectified: bool) -> None:
-    fused = fuse_conv_bn_eval(layer.get_submodule(convolution), layer.get_submodule(normalisation))
+def _fold(layer: Any, convolution: str, normalization: str, rectified: bool) -> None:
+    fused = fuse_conv_bn_eval(layer.get_submodule(convolution), layer.get_submodule(normalization))
     layer.set_submodule(convolution, fused.requires_grad_(False))
-    layer.set_submodule(normalisation, nn.ReLU(inplace=True) if rectified else nn.Identity())
+    layer.set_submodule(normalization, nn.ReLU(inplace=True) if rectified else nn.Identity())
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,21 @@ class Mode:
     """A way of computing.
 
     Attributes:
-        optimised: see :func:`optimise`; else the network as it is trained, channels last.
+        optimized: see :func:`optimize`; else the network as it is trained, channels last.
         precision: of convolutions; softmax and places are float32 in every mode.
         compiled: with ``torch.compile``.
     """
 
-    optimised: bool = True
+    optimized: bool = True
     precision: torch.dtype = torch.float32
     compiled: bool = True
 
     def __str__(self) -> str:
-        parts = ["compiled"] * self.compiled + ["folded"] * self.optimised
+        parts = ["compiled"] * self.compiled + ["folded"] * self.optimized
         return ", ".join([*parts, str(self.precision).removeprefix("torch.")])
 
 
-PLAIN = Mode(optimised=False, compiled=False)
+PLAIN = Mode(optimized=False, compiled=False)
 
 
 def fastest_mode(device: torch.device) -> Mode:

@@ -60,7 +60,7 @@ class OnnxRuntime:
                 f"{path} is not an ONNX file of har ({text}): write it with python -m har.export."
             ) from error
 
-    def look(
+    def forward_frames(
         self, images: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         """uint8 crops (N, H, W, 3) to poses (N, J, dim + 1) and features (N, J, ...)."""
@@ -76,7 +76,7 @@ class OnnxRuntime:
         flat = [values.reshape(-1, *values.shape[2:])[:count] for values in (pose, *features)]
         return flat[0], flat[1:]
 
-    def judge(
+    def classify_clips(
         self, clips: Sequence[Sequence[tuple[NDArray[np.float32], ...]]]
     ) -> NDArray[np.float32]:
         """Features of the T frames of N clips to probabilities (N, C).

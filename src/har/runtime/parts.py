@@ -15,7 +15,7 @@ from har.models.soft_argmax import channel_softmax_2d, joint_confidence
 from har.models.spnet import FrameFeatures, frame_features
 
 
-class Look(NamedTuple):
+class FrameOutput(NamedTuple):
     """What a network finds in single frames.
 
     Attributes:
@@ -29,25 +29,25 @@ class Look(NamedTuple):
     features: list[FrameFeatures]
 
 
-def look(network: Any, x: Tensor) -> Look:
+def look(network: Any, x: Tensor) -> FrameOutput:
     """The pose part of any network on frames (N, 3, H, W) in [-1, 1]."""
     if isinstance(network, ReceptionNet):
         out = network(x, heat_maps=True)
         answer = out.poses[-1]
         if network.config.dim == 2:
             answer = _confidence_of(answer, channel_softmax_2d(out.heat_maps[-1]))
-        return Look(list(out.poses), answer, [])
+        return FrameOutput(list(out.poses), answer, [])
     if isinstance(network, ActionMergeNet):
         pose, probability, appearance = network.look(x)
         # The action part takes the raw confidence of 2-D poses, as it was trained.
         flat = network.config.pose_net.dim == 2
         answer = _confidence_of(pose, probability) if flat else pose
-        return Look([pose], answer, [frame_features(pose, probability, appearance)])
+        return FrameOutput([pose], answer, [frame_features(pose, probability, appearance)])
     if network.num_action_outputs:
         poses, features = network.pose_part(x)
-        return Look(poses, poses[-1], features)
+        return FrameOutput(poses, poses[-1], features)
     poses = list(network(x).poses)
-    return Look(poses, poses[-1], [])
+    return FrameOutput(poses, poses[-1], [])
 
 
 def _confidence_of(pose: Tensor, probability: Tensor) -> Tensor:

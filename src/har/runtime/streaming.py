@@ -21,13 +21,13 @@ class ClipStream:
 
     Example:
         >>> stream = ClipStream(engine)  # doctest: +SKIP
-        >>> for features in engine.frames(crops).features:  # doctest: +SKIP
+        >>> for features in engine.forward_frames(crops).features:  # doctest: +SKIP
         ...     probabilities = stream.push(features)
 
     Args:
-        engine: whose :meth:`Engine.frames` gives the features.
+        engine: whose :meth:`Engine.forward_frames` gives the features.
         clip_size: frames of a clip, T; None: as trained.
-        step: distance of a clip's frames in the stream, 1 for neighbouring ones.
+        step: distance of a clip's frames in the stream, 1 for neighboring ones.
         every: an answer at every so many frames only, counted from the first.
 
     Raises:
@@ -55,7 +55,7 @@ class ClipStream:
         """Takes one more frame.
 
         Args:
-            features: of the frame, from :meth:`Engine.frames`.
+            features: of the frame, from :meth:`Engine.forward_frames`.
 
         Returns:
             float32 (C,), the actions of the clip that ends with this frame; None until the window
@@ -66,7 +66,7 @@ class ClipStream:
         ready = self._seen - self._window.maxlen  # type: ignore[operator]  # frames since full
         if ready < 0 or ready % self.every:
             return None
-        return self.engine.actions(list(self._window)[:: self.step])
+        return self.engine.classify_clips(list(self._window)[:: self.step])
 
     def restart(self) -> None:
         """Forgets all frames: another video, or the person was lost."""

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from har.runtime.modes import PLAIN, Mode, optimise
+from har.runtime.modes import PLAIN, Mode, optimize
 from har.runtime.parts import ClipPart, FramePart
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class TorchRuntime:
         num_frames: int | None = None,
     ) -> None:
         self.device, self.mode, self.batch_size = device, mode, batch_size
-        prepared = optimise(network) if mode.optimised else network.eval()
+        prepared = optimize(network) if mode.optimized else network.eval()
         prepared = prepared.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._frame_part: Any = FramePart(prepared)
         self._clip_part: Any = ClipPart(prepared)
@@ -53,7 +53,7 @@ class TorchRuntime:
         self._num_frames = num_frames
         self._batches, self._seconds = 0, 0.0  # full batches computed without compiling
 
-    def look(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[Tensor]]:
+    def forward_frames(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[Tensor]]:
         """uint8 crops (N, H, W, 3), at most a batch, to poses (N, J, dim + 1) and features."""
         count = len(images)
         with torch.inference_mode(), self._autocast():
@@ -73,7 +73,7 @@ class TorchRuntime:
                     self._seconds += time.perf_counter() - began
         return answer, [values[:count] for values in features]
 
-    def judge(self, clips: Sequence[Sequence[tuple[Tensor, ...]]]) -> NDArray[np.float32]:
+    def classify_clips(self, clips: Sequence[Sequence[tuple[Tensor, ...]]]) -> NDArray[np.float32]:
         """Features of the T frames of N clips to probabilities (N, C), in float32."""
         with torch.inference_mode():
             gathered = [

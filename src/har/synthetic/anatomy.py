@@ -10,29 +10,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-_SKIN: tuple[Colour, ...] = ((241, 205, 178), (224, 176, 142), (196, 142, 105), (141, 93, 63))
-_HAIR: tuple[Colour, ...] = (
+_SKIN: tuple[Color, ...] = ((241, 205, 178), (224, 176, 142), (196, 142, 105), (141, 93, 63))
+_HAIR: tuple[Color, ...] = (
     (38, 28, 24),
     (74, 48, 32),
     (128, 92, 52),
     (28, 28, 34),
     (150, 150, 150),
 )
-_SHIRT: tuple[Colour, ...] = (
+_SHIRT: tuple[Color, ...] = (
     (178, 44, 48), (38, 84, 160), (44, 124, 74), (208, 168, 46), (232, 232, 228),
     (60, 60, 68), (126, 66, 138), (222, 118, 52), (84, 160, 176), (168, 96, 112),
 )  # fmt: skip
-_TROUSERS: tuple[Colour, ...] = (
+_TROUSERS: tuple[Color, ...] = (
     (42, 50, 84), (58, 58, 60), (96, 82, 64), (70, 92, 120), (36, 44, 40), (150, 138, 116),
 )  # fmt: skip
-_SHOES: tuple[Colour, ...] = ((235, 235, 235), (40, 36, 34), (160, 52, 40), (90, 70, 50))
+_SHOES: tuple[Color, ...] = ((235, 235, 235), (40, 36, 34), (160, 52, 40), (90, 70, 50))
 
 
 @dataclass(frozen=True)
 class Body:
-    """One subject: lengths and radii in metres, colours in RGB.
+    """One subject: lengths and radii in meters, colors in RGB.
 
     Attributes:
         height: of the body.
@@ -61,11 +61,11 @@ class Body:
     stoutness: float
     right_handed: bool
     long_sleeves: bool
-    skin: Colour
-    hair: Colour
-    shirt: Colour
-    trousers: Colour
-    shoes: Colour
+    skin: Color
+    hair: Color
+    shirt: Color
+    trousers: Color
+    shoes: Color
 
     @property
     def arm(self) -> float:
@@ -85,8 +85,8 @@ def draw_body(rng: np.random.Generator) -> Body:
     def share(of_height: float) -> float:
         return float(of_height * height * rng.uniform(0.95, 1.05))
 
-    def one(colours: tuple[Colour, ...]) -> Colour:
-        base = np.array(colours[int(rng.integers(len(colours)))])
+    def one(colors: tuple[Color, ...]) -> Color:
+        base = np.array(colors[int(rng.integers(len(colors)))])
         varied = np.clip(base + rng.integers(-10, 11, 3), 0, 255)
         return int(varied[0]), int(varied[1]), int(varied[2])
 

@@ -1,7 +1,7 @@
 """Motion: what a body does in each of the actions, as 25 joints over time.
 
 An action is a function that says where hands and feet go; two-bone inverse kinematics finds elbows
-and knees. Coordinates of a person are (left, up, forward) in metres, the floor at up = 0.
+and knees. Coordinates of a person are (left, up, forward) in meters, the floor at up = 0.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Pose:
     """A pose over F frames, before inverse kinematics.
 
     Hands are given from their shoulder in arm lengths, (outwards, up, forward) of the torso;
-    feet in metres of the person's space. Index 0 is the left side, 1 the right one.
+    feet in meters of the person's space. Index 0 is the left side, 1 the right one.
     """
 
-    pelvis: Array  # (F, 3) metres
+    pelvis: Array  # (F, 3) meters
     lean: Array  # (F,) radians, forward
     sway: Array  # (F,) radians, to the left
     twist: Array  # (F,) radians, to the left
@@ -313,7 +313,7 @@ def _about_feet(points: Array, angle: Array, axis: Array) -> Array:
 
 
 def joints_of(pose: Pose, body: Body) -> Array:
-    """The 25 joints of NTU RGB+D, (F, 25, 3), in the person's space in metres."""
+    """The 25 joints of NTU RGB+D, (F, 25, 3), in the person's space in meters."""
     torso = rotation(pose.lean, pose.sway, pose.twist)
     head_turn = rotation(pose.lean * 0.6 + pose.nod, pose.sway, pose.twist)
 
@@ -360,7 +360,7 @@ def joints_of(pose: Pose, body: Body) -> Array:
 
 
 def perform(action: int, body: Body, num_frames: int, rng: np.random.Generator) -> Array:
-    """An action as joints (F, 25, 3) in the person's space (left, up, forward), metres."""
+    """An action as joints (F, 25, 3) in the person's space (left, up, forward), meters."""
     acting = 1 if body.right_handed else 0
     performance = Performance(body, num_frames, rng, acting)
     return joints_of(ACTIONS[action](performance), body)

@@ -32,7 +32,7 @@ VERSION = 1  # of the generator: what is written changes with it
 # is none of them.
 MPII_FROM_BODY = (18, 17, 16, 12, 13, 14, 0, 20, 2, 3, 10, 9, 8, 4, 5, 6)
 _HEAD = 9
-_HEAD_TOP = 0.118  # metres above the middle of the head, of a body 1.75 m high
+_HEAD_TOP = 0.118  # meters above the middle of the head, of a body 1.75 m high
 _LABELLED_JOINTS = 9  # fewer in the picture, and nobody labels the person
 _MOST_HIDDEN = 0.4  # more joints behind somebody else, and nobody does
 _FALL = 43
@@ -49,7 +49,7 @@ class Person:
         height_px: height of the upright body at its distance.
         centre_px: (2,) of the joints' extent.
         head_box_px: (4,) x1 y1 x2 y2.
-        labelled: somebody would label the joints.
+        labeled: somebody would label the joints.
     """
 
     joints_px: Array
@@ -58,7 +58,7 @@ class Person:
     height_px: float
     centre_px: Array
     head_box_px: Array
-    labelled: bool
+    labeled: bool
 
 
 @dataclass
@@ -87,18 +87,18 @@ class Scene:
     seed: tuple[int, int, int]
 
 
-def simulate(number: int, seed: int = 0, labelled: int = 1, attempts: int = 40) -> Scene:
+def simulate(number: int, seed: int = 0, labeled: int = 1, attempts: int = 40) -> Scene:
     """The scene of an image.
 
     Args:
         number: of the image, from 1.
         seed: of everything random.
-        labelled: how many persons have to be labelled.
+        labeled: how many persons have to be labeled.
         attempts: how many scenes to try for that; then the last one is taken.
     """
     for attempt in range(attempts):
-        scene = _scene((seed, number, attempt), labelled)
-        if sum(person.labelled for person in scene.people) >= labelled:
+        scene = _scene((seed, number, attempt), labeled)
+        if sum(person.labeled for person in scene.people) >= labeled:
             break
     return scene
 
@@ -148,7 +148,7 @@ def _scene(seed: tuple[int, int, int], at_least: int) -> Scene:
 
 
 def any_pose(body: Body, rng: np.random.Generator) -> Array:
-    """Joints (25, 3) in the person's space in metres: a moment of an action, limbs moved."""
+    """Joints (25, 3) in the person's space in meters: a moment of an action, limbs moved."""
     actions = [action for action in ACTIONS if action != _FALL]
     action = _FALL if rng.random() < 0.03 else int(rng.choice(actions))
     pose = ACTIONS[action](Performance(body, 70, rng, acting=int(rng.integers(2))))
@@ -189,13 +189,13 @@ def _place(
 
 
 def _on_floor(camera: Camera, aside: float, towards: float) -> Array:
-    """A place seen from the camera: metres aside, and towards it."""
+    """A place seen from the camera: meters aside, and towards it."""
     c, s = np.cos(camera.azimuth), np.sin(camera.azimuth)
     return np.array([c * aside + s * towards, 0.0, -s * aside + c * towards])
 
 
 def _something_in_front(camera: Camera, rng: np.random.Generator) -> tuple[Array, Array, float]:
-    """A low piece of furniture before the people: centre, size, turn."""
+    """A low piece of furniture before the people: center, size, turn."""
     size = np.array([rng.uniform(0.3, 0.8), rng.uniform(0.3, 0.6), rng.uniform(0.3, 0.5)])
     place = _on_floor(camera, rng.uniform(-0.7, 0.7), rng.uniform(0.7, 0.9))
     place[1] = size[1] / 2
@@ -254,7 +254,7 @@ def _annotate(scene: Scene) -> list[Person]:
                 height_px=body.height * px_per_metre,
                 centre_px=(pixels.min(0) + pixels.max(0)) / 2,
                 head_box_px=np.concatenate([(neck + top) / 2 - half, (neck + top) / 2 + half]),
-                labelled=bool(
+                labeled=bool(
                     inside.sum() >= _LABELLED_JOINTS and (hidden & inside).mean() <= _MOST_HIDDEN
                 ),
             )
@@ -286,24 +286,24 @@ def draw(scene: Scene) -> Image:
 
 
 def _outdoors(size: tuple[int, int], rng: np.random.Generator) -> Image:
-    """A blurred landscape: sky, ground, and spots of all colours."""
+    """A blurred landscape: sky, ground, and spots of all colors."""
     width, height = size
     horizon = int(height * rng.uniform(0.3, 0.6))
     image = np.empty((height, width, 3), np.uint8)
     image[:horizon] = rng.uniform((120, 150, 170), (210, 225, 255))
     image[horizon:] = rng.uniform((60, 70, 40), (170, 170, 130))
     for _ in range(int(rng.integers(12, 30))):
-        centre = int(rng.integers(width)), int(horizon + rng.normal(0, 0.2 * height))
+        center = int(rng.integers(width)), int(horizon + rng.normal(0, 0.2 * height))
         axes = int(rng.integers(8, width // 6)), int(rng.integers(8, height // 4))
         tone = rng.uniform(30, 220, 3)
         angle = float(rng.uniform(0, 180))
-        cv2.ellipse(image, centre, axes, angle, 0, 360, (0.6 * tone + 50).tolist(), -1)
+        cv2.ellipse(image, center, axes, angle, 0, 360, (0.6 * tone + 50).tolist(), -1)
     blur = 1 + 2 * int(rng.integers(2, 8))
     return cv2.blur(image, (blur, blur)).astype(np.uint8, copy=False)
 
 
 def _photograph(image: Image, rng: np.random.Generator) -> Image:
-    """Exposure, colour cast, and grain."""
+    """Exposure, color cast, and grain."""
     gain = rng.uniform(0.75, 1.15) * rng.uniform(0.93, 1.07, 3)
     shift = rng.uniform(-12, 18)
     small = rng.normal(0, rng.uniform(0.5, 4.0), (image.shape[0] // 2 + 1, image.shape[1] // 2 + 1))

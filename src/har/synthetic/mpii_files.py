@@ -179,15 +179,15 @@ def write_official(path: Path, images: list[AnnotatedImage], seed: int = 0) -> N
 
 
 def _who_stands_apart(image: AnnotatedImage) -> list[int]:
-    """Numbers of the labelled persons who are further than half their height from all others."""
-    labelled = [(n, p) for n, p in enumerate(image.persons, 1) if p.labelled]
+    """Numbers of the labeled persons who are further than half their height from all others."""
+    labeled = [(n, p) for n, p in enumerate(image.persons, 1) if p.labeled]
     return [
         number
-        for number, person in labelled
+        for number, person in labeled
         if all(
             other is person
             or np.linalg.norm(other.centre_px - person.centre_px) > 100 * person.scale
-            for _, other in labelled
+            for _, other in labeled
         )
     ]
 
@@ -196,7 +196,7 @@ def _rect(person: AnnotatedPerson, train: bool, rng: np.random.Generator) -> dic
     """An ``annorect``; which fields it has differs from person to person."""
     x, y = (_smallest(value) for value in person.centre_px)
     place = {"scale": np.array([[person.scale]]), "objpos": {"x": x, "y": y}}
-    if not train or (not person.labelled and rng.random() < 0.5):
+    if not train or (not person.labeled and rng.random() < 0.5):
         return place
     box = dict(zip(("x1", "y1", "x2", "y2"), person.head_box_px, strict=True))
     rect: dict[str, Any] = {key: _smallest(v) for key, v in box.items() if np.isfinite(v)}
@@ -205,7 +205,7 @@ def _rect(person: AnnotatedPerson, train: bool, rng: np.random.Generator) -> dic
         rect["part_occ1"] = np.array([[1]], np.uint8)
     elif kind < 0.3:
         rect |= {"head_r11": np.array([[0.5]]), "torso_r11": np.array([[0.5]])}
-    if not person.labelled:
+    if not person.labeled:
         return {**rect, "annopoints": _NO_NUMBER, **place}
     how = ("number", "text", "number", "nothing")[int(rng.integers(4))]
     order = _JOINT_ORDER if rng.random() < 0.8 else rng.permutation(16).tolist()
@@ -239,7 +239,7 @@ def _in_split(image: AnnotatedImage, validation: bool) -> list[tuple[int, Annota
         chosen = list(enumerate(image.persons, 1))
     else:
         chosen = []
-    return [(number, person) for number, person in chosen if person.labelled]
+    return [(number, person) for number, person in chosen if person.labeled]
 
 
 def write_json(folder: Path, images: list[AnnotatedImage]) -> None:

@@ -1,6 +1,6 @@
 """What an annotator writes down of a synthetic photograph, with the habits of MPII's annotators.
 
-Whole pixels that count from 1, a rough centre and scale, a head box from which neck and head top
+Whole pixels that count from 1, a rough center and scale, a head box from which neck and head top
 come, and persons of whom nobody says more than where they are.
 """
 
@@ -21,7 +21,7 @@ class AnnotatedPerson:
     """A person as it is annotated, in MPII's pixels, which count from 1.
 
     Attributes:
-        joints_px: (16, 2), NaN where unlabelled; all NaN for somebody whom nobody labelled.
+        joints_px: (16, 2), NaN where unlabeled; all NaN for somebody whom nobody labeled.
         visible: (16,) bool.
         centre_px, head_box_px, scale: as MPII has them.
     """
@@ -33,8 +33,8 @@ class AnnotatedPerson:
     head_box_px: np.ndarray
 
     @property
-    def labelled(self) -> bool:
-        """Whether somebody labelled the joints."""
+    def labeled(self) -> bool:
+        """Whether somebody labeled the joints."""
         return bool(np.isfinite(self.joints_px).any())
 
 
@@ -66,11 +66,11 @@ def simulate_image(
     rng = np.random.default_rng([seed, number, 0, 3])
     train = bool(validation) or rng.random() > 0.03
     image = AnnotatedImage(number, train, validation)
-    scene = simulate(number, seed, labelled=max(len(validation), 1))
+    scene = simulate(number, seed, labeled=max(len(validation), 1))
     people = [_annotate(person, rng) for person in scene.people]
-    # The first of the labelled ones validate. Numbers in between that nobody has belong to people
+    # The first of the labeled ones validate. Numbers in between that nobody has belong to people
     # in the crowd, of whom the real file tells no more than where they are.
-    people.sort(key=lambda person: not person.labelled)
+    people.sort(key=lambda person: not person.labeled)
     for place in range(1, max([*validation, len(people)]) + 1):
         rest = len([number for number in validation if number >= place])
         if place in validation and people:
@@ -83,12 +83,12 @@ def simulate_image(
 
 
 def _annotate(person: Person, rng: np.random.Generator) -> AnnotatedPerson:
-    """What an annotator writes down: whole pixels from 1, a rough centre and scale."""
+    """What an annotator writes down: whole pixels from 1, a rough center and scale."""
     joints = np.rint(person.joints_px + 0.5)
     joints[list(FOUND_BY_BOX)] = person.joints_px[list(FOUND_BY_BOX)] + 0.5
     guesses = rng.random() < 0.05  # an annotator who also labels what lies outside
-    labelled = person.labelled & (person.inside | guesses)
-    joints[~labelled] = np.nan
+    labeled = person.labeled & (person.inside | guesses)
+    joints[~labeled] = np.nan
     height = person.height_px
     return AnnotatedPerson(
         joints_px=joints,

@@ -1,7 +1,7 @@
 """Synthetic NTU RGB+D: videos and skeletons that the readers of the real data set read.
 
 The same sample name and seed always give the same motion, the same bytes of skeleton and the same
-pixels. As in the real data set the colour video is mirrored, the names of joints are anatomical,
+pixels. As in the real data set the color video is mirrored, the names of joints are anatomical,
 three cameras watch each performance from -45, 0 and 45 degrees, and subjects keep their bodies.
 """
 
@@ -95,7 +95,7 @@ class Scene:
     """One recording: what moves, and what is seen of it.
 
     Attributes:
-        joints: (F, 25, 3) camera space, metres.
+        joints: (F, 25, 3) camera space, meters.
         body, camera: who acts and who looks.
         chair: seat height and distance of the chair behind the actor, if there is one.
     """
@@ -126,11 +126,11 @@ class Scene:
         # The chair stands where the actor is: seen by a camera turned by the actor's facing.
         if self.chair is not None:
             tone = rng.uniform(50, 150)
-            colour = (int(tone), int(0.75 * tone), int(0.55 * tone))
+            color = (int(tone), int(0.75 * tone), int(0.55 * tone))
             turned = Camera(
                 self.camera.azimuth - self.facing, self.camera.distance, self.camera.height
             )
-            draw_chair(background, turned, self.chair[0], self.chair[1], colour)
+            draw_chair(background, turned, self.chair[0], self.chair[1], color)
         figure = Figure(self.joints, self.body, size, extra=self._props(rng))
         for frame in range(len(self.joints)):
             image = background.copy()
@@ -146,8 +146,8 @@ class Scene:
         wrist, hand = self.joints[:, first + 2], self.joints[:, first + 3]
         tilt = np.arctan2(self.camera.height - self.camera.aim, self.camera.distance)
         up = np.array([0, np.cos(tilt), np.sin(tilt)])
-        colours = ((240, 240, 240), (210, 40, 40), (40, 90, 200), (240, 200, 40))
-        red, green, blue = colours[int(rng.integers(len(colours)))]
+        colors = ((240, 240, 240), (210, 40, 40), (40, 90, 200), (240, 200, 40))
+        red, green, blue = colors[int(rng.integers(len(colors)))]
         palm = hand + 0.25 * (hand - wrist)
         ends = np.stack([palm - 0.03 * up, palm + 0.09 * up], 1)
         return [Shape(ends, np.array([0.030, 0.036]), (red, green, blue), nearer=0.1)]

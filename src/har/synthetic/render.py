@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har.synthetic.anatomy import Body, Colour
+from har.synthetic.anatomy import Body, Color
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
-# Colour camera of the Kinect v2, pixels of 1920x1080, least squares over real files.
+# Color camera of the Kinect v2, pixels of 1920x1080, least squares over real files.
 FULL_SIZE = (1920, 1080)
 FOCAL_PX = np.array([1059.0, -1056.0])
-OFFSET_PX = np.array([48.0, -30.0])  # divided by depth: the colour lens sits beside the depth lens
+OFFSET_PX = np.array([48.0, -30.0])  # divided by depth: the color lens sits beside the depth lens
 CENTRE_PX = np.array([962.0, 575.0])
 
 _SHIFT = 4  # fractional bits of OpenCV's coordinates
@@ -28,7 +28,7 @@ _CAP = 7  # points of a half circle
 
 
 def project(points: Array, size: tuple[int, int] = FULL_SIZE) -> Array:
-    """Camera space (..., 3) in metres (x right, y up, z away) to pixels (..., 2) of a picture.
+    """Camera space (..., 3) in meters (x right, y up, z away) to pixels (..., 2) of a picture.
 
     Pixel coordinates are continuous; the pixel in column i covers i to i + 1.
     """
@@ -44,8 +44,8 @@ class Camera:
 
     Attributes:
         azimuth: radians, around the actor, 0 in front.
-        distance, height: metres, from the actor's place and above the floor.
-        aim: height in metres of what it looks at.
+        distance, height: meters, from the actor's place and above the floor.
+        aim: height in meters of what it looks at.
     """
 
     azimuth: float
@@ -76,23 +76,23 @@ class Shape:
     """Circles joined by their convex hull, over all frames.
 
     Attributes:
-        centres: (F, K, 3) in camera space, K = 1 for a ball, 2 for a limb, more for the torso.
-        radii: (K,) metres.
-        colour: RGB.
-        nearer: metres by which the shape counts as nearer when shapes are ordered.
+        centers: (F, K, 3) in camera space, K = 1 for a ball, 2 for a limb, more for the torso.
+        radii: (K,) meters.
+        color: RGB.
+        nearer: meters by which the shape counts as nearer when shapes are ordered.
     """
 
-    centres: Array
+    centers: Array
     radii: Array
-    colour: Colour
+    color: Color
     nearer: float = 0.0
 
 
-def _shape(centres: list[Array], radii: list[float], colour: Colour, nearer: float = 0.0) -> Shape:
-    return Shape(np.stack(centres, 1), np.array(radii), colour, nearer)
+def _shape(centers: list[Array], radii: list[float], color: Color, nearer: float = 0.0) -> Shape:
+    return Shape(np.stack(centers, 1), np.array(radii), color, nearer)
 
 
-def _normalise(vectors: Array) -> Array:
+def _normalize(vectors: Array) -> Array:
     scaled: Array = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
     return scaled
 
@@ -114,8 +114,8 @@ def body_shapes(joints: Array, body: Body) -> list[Shape]:
         )
         upper = (bright[0], bright[1], bright[2])
         shapes.append(_shape([shoulder, elbow], [0.052 * fat, 0.042 * fat], upper, 0.03))
-        colour = upper if body.long_sleeves else lower_sleeve
-        shapes.append(_shape([elbow, wrist], [0.040 * fat, 0.031 * fat], colour, 0.05))
+        color = upper if body.long_sleeves else lower_sleeve
+        shapes.append(_shape([elbow, wrist], [0.040 * fat, 0.031 * fat], color, 0.05))
         shapes.append(_shape([wrist, tip], [0.036 * fat, 0.026 * fat], body.skin, 0.07))
     for first in (12, 16):  # legs
         hip, knee, ankle, foot = j[first], j[first + 1], j[first + 2], j[first + 3]
@@ -126,8 +126,8 @@ def body_shapes(joints: Array, body: Body) -> list[Shape]:
     shapes.append(
         _shape(corners, [0.062 * fat, 0.062 * fat, 0.088 * fat, 0.088 * fat], body.shirt, -0.05)
     )
-    left, up = _normalise(j[4] - j[8]), _normalise(j[3] - j[2])
-    ahead = _normalise(np.cross(left, up))  # where the face looks
+    left, up = _normalize(j[4] - j[8]), _normalize(j[3] - j[2])
+    ahead = _normalize(np.cross(left, up))  # where the face looks
     size = body.height / 1.75
     shapes.append(_shape([j[20], j[3]], [0.052 * fat, 0.05 * fat], body.skin, -0.01))
     face = j[3] + 0.022 * size * ahead - 0.005 * size * up
@@ -146,12 +146,12 @@ class Outline:
     fill: NDArray[np.int32]  # (F, P, 2)
     light: NDArray[np.int32] | None  # (F, P, 2), the lit side
     depth: Array  # (F,)
-    colours: tuple[Colour, Colour, Colour]  # rim, fill, light
+    colors: tuple[Color, Color, Color]  # rim, fill, light
     convex: bool  # False: a cloud of points, of which the hull is meant
 
 
 def _fixed(points: Array) -> NDArray[np.int32]:
-    """Continuous pixels to OpenCV's: whole numbers at pixel centres, in 1/16 pixel."""
+    """Continuous pixels to OpenCV's: whole numbers at pixel centers, in 1/16 pixel."""
     return np.rint((points - 0.5) * (1 << _SHIFT)).astype(np.int32)
 
 
@@ -172,14 +172,14 @@ def _hull_points(pixels: Array, radii: Array) -> Array:
 
 def outline(shape: Shape, size: tuple[int, int], light: tuple[float, float]) -> Outline:
     """A shape's polygons on a picture, lit from a direction (x, y) of the picture."""
-    pixels = project(shape.centres, size)
+    pixels = project(shape.centers, size)
     scale = -FOCAL_PX[1] * size[1] / FULL_SIZE[1]
-    radii = shape.radii * scale / np.maximum(shape.centres[..., 2], 0.05)
+    radii = shape.radii * scale / np.maximum(shape.centers[..., 2], 0.05)
     edge = max(0.6, size[0] / 900)
-    colour = np.array(shape.colour, dtype=float)
-    colours = tuple(
+    color = np.array(shape.color, dtype=float)
+    colors = tuple(
         (int(c[0]), int(c[1]), int(c[2]))
-        for c in (0.42 * colour, 0.9 * colour, np.minimum(1.08 * colour + 12, 255))
+        for c in (0.42 * color, 0.9 * color, np.minimum(1.08 * color + 12, 255))
     )
     lit = None
     if pixels.shape[1] <= 2:
@@ -189,22 +189,22 @@ def outline(shape: Shape, size: tuple[int, int], light: tuple[float, float]) -> 
         rim=_fixed(_hull_points(pixels, radii + edge)),
         fill=_fixed(_hull_points(pixels, radii)),
         light=lit,
-        depth=shape.centres[..., 2].mean(1) - shape.nearer,
-        colours=(colours[0], colours[1], colours[2]),
+        depth=shape.centers[..., 2].mean(1) - shape.nearer,
+        colors=(colors[0], colors[1], colors[2]),
         convex=pixels.shape[1] <= 2,
     )
 
 
-def _fill(image: Image, points: NDArray[np.int32], colour: Colour, convex: bool) -> None:
+def _fill(image: Image, points: NDArray[np.int32], color: Color, convex: bool) -> None:
     polygon = points if convex else cv2.convexHull(points)
-    cv2.fillConvexPoly(image, polygon, colour, cv2.LINE_AA, _SHIFT)
+    cv2.fillConvexPoly(image, polygon, color, cv2.LINE_AA, _SHIFT)
 
 
 class Figure:
     """A person over all frames, ready to be drawn into pictures of one size.
 
     Args:
-        joints: (F, 25, 3) in camera space, metres.
+        joints: (F, 25, 3) in camera space, meters.
         body: lengths and clothes.
         size: (width, height) of the pictures.
         light: direction of the light on the picture.
@@ -226,28 +226,28 @@ class Figure:
 
     def _details(self, joints: Array, body: Body, size: tuple[int, int]) -> None:
         """A stripe on the chest and the eyes: what tells front from back."""
-        left = _normalise(joints[:, 4] - joints[:, 8])
+        left = _normalize(joints[:, 4] - joints[:, 8])
         spine, head = joints[:, 20] - joints[:, 0], joints[:, 3] - joints[:, 2]
-        chest = _normalise(np.cross(left, _normalise(spine)))
+        chest = _normalize(np.cross(left, _normalize(spine)))
         fat = body.stoutness * body.height / 1.75
         middle = 0.08 * fat * chest
         half = 0.022 * fat * left
         top, bottom = joints[:, 20] - 0.1 * spine + middle, joints[:, 0] + 0.15 * spine + middle
         corners = np.stack([top - half, top + half, bottom + half, bottom - half], 1)
         self.stripe = _fixed(project(corners, size))
-        self.stripe_seen = (chest * -_normalise(joints[:, 20])).sum(-1) > 0.2
+        self.stripe_seen = (chest * -_normalize(joints[:, 20])).sum(-1) > 0.2
         pale = 0.35 * np.array(body.shirt) + 0.65 * (255 if sum(body.shirt) < 450 else 40)
-        self.stripe_colour = (int(pale[0]), int(pale[1]), int(pale[2]))
+        self.stripe_color = (int(pale[0]), int(pale[1]), int(pale[2]))
         self.torso = 12  # the torso's place among the shapes
-        up = _normalise(head)
-        look = _normalise(np.cross(left, up))
+        up = _normalize(head)
+        look = _normalize(np.cross(left, up))
         face = body.height / 1.75
         eyes = [
             joints[:, 3] + face * (0.100 * look + side * 0.034 * left + 0.004 * up)
             for side in (-1, 1)
         ]
         self.eyes = _fixed(project(np.stack(eyes, 1), size))
-        self.eyes_seen = (look * -_normalise(joints[:, 3])).sum(-1) > 0.35
+        self.eyes_seen = (look * -_normalize(joints[:, 3])).sum(-1) > 0.35
         scale = -FOCAL_PX[1] * size[1] / FULL_SIZE[1]
         self.eye_px = np.maximum(0.011 * scale / joints[:, 3, 2], 0.5)
         feet = joints[:, [15, 19, 0]].copy()
@@ -259,13 +259,13 @@ class Figure:
         """Draws the person into an RGB picture, in place."""
         for number in self.order[frame]:
             shape = self.outlines[number]
-            rim, fill, light = shape.colours
+            rim, fill, light = shape.colors
             _fill(image, shape.rim[frame], rim, shape.convex)
             _fill(image, shape.fill[frame], fill, shape.convex)
             if shape.light is not None:
                 _fill(image, shape.light[frame], light, True)
             if number == self.torso and self.stripe_seen[frame]:
-                _fill(image, self.stripe[frame], self.stripe_colour, True)
+                _fill(image, self.stripe[frame], self.stripe_color, True)
         if self.eyes_seen[frame]:
             radius = round(self.eye_px[frame] * (1 << _SHIFT))
             for x, y in self.eyes[frame].tolist():
@@ -276,13 +276,13 @@ class Figure:
 
 
 def draw_box(
-    image: Image, camera: Camera, centre: Array, size: Array, turn: float, colour: Colour
+    image: Image, camera: Camera, center: Array, size: Array, turn: float, color: Color
 ) -> None:
-    """A cuboid standing in the room: centre, size (width, height, depth) in metres of the world,
+    """A cuboid standing in the room: center, size (width, height, depth) in meters of the world,
     turned about the vertical."""
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * size / 2
     c, s = np.cos(turn), np.sin(turn)
-    corners = corners @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]) + centre
+    corners = corners @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]) + center
     seen = camera.see(corners)
     if seen[:, 2].min() < 0.3:
         return
@@ -290,20 +290,20 @@ def draw_box(
     faces = ((0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5))
     shades = (0.78, 0.86, 0.55, 1.12, 0.7, 0.94)
     for face in sorted(range(6), key=lambda f: -float(seen[list(faces[f]), 2].mean())):
-        r, g, b = (int(min(255, shades[face] * channel)) for channel in colour)
+        r, g, b = (int(min(255, shades[face] * channel)) for channel in color)
         cv2.fillConvexPoly(image, pixels[list(faces[face])], (r, g, b), cv2.LINE_AA, _SHIFT)
 
 
-def draw_chair(image: Image, camera: Camera, seat: float, back: float, colour: Colour) -> None:
-    """A chair behind the actor's place; ``back`` metres to the middle of the seat."""
+def draw_chair(image: Image, camera: Camera, seat: float, back: float, color: Color) -> None:
+    """A chair behind the actor's place; ``back`` meters to the middle of the seat."""
     legs = [(x, -back + z) for x in (-0.19, 0.19) for z in (-0.19, 0.19)]
     for x, z in sorted(legs, key=lambda leg: leg[1]):
         part = np.array([0.04, seat, 0.04])
-        draw_box(image, camera, np.array([x, seat / 2, z]), part, 0.0, colour)
+        draw_box(image, camera, np.array([x, seat / 2, z]), part, 0.0, color)
     back_rest = np.array([0.42, 0.45, 0.04])
-    draw_box(image, camera, np.array([0, seat + 0.22, -back - 0.21]), back_rest, 0.0, colour)
+    draw_box(image, camera, np.array([0, seat + 0.22, -back - 0.21]), back_rest, 0.0, color)
     part = np.array([0.44, 0.05, 0.44])
-    draw_box(image, camera, np.array([0, seat - 0.03, -back]), part, 0.0, colour)
+    draw_box(image, camera, np.array([0, seat - 0.03, -back]), part, 0.0, color)
 
 
 def room(camera: Camera, size: tuple[int, int], rng: np.random.Generator) -> Image:
@@ -334,13 +334,13 @@ def room(camera: Camera, size: tuple[int, int], rng: np.random.Generator) -> Ima
         place = _in_room(camera, aside, -behind + 0.4 + rng.uniform(0, 0.3), box[1] / 2)
         tone = rng.uniform(50, 215, 3)
         tone = 0.5 * tone + 0.5 * tone.mean()
-        colour = (int(tone[0]), int(tone[1]), int(tone[2]))
-        draw_box(picture, camera, place, box, camera.azimuth + rng.normal(0, 0.15), colour)
+        color = (int(tone[0]), int(tone[1]), int(tone[2]))
+        draw_box(picture, camera, place, box, camera.azimuth + rng.normal(0, 0.15), color)
     return _light(picture, rng)
 
 
 def _in_room(camera: Camera, aside: float, towards: float, up: float) -> Array:
-    """A place seen from the camera: metres aside, towards the camera, above the floor."""
+    """A place seen from the camera: meters aside, towards the camera, above the floor."""
     c, s = np.cos(camera.azimuth), np.sin(camera.azimuth)
     return np.array([c * aside + s * towards, up, -s * aside + c * towards])
 
@@ -381,13 +381,13 @@ def _light(image: Image, rng: np.random.Generator) -> Image:
 def draw_shadow(image: Image, place: Array, px_per_metre: float) -> None:
     """The soft shadow under a body: a darker ellipse on the floor, in place."""
     axes = (max(1, round(0.34 * px_per_metre)), max(1, round(0.085 * px_per_metre)))
-    centre = (round(float(place[0])), round(float(place[1])))
-    x1, x2 = max(centre[0] - axes[0], 0), min(centre[0] + axes[0] + 1, image.shape[1])
-    y1, y2 = max(centre[1] - axes[1], 0), min(centre[1] + axes[1] + 1, image.shape[0])
+    center = (round(float(place[0])), round(float(place[1])))
+    x1, x2 = max(center[0] - axes[0], 0), min(center[0] + axes[0] + 1, image.shape[1])
+    y1, y2 = max(center[1] - axes[1], 0), min(center[1] + axes[1] + 1, image.shape[0])
     if x1 >= x2 or y1 >= y2:
         return
     part = image[y1:y2, x1:x2]
     mask = np.zeros(part.shape[:2], np.uint8)
-    cv2.ellipse(mask, (centre[0] - x1, centre[1] - y1), axes, 0, 0, 360, 1, -1)
+    cv2.ellipse(mask, (center[0] - x1, center[1] - y1), axes, 0, 0, 360, 1, -1)
     darker = cv2.convertScaleAbs(part, alpha=0.72)
     cv2.copyTo(darker, mask, part)

@@ -19,21 +19,21 @@ from har.geometry import is_valid
 from har.layouts import Layout
 
 Image = NDArray[np.uint8]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 # After Okabe and Ito's palette. Blue and orange stay apart for people who confuse red and green.
-SIDE_COLOURS: dict[str, Colour] = {
+SIDE_COLOURS: dict[str, Color] = {
     "left": (70, 180, 255),
     "right": (255, 110, 20),
     "middle": (255, 243, 130),
 }
-TRUE_COLOUR: Colour = (255, 255, 255)
-_RIM: Colour = (16, 16, 20)
-BAR_COLOUR: Colour = (30, 32, 36)
-TRACK_COLOUR: Colour = (52, 55, 61)
-TEXT_COLOUR: Colour = (240, 240, 240)
-_GUESS: Colour = (40, 98, 152)
-_RIGHT_GUESS: Colour = (0, 120, 88)
+TRUE_COLOR: Color = (255, 255, 255)
+_RIM: Color = (16, 16, 20)
+BAR_COLOR: Color = (30, 32, 36)
+TRACK_COLOR: Color = (52, 55, 61)
+TEXT_COLOR: Color = (240, 240, 240)
+_GUESS: Color = (40, 98, 152)
+_RIGHT_GUESS: Color = (0, 120, 88)
 _PAPER = 250
 
 _FAINTEST = 0.2  # opacity of a joint without any confidence: still to be found
@@ -78,7 +78,7 @@ def draw_skeleton(
     layout: Layout,
     confidence: ArrayLike | None = None,
     valid: ArrayLike | None = None,
-    colour: Colour | None = None,
+    color: Color | None = None,
     width: float | None = None,
 ) -> Image:
     """A copy of an image with a skeleton on it: left blue, right orange, middle yellow.
@@ -92,7 +92,7 @@ def draw_skeleton(
         layout: of the joints.
         confidence: (J,) in [0, 1], drawn as opacity: what is unsure fades.
         valid: (J,) bool, which joints to draw; None for all.
-        colour: one colour for all limbs, instead of those of the sides.
+        color: one color for all limbs, instead of those of the sides.
         width: of a limb, in pixels; None for one that suits the image.
 
     Raises:
@@ -111,10 +111,10 @@ def draw_skeleton(
     links = [link for link in drawn_links(layout) if there[link[0]] and there[link[1]]]
     # The unsure ones first: what is sure covers them.
     for a, b in sorted(links, key=lambda link: min(sure[link[0]], sure[link[1]])):
-        paint = colour or SIDE_COLOURS[link_side(layout, (a, b))]
+        paint = color or SIDE_COLOURS[link_side(layout, (a, b))]
         _stroke(result, points[a], points[b], paint, width, min(opacity[a], opacity[b]))
     for joint in sorted(np.flatnonzero(there), key=lambda joint: sure[joint]):
-        paint = colour or SIDE_COLOURS[layout.sides[joint]]
+        paint = color or SIDE_COLOURS[layout.sides[joint]]
         _stroke(result, points[joint], points[joint], paint, 1.7 * width, opacity[joint])
     return result
 
@@ -139,7 +139,7 @@ def draw_pair(
         HarError: the image or the number of joints is not as said.
     """
     thin = max(_THINNEST, limb_width(image) / 2)
-    truth = draw_skeleton(image, true, layout, colour=TRUE_COLOUR, width=thin)
+    truth = draw_skeleton(image, true, layout, color=TRUE_COLOR, width=thin)
     return draw_skeleton(truth, predicted, layout, confidence)
 
 
@@ -173,7 +173,7 @@ def _stroke(
     image: Image,
     a: NDArray[np.float64],
     b: NDArray[np.float64],
-    colour: Colour,
+    color: Color,
     width: float,
     opacity: float,
 ) -> None:
@@ -188,7 +188,7 @@ def _stroke(
     x2, y2 = np.clip(np.ceil(np.maximum(a, b) + rim + 1), 0, (wide, height)).astype(int)
     if x1 >= x2 or y1 >= y2:
         return
-    # pixel centres, from a
+    # pixel centers, from a
     x = np.arange(x1, x2)[None, :] + 0.5 - a[0]
     y = np.arange(y1, y2)[:, None] + 0.5 - a[1]
     along = b - a
@@ -196,7 +196,7 @@ def _stroke(
     distance = np.hypot(x - share * along[0], y - share * along[1])
     cover = opacity * np.clip(rim + 0.5 - distance, 0.0, 1.0)[..., None]  # (h, w, 1)
     bright = np.clip(width / 2 + 0.5 - distance, 0.0, 1.0)[..., None]
-    ink = np.array(_RIM) + bright * (np.array(colour) - np.array(_RIM))
+    ink = np.array(_RIM) + bright * (np.array(color) - np.array(_RIM))
     part = image[y1:y2, x1:x2]
     part[:] = np.rint(part + cover * (ink - part))
 
@@ -218,7 +218,7 @@ def label(image: Image, text: str) -> Image:
     height = text_height(image.shape[1])
     step = round(1.9 * height)
     lines = text.splitlines() or [""]
-    bar = np.full((step * len(lines) + height // 2, image.shape[1], 3), BAR_COLOUR, np.uint8)
+    bar = np.full((step * len(lines) + height // 2, image.shape[1], 3), BAR_COLOR, np.uint8)
     for number, line in enumerate(lines):
         y = number * step + height // 4
         write_text(bar[y : y + step], line, height, left=height // 2, right=height // 2)
@@ -250,10 +250,10 @@ def probability_bars(
     best = np.argsort(-values, kind="stable")[:top]
     height = text_height(image_width)
     step, margin = round(2.1 * height), max(2, height // 4)
-    bars = np.full((step * len(best) + margin, image_width, 3), BAR_COLOUR, np.uint8)
+    bars = np.full((step * len(best) + margin, image_width, 3), BAR_COLOR, np.uint8)
     for row, number in enumerate(best):
         track = bars[row * step + margin : (row + 1) * step, margin : image_width - margin]
-        track[:] = TRACK_COLOUR
+        track[:] = TRACK_COLOR
         share = float(np.clip(np.nan_to_num(values[number]), 0.0, 1.0))
         ink = _RIGHT_GUESS if number == true else _GUESS
         track[:, : round(share * track.shape[1])] = ink
@@ -300,7 +300,7 @@ def write_text(bar: Image, text: str, height: int, left: int | None, right: int)
     y = (bar.shape[0] + height) // 2
     thickness = max(1, height // 10)
     part = np.ascontiguousarray(bar)
-    cv2.putText(part, text, (x, y), _FONT, _scale(height), TEXT_COLOUR, thickness, cv2.LINE_AA)
+    cv2.putText(part, text, (x, y), _FONT, _scale(height), TEXT_COLOR, thickness, cv2.LINE_AA)
     bar[:] = part
 
 
@@ -310,7 +310,7 @@ def write_text(bar: Image, text: str, height: int, left: int | None, right: int)
 def contact_sheet(
     images: Sequence[Image], columns: int, captions: Sequence[str] | None = None, margin: int = 6
 ) -> Image:
-    """Images in a grid on white; those smaller than the largest are centred in their cells.
+    """Images in a grid on white; those smaller than the largest are centered in their cells.
 
     Args:
         images: uint8 RGB, at least one.

@@ -18,7 +18,7 @@ from har.visual.draw import drawn_links, link_side
 
 # Okabe and Ito's palette, in its shades that show on white.
 _SIDE_COLOURS = {"left": "#0072B2", "right": "#D55E00", "middle": "#4A4A4A"}
-_TRUE_COLOUR = "#B4B4B4"
+_TRUE_COLOR = "#B4B4B4"
 _CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4A4A4A")
 _GREY = "#6A6A6A"
 _LARGEST_NUMBERED = 30  # classes up to which a confusion matrix has room for figures
@@ -44,7 +44,7 @@ def plot_skeleton_3d(
         joints: (J, 3), x to the right, y down, z away from the camera, in mm or in crop
             coordinates; joints that are NaN or -1e9 are left out.
         layout: of the joints.
-        true: (J, 3) of the same kind, drawn in grey.
+        true: (J, 3) of the same kind, drawn in gray.
         title: above the plot.
 
     Raises:
@@ -53,7 +53,7 @@ def plot_skeleton_3d(
     pose = _pose(joints, layout)
     truth = None if true is None else _pose(true, layout)
     low, high = _extent(pose if truth is None else np.concatenate([truth, pose]))
-    centre, half = (low + high) / 2, float((high - low).max()) / 2
+    center, half = (low + high) / 2, float((high - low).max()) / 2
     figure = Figure(figsize=(9.0, 4.0), layout="constrained")
     # Turned a little: in an exact front view a limb towards the camera would be a point.
     views = (("camera", 10, -80), ("side", 10, -5), ("above", 80, -90))
@@ -61,14 +61,14 @@ def plot_skeleton_3d(
         axes: Axes3D = figure.add_subplot(1, len(views), number, projection="3d")
         axes.set_axis_off()
         axes.set_proj_type("ortho")
-        _draw_floor(axes, centre, half, height=-high[1])
+        _draw_floor(axes, center, half, height=-high[1])
         if truth is not None:
-            _draw_pose(axes, truth, layout, grey=True)
-        _draw_pose(axes, pose, layout, grey=False)
+            _draw_pose(axes, truth, layout, gray=True)
+        _draw_pose(axes, pose, layout, gray=False)
         # matplotlib's z points up: x, depth, height; one scale for all
-        axes.set_xlim(centre[0] - half, centre[0] + half)
-        axes.set_ylim(centre[2] - half, centre[2] + half)
-        axes.set_zlim(-centre[1] - half, -centre[1] + half)
+        axes.set_xlim(center[0] - half, center[0] + half)
+        axes.set_ylim(center[2] - half, center[2] + half)
+        axes.set_zlim(-center[1] - half, -center[1] + half)
         axes.set_box_aspect((1, 1, 1), zoom=1.5)
         axes.view_init(elev=elevation, azim=azimuth)
         axes.set_title(name, fontsize=9, color=_GREY)
@@ -99,34 +99,34 @@ def _extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return (low, high) if (high > low).any() else (low - 0.5, high + 0.5)
 
 
-def _draw_floor(axes: Axes3D, centre: NDArray[np.float64], half: float, height: float) -> None:
+def _draw_floor(axes: Axes3D, center: NDArray[np.float64], half: float, height: float) -> None:
     """A grid under the pose, by which the eye finds up and depth."""
-    x, depth, reach = centre[0], centre[2], 0.8 * half
-    for step in np.linspace(-reach, reach, 7):
+    x, depth, margin = center[0], center[2], 0.8 * half
+    for step in np.linspace(-margin, margin, 7):
         for line in (
-            ([x - reach, x + reach], [depth + step, depth + step]),
-            ([x + step, x + step], [depth - reach, depth + reach]),
+            ([x - margin, x + margin], [depth + step, depth + step]),
+            ([x + step, x + step], [depth - margin, depth + margin]),
         ):
             axes.plot(*line, [height, height], color="#DCDCDC", linewidth=0.8)
 
 
-def _draw_pose(axes: Axes3D, pose: NDArray[np.float64], layout: Layout, grey: bool) -> None:
+def _draw_pose(axes: Axes3D, pose: NDArray[np.float64], layout: Layout, gray: bool) -> None:
     for link in drawn_links(layout):
         x, y, z = pose[list(link)].T
-        colour = _TRUE_COLOUR if grey else _SIDE_COLOURS[link_side(layout, link)]
-        axes.plot(x, z, -y, color=colour, linewidth=2.0 if grey else 2.6, solid_capstyle="round")
+        color = _TRUE_COLOR if gray else _SIDE_COLOURS[link_side(layout, link)]
+        axes.plot(x, z, -y, color=color, linewidth=2.0 if gray else 2.6, solid_capstyle="round")
     known = is_valid(pose)
     x, y, z = pose[known].T
     sides = [side for side, there in zip(layout.sides, known, strict=True) if there]
-    colours = [_TRUE_COLOUR if grey else _SIDE_COLOURS[side] for side in sides]
-    axes.scatter(x, z, -y, c=colours, s=8 if grey else 14, depthshade=False)
+    colors = [_TRUE_COLOR if gray else _SIDE_COLOURS[side] for side in sides]
+    axes.scatter(x, z, -y, c=colors, s=8 if gray else 14, depthshade=False)
 
 
 def _pose_legend(figure: Figure, with_truth: bool) -> None:
     entries = {"left": _SIDE_COLOURS["left"], "right": _SIDE_COLOURS["right"]}
     if with_truth:
-        entries["true"] = _TRUE_COLOUR
-    lines = [figure.axes[0].plot([], [], color=colour, lw=3)[0] for colour in entries.values()]
+        entries["true"] = _TRUE_COLOR
+    lines = [figure.axes[0].plot([], [], color=color, lw=3)[0] for color in entries.values()]
     figure.legend(
         lines, list(entries), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
@@ -138,8 +138,8 @@ def _pose_legend(figure: Figure, with_truth: bool) -> None:
 def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
     """A confusion matrix in which every row, a true class, shows where its clips went.
 
-    The colours rise steeply near 0, since what is worth finding is a class mistaken for another in
-    a few of a hundred clips. Rows without clips are grey. Up to 30 classes the cells have figures.
+    The colors rise steeply near 0, since what is worth finding is a class mistaken for another in
+    a few of a hundred clips. Rows without clips are gray. Up to 30 classes the cells have figures.
 
     Args:
         matrix: (C, C) counts, or weights, rows the true classes.
@@ -170,7 +170,7 @@ def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
     axes.grid(which="minor", color="#E8EBEF", linewidth=0.5)
     axes.tick_params(which="minor", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("recognised as", fontsize=font + 2)
+    axes.set_xlabel("recognized as", fontsize=font + 2)
     axes.set_ylabel("true action", fontsize=font + 2)
     if totals.any():
         accuracy, mean = np.trace(counts) / totals.sum(), np.nanmean(np.diag(shares))
@@ -190,8 +190,8 @@ def _number_cells(axes: Axes, shares: NDArray[np.float64], font: float) -> None:
     for row, column in np.argwhere(np.nan_to_num(shares) > 0):
         share = shares[row, column]
         text = "<1" if share < 0.005 else f"{100 * share:.0f}"
-        colour = "white" if share > 0.3 else "#303030"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=font)
+        color = "white" if share > 0.3 else "#303030"
+        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=font)
 
 
 def plot_per_class(accuracy: ArrayLike, names: Sequence[str]) -> Figure:
@@ -297,7 +297,7 @@ def plot_speed(
     panels = figure.subplots(1, 1 + len(shown), squeeze=False)[0]
     slope = float((work * times).sum() / (work**2).sum())  # time in proportion to the work
     ends = np.array([0, work.max() * 1.05])
-    panels[0].plot(ends, slope * ends, color=_TRUE_COLOUR, linewidth=1.2, label="in proportion")
+    panels[0].plot(ends, slope * ends, color=_TRUE_COLOR, linewidth=1.2, label="in proportion")
     panels[0].plot(work, times, "o-", color=_CYCLE[0], linewidth=1.8, markersize=5)
     panels[0].set(xlabel="G multiply-adds per frame", ylabel="ms per frame", xlim=0, ylim=0)
     panels[0].legend(fontsize=8, frameon=False, loc="upper left")

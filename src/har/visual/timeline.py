@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har.visual.draw import (
-    BAR_COLOUR,
-    TEXT_COLOUR,
-    TRACK_COLOUR,
-    Colour,
+    BAR_COLOR,
+    TEXT_COLOR,
+    TRACK_COLOR,
+    Color,
     Image,
     text_height,
     text_width,
     write_text,
 )
 
-_INK: Colour = (70, 180, 255)
+_INK: Color = (70, 180, 255)
 _WINDOW_S = 20.0  # shown of a stream whose end nobody knows
 _NAME_SHARE = 0.34  # of the width
 _MOST_ROWS = 5
@@ -90,7 +90,7 @@ class Timeline:
             self._drawn = self._draw_rows(left, right, start, end)
         strip = self._drawn.copy()
         x = left + round((now - start) / (end - start) * (right - left))
-        strip[self._margin : self.rows * self._step, max(left, x - 1) : x + 1] = TEXT_COLOUR
+        strip[self._margin : self.rows * self._step, max(left, x - 1) : x + 1] = TEXT_COLOR
         return strip
 
     def _span(self, time_s: float) -> tuple[float, float, float]:
@@ -101,10 +101,10 @@ class Timeline:
         return time_s, start, start + _WINDOW_S
 
     def _draw_rows(self, left: int, right: int, start: float, end: float) -> Image:
-        strip = np.full((self.height, self.width, 3), BAR_COLOUR, np.uint8)
+        strip = np.full((self.height, self.width, 3), BAR_COLOR, np.uint8)
         for row in range(self.rows):
             bar = strip[row * self._step + self._margin : (row + 1) * self._step]
-            bar[:, left:right] = TRACK_COLOUR
+            bar[:, left:right] = TRACK_COLOR
             if row < len(self._shown):
                 self._draw_row(bar, self._shown[row], left, right, start, end)
         return strip

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from har.geometry import centre_and_window
+from har.geometry import center_and_window
 from har.layouts import Layout
 from har.visual.draw import Image, draw_skeleton
 
@@ -30,7 +30,7 @@ def turning_skeleton(
 ) -> Image:
     """A pose from the side, turned about the vertical axis through its root.
 
-    How many millimetres a pixel is, a single camera does not say: the box of a person is taken for
+    How many millimeters a pixel is, a single camera does not say: the box of a person is taken for
     that of a standing adult, so that depth is too flat for children and for people who sit.
 
     Args:
@@ -47,25 +47,25 @@ def turning_skeleton(
     """
     panel = np.full((size, size, 3), _PAPER, np.uint8)
     joints = np.asarray(joints_px, dtype=np.float64)
-    window = max(float(centre_and_window(box)[1].max()), 1.0)
+    window = max(float(center_and_window(box)[1].max()), 1.0)
     x, y = ((joints - joints[layout.root]) * (_BOX_MM / window)).T
     pose = np.stack([x, y, np.asarray(depth_mm, dtype=np.float64)], axis=1)  # mm
-    centre_y = (y.min() + y.max()) / 2
+    center_y = (y.min() + y.max()) / 2
     scale = 0.8 * size / max(float(np.ptp(y)), _BOX_MM / 1.5)
     ring = np.linspace(0, 2 * math.pi, 49)
     floor = _RING_MM * np.stack([np.cos(ring), np.zeros(49), np.sin(ring)], axis=1)
     floor[:, 1] = y.max()
-    line = np.rint(_seen(floor, angle_deg, centre_y) * scale + size / 2).astype(np.int32)
+    line = np.rint(_seen(floor, angle_deg, center_y) * scale + size / 2).astype(np.int32)
     cv2.polylines(panel, [line], True, _FLOOR, max(1, size // 200), cv2.LINE_AA)
     return draw_skeleton(
-        panel, _seen(pose, angle_deg, centre_y) * scale + size / 2, layout, confidence
+        panel, _seen(pose, angle_deg, center_y) * scale + size / 2, layout, confidence
     )
 
 
-def _seen(points: np.ndarray, angle_deg: float, centre_y: float) -> np.ndarray:
+def _seen(points: np.ndarray, angle_deg: float, center_y: float) -> np.ndarray:
     """Points (N, 3) in mm as they are seen, (N, 2) in mm, x right and y down."""
     angle, tilt = math.radians(angle_deg), math.radians(_TILT_DEG)
     x = points[:, 0] * math.cos(angle) + points[:, 2] * math.sin(angle)
     z = points[:, 2] * math.cos(angle) - points[:, 0] * math.sin(angle)
-    y = (points[:, 1] - centre_y) * math.cos(tilt) - z * math.sin(tilt)
+    y = (points[:, 1] - center_y) * math.cos(tilt) - z * math.sin(tilt)
     return np.stack([x, y], axis=1)

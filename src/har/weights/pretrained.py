@@ -29,7 +29,7 @@ from har.weights.keras.load import infer_config, load_keras_h5
 
 _RELEASES = "https://github.com/dluvizon/deephar/releases/download"
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
-_LICENSE = "published beside a program under the MIT licence, without terms of their own; "
+_LICENSE = "published beside a program under the MIT license, without terms of their own; "
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class LoadReport:
         verified: layers of the file that are computed here; their stored values are the same.
         missing: weights of the network that the file does not have; they stay as they were.
         unexpected: weights of the file that the network does not have.
-        reinitialised: weight -> why it was not taken, for layers with another number of classes.
+        reinitialized: weight -> why it was not taken, for layers with another number of classes.
     """
 
     source: str
@@ -31,15 +31,15 @@ class LoadReport:
     verified: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
-    reinitialised: dict[str, str] = field(default_factory=dict)
+    reinitialized: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         parts = [f"{self.source}: {len(self.loaded)} weights loaded"]
         if self.verified:
             parts.append(f"{len(self.verified)} fixed layers verified")
         for what, names in (
-            ("not in the file, left as initialised", self.missing),
-            ("left as initialised for another number of classes", list(self.reinitialised)),
+            ("not in the file, left as initialized", self.missing),
+            ("left as initialized for another number of classes", list(self.reinitialized)),
             ("of the file not used", self.unexpected),
         ):
             if names:
@@ -50,9 +50,9 @@ class LoadReport:
         """The report part by part, for the terminal."""
         table = Table(title=self.source, title_justify="left")
         table.add_column("part")
-        for column in ("loaded", "missing", "re-initialised"):
+        for column in ("loaded", "missing", "re-initialized"):
             table.add_column(column, justify="right")
-        groups = [self.loaded, self.missing, self.reinitialised]
+        groups = [self.loaded, self.missing, self.reinitialized]
         counts = [Counter(map(_part, names)) for names in groups]
         for part in dict.fromkeys(part for count in counts for part in count):
             table.add_row(part, *(str(count[part] or "-") for count in counts))
@@ -63,7 +63,7 @@ class LoadReport:
             [
                 f"fixed layers verified: {len(self.verified)}",
                 f"in the file but not in the network: {_some(self.unexpected)}",
-                *(f"re-initialised {name}: {why}" for name, why in self.reinitialised.items()),
+                *(f"re-initialized {name}: {why}" for name, why in self.reinitialized.items()),
             ]
         )
         return table
@@ -130,7 +130,7 @@ def put_weights(
                 raise HarError(
                     f"{report.source} does not fit: {theirs.split('/')[0]} is {shapes}.{hint}"
                 )
-            report.reinitialised[name] = shapes
+            report.reinitialized[name] = shapes
     if strict and report.missing:
         raise HarError(
             f"{report.source} does not fit this {kind}: {len(report.missing)} weights are not in "

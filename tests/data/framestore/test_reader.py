@@ -13,7 +13,7 @@ import pytest
 from har.data.framestore.reader import FrameStore, HDF5Frames, JPEGFolders, StoreError
 from har.data.framestore.staging import open_prepared
 from har.data.ntu.prepare import prepare_ntu
-from tests.helpers.ntu_files import grey_level, write_sample
+from tests.helpers.ntu_files import gray_level, write_sample
 
 NAMES = ["S001C001P001R001A001", "S001C001P002R001A001", "S002C001P001R001A001"]
 
@@ -56,7 +56,7 @@ def test_positions_are_those_of_the_stored_sequence(
         images = store.read(name, frames)
         assert {(image.shape, image.dtype.name) for image in images} == {((24, 32, 3), "uint8")}
         np.testing.assert_allclose(
-            [image.mean() for image in images], [grey_level(2 * f) for f in frames], atol=4
+            [image.mean() for image in images], [gray_level(2 * f) for f in frames], atol=4
         )
         assert images[2] is images[3]  # decoded once
         with pytest.raises(StoreError, match=name):

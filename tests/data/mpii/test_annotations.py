@@ -138,11 +138,11 @@ def test_the_irregularities_of_the_official_file(tmp_path: Path) -> None:
     ]
     whole = {**box, "annopoints": {"point": structs(points)}, **PLACE}
     flat = {**whole, "x1": u8(5), "y1": u8(5), "x2": u8(5), "y2": u8(5)}
-    no_centre = {k: v for k, v in whole.items() if k != "objpos"}
+    no_center = {k: v for k, v in whole.items() if k != "objpos"}
     rects = [
         structs([whole, {**whole, "annopoints": EMPTY}, flat]),
         EMPTY,
-        structs([no_centre, {**whole, "scale": EMPTY}]),
+        structs([no_center, {**whole, "scale": EMPTY}]),
         structs([PLACE]),
         structs([whole]),
     ]
@@ -163,10 +163,10 @@ def test_the_irregularities_of_the_official_file(tmp_path: Path) -> None:
     assert noted == {
         "a joint has no number from 0 to 15": those_with_points,
         "a joint is not a number": those_with_points,
-        "no joint is labelled": ["0.jpg, person 2", "3.jpg, person 1"],
+        "no joint is labeled": ["0.jpg, person 2", "3.jpg, person 1"],
         "the head box has no size": ["0.jpg, person 3"],
         "an image has no person": ["1.jpg"],
-        "no centre or no scale": ["2.jpg, person 1", "2.jpg, person 2"],
+        "no center or no scale": ["2.jpg, person 1", "2.jpg, person 2"],
     }
 
 
@@ -258,12 +258,12 @@ def test_json_persons(tmp_path: Path) -> None:
     found = read_json(write(tmp_path / "train.json", persons), None)
     assert found.persons["number"].tolist() == [1, 2]
     assert np.isnan(found.persons["joints_px"][0]).any(-1).nonzero()[0].tolist() == [4, 6]
-    assert found.persons["joints_px"][0, 5].tolist() == [-1, -1]  # labelled, outside the image
+    assert found.persons["joints_px"][0, 5].tolist() == [-1, -1]  # labeled, outside the image
     assert (found.persons["split"] == Split.TRAIN).all()
     assert {note.partition(" (")[0] for note in found.notes} == {
         "a joint is not a number",
-        "no joint is labelled",
-        "no centre or no scale",
+        "no joint is labeled",
+        "no center or no scale",
     }
 
 

@@ -179,7 +179,7 @@ def test_batches(tiny_mpii: Path) -> None:
     batch = next(iter(DataLoader(data.test_samples, batch_size=4, num_workers=1)))
     assert {key: tuple(value.shape) for key, value in batch.items() if torch.is_tensor(value)} == {
         "images": (4, 2, 48, 48, 3),
-        "powers": (4, 3),
+        "gamma": (4, 3),
         "pose": (4, 2, 17, 4),
         "affine": (4, 2, 3, 3),
         "flipped": (4, 2),

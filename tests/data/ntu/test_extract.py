@@ -23,13 +23,13 @@ from tests.helpers.ntu_files import video_frames
 SIZE = (64, 36)
 
 
-def write_video(path: Path, frames: int, grey: float = 1.0, seed: int = 0) -> None:
+def write_video(path: Path, frames: int, gray: float = 1.0, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"XVID"), 30, SIZE)
     picture = cv2.resize(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8), SIZE)
     for frame in range(frames):
-        writer.write((np.roll(picture, 2 * frame, 1) * grey).astype(np.uint8))
+        writer.write((np.roll(picture, 2 * frame, 1) * gray).astype(np.uint8))
     writer.release()
 
 
@@ -91,7 +91,7 @@ def test_every_reason_to_leave_a_sample_out(tmp_path: Path) -> None:
     write_sample(tmp_path, name(3)).write_bytes(b"")
     write_sample(tmp_path, name(4)).write_bytes(b"RIFF junk" * 50)
     write_sample(tmp_path, name(5))
-    write_video(tmp_path / "videos" / f"{name(5)}_rgb.avi", 12, grey=0)
+    write_video(tmp_path / "videos" / f"{name(5)}_rgb.avi", 12, gray=0)
     write_sample(tmp_path, name(6))
     (tmp_path / "skeletons" / f"{name(6)}.skeleton").write_text(text([[], []]))
     write_sample(tmp_path, name(7))

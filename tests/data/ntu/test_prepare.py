@@ -19,11 +19,11 @@ import har.data.ntu.prepare as extract
 from har.data.framestore.staging import open_prepared
 from har.data.ntu.prepare import prepare_ntu
 from har.data.ntu.sample import Settings, encode_frames
-from har.data.ntu.targets import Reach
+from har.data.ntu.targets import CropMargin
 from har.data.processes import run_in_processes
 from har.errors import DatasetNotFoundError, HarError
 from tests.helpers.golden import real_path
-from tests.helpers.ntu_files import grey_level, write_sample, write_skeleton, write_video
+from tests.helpers.ntu_files import gray_level, write_sample, write_skeleton, write_video
 
 NAMES = [f"S00{s}C001P00{p}R001A0{a:02d}" for s in (1, 2) for p in (1, 3) for a in (1, 43)]
 
@@ -70,7 +70,7 @@ def test_frames_and_annotations_belong_together(tmp_path: Path) -> None:
     images = store.read("S001C001P001R001A001", [4, 0, 4])
     assert [image.shape for image in images] == [(24, 32, 3)] * 3
     for image, frame in zip(images, (8, 0, 8), strict=True):
-        assert abs(float(image.mean()) - grey_level(frame)) < 3
+        assert abs(float(image.mean()) - gray_level(frame)) < 3
 
 
 def test_stride_and_scale(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_stride_and_scale(tmp_path: Path) -> None:
     prepare(tmp_path, stride=1, scale=1.0)
     index, store = open_prepared(tmp_path)
     assert (index.stride, index.frame_size(0), index.num_frames.tolist()) == (1, (64, 48), [9])
-    assert abs(float(store.read("S001C001P001R001A001", [7])[0].mean()) - grey_level(7)) < 3
+    assert abs(float(store.read("S001C001P001R001A001", [7])[0].mean()) - gray_level(7)) < 3
     with pytest.raises(HarError, match=r"was prepared with .*'stride': 1"):
         prepare(tmp_path, stride=2)
 
@@ -313,11 +313,11 @@ def test_an_extraction_of_the_original_is_read_where_it_lies(tmp_path: Path) -> 
     for name in names[:2]:
         (root / "images-small" / name).mkdir(parents=True)
         for number in numbers:
-            image = np.full((24, 32, 3), grey_level(number), np.uint8)
+            image = np.full((24, 32, 3), gray_level(number), np.uint8)
             cv2.imwrite(str(root / "images-small" / name / f"{number:05d}.jpg"), image)
     (root / "images-small" / names[1] / "00009.jpg").unlink()
     with pytest.raises(HarError, match=r"images-small holds whole frames.*needs the videos"):
-        prepare(root, reach=Reach())
+        prepare(root, margin=CropMargin())
     assert prepare(root).done == 2
     tmp_path.rename(moved := tmp_path.with_name(tmp_path.name + "_moved"))
     index, store = open_prepared(moved)
@@ -326,7 +326,7 @@ def test_an_extraction_of_the_original_is_read_where_it_lies(tmp_path: Path) -> 
     assert index.frame_numbers(index.names[0].decode()).tolist() == [2, 4, 8]
     assert index.annotation(0).joints_px[:, 0, 0].tolist() == [103, 105, 109]
     levels = [float(image.mean()) for image in store.read(names[0], [0, 1, 2])]
-    np.testing.assert_allclose(levels, [grey_level(n) for n in (3, 5, 9)], atol=3)
+    np.testing.assert_allclose(levels, [gray_level(n) for n in (3, 5, 9)], atol=3)
     moved.rename(tmp_path)
 
 

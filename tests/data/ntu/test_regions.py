@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from har.data.augment import Augmentation, Draw
+from har.data.augment import Augmentation, AugmentParams
 from har.data.clips_dataset import NTUDataset
 from har.data.crops import read_crops
 from har.data.framestore.jpeg import Part
 from har.data.framestore.staging import open_prepared
 from har.data.ntu.prepare import prepare_ntu
-from har.data.ntu.targets import Reach, clip_target, reachable_region
+from har.data.ntu.targets import CropMargin, clip_target, visible_region
 from har.errors import HarError
 from har.geometry import invert_affine
 from har.layouts import LAYOUTS, get_layout
@@ -37,9 +37,14 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     write_ntu(root / "videos", NAMES, size=(640, 360), workers=1, distance_m=4.5)
     folders = {"full": root / "full", "track": root / "track"}
     for name, folder in folders.items():
-        reach = Reach() if name == "track" else None
+        margin = CropMargin() if name == "track" else None
         report = prepare_ntu(
-            root / "videos", root / "videos", folder / "prepared", scale=1.0, reach=reach, workers=0
+            root / "videos",
+            root / "videos",
+            folder / "prepared",
+            scale=1.0,
+            margin=margin,
+            workers=0,
         )
         assert report.done == len(NAMES)
     return folders
@@ -93,7 +98,7 @@ def test_the_region_holds_every_crop(rng: np.random.Generator, layout: str) -> N
     joints = rng.uniform(0, (1920, 1080), 2) + rng.normal(0, spread, (12, 25, 2))
     joints += np.cumsum(rng.normal(0, 20, (12, 1, 2)), 0)
     depth = np.where(rng.random((12, 25)) < 0.1, np.nan, 3000.0)
-    x1, y1, x2, y2 = reachable_region(joints, depth, size, Reach())
+    x1, y1, x2, y2 = visible_region(joints, depth, size, CropMargin())
     assert 0 <= x1 < x2 <= size[0]
     assert 0 <= y1 < y2 <= size[1]
     for _ in range(20):
@@ -104,7 +109,7 @@ def test_the_region_holds_every_crop(rng: np.random.Generator, layout: str) -> N
             np.full((8, 25), 2),
             layout=get_layout(layout),
             frame_size=size,
-            draw=RECIPE.draw(rng),
+            draw=RECIPE.sample(rng),
         )
         corners = invert_affine(target.affine) @ np.array([[0, 1.0], [0, 1.0], [1, 1]])
         low, high = corners[:2].min(1), corners[:2].max(1)
@@ -137,10 +142,10 @@ def test_what_the_warp_reads_beside_a_crop_is_stored(
     rng: np.random.Generator, size: tuple[int, int], share: float, pixels: int
 ) -> None:
     """Of pure noise, the crops that go as far as they can, pixel by pixel."""
-    centre = rng.uniform(0.3, 0.7, 2) * (1920, 1080)
-    joints = centre + rng.uniform(-0.5, 0.5, (3, 25, 2)) * share * 1080
+    center = rng.uniform(0.3, 0.7, 2) * (1920, 1080)
+    joints = center + rng.uniform(-0.5, 0.5, (3, 25, 2)) * share * 1080
     depth = np.full((3, 25), 3000.0)
-    x1, y1, x2, y2 = reachable_region(joints, depth, size, Reach())
+    x1, y1, x2, y2 = visible_region(joints, depth, size, CropMargin())
     whole = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     part = whole[y1:y2, x1:x2]
     for x, y in ((-40, -10), (40, 10)):
@@ -150,7 +155,7 @@ def test_what_the_warp_reads_beside_a_crop_is_stored(
             np.full((3, 25), 2),
             layout=get_layout("pa17j"),
             frame_size=size,
-            draw=Draw(scale=1.3, shift_px=(1.3 * x, 1.3 * y)),
+            draw=AugmentParams(scale=1.3, shift_px=(1.3 * x, 1.3 * y)),
         )
         from_part = target.affine @ np.array([[1.0, 0, x1], [0, 1, y1], [0, 0, 1]])
         frames, resolution = np.array([0]), (pixels, pixels)
@@ -162,9 +167,9 @@ def test_what_the_warp_reads_beside_a_crop_is_stored(
 
 def test_nobody_in_a_frame_is_the_whole_frame() -> None:
     joints, depth = np.full((5, 25, 2), 500.0), np.full((5, 25), 3000.0)
-    assert reachable_region(joints, depth, (960, 540), Reach()) != (0, 0, 960, 540)
+    assert visible_region(joints, depth, (960, 540), CropMargin()) != (0, 0, 960, 540)
     depth[3] = np.nan
-    assert reachable_region(joints, depth, (960, 540), Reach()) == (0, 0, 960, 540)
+    assert visible_region(joints, depth, (960, 540), CropMargin()) == (0, 0, 960, 540)
 
 
 @pytest.mark.parametrize(
@@ -188,9 +193,9 @@ def test_crops_that_would_be_cut_are_refused(
 def test_regions_and_whole_frames_do_not_mix(stores: dict[str, Path], tmp_path: Path) -> None:
     videos = stores["full"].parent / "videos"
     with pytest.raises(HarError, match="was prepared with"):
-        prepare_ntu(videos, videos, stores["full"] / "prepared", scale=1.0, reach=Reach())
+        prepare_ntu(videos, videos, stores["full"] / "prepared", scale=1.0, margin=CropMargin())
 
 
 def test_the_draw_of_evaluation_is_within_reach() -> None:
-    assert Reach().problem(Augmentation()) == ""
-    assert Draw().scale <= Reach().scale
+    assert CropMargin().problem(Augmentation()) == ""
+    assert AugmentParams().scale <= CropMargin().scale

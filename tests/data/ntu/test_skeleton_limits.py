@@ -143,18 +143,18 @@ def test_the_acting_person_against_a_slow_computation(seed: int) -> None:
 
 
 def test_joints_that_vanish_do_not_count_as_motion() -> None:
-    """A leaving body's last joints have state 0 and lie in the camera, three metres away."""
+    """A leaving body's last joints have state 0 and lie in the camera, three meters away."""
     rng = np.random.default_rng(0)
     xyz = rng.normal(0, 0.3, (30, 2, 25, 3)).astype(np.float32) * [0.5, 1, 0.5] + [0, 0, 3]
     xyz[:, 1] += np.linspace(0, 0.5, 30)[:, None, None]  # the second one walks
     state = np.full((30, 2, 25), 2, np.uint8)
     xyz[25:, 0, :20], state[25:, 0, :20] = 0, 0
-    colour = np.broadcast_to(np.arange(2.0)[:, None, None], (30, 2, 25, 2)).astype(np.float32)
+    color = np.broadcast_to(np.arange(2.0)[:, None, None], (30, 2, 25, 2)).astype(np.float32)
     track = main_body(
         {
             "present": np.ones((30, 2), bool),
             "xyz_m": xyz.astype(np.float32),
-            "colour_px": colour,
+            "colour_px": color,
             "joint_state": state,
         }
     )

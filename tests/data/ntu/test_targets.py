@@ -1,4 +1,4 @@
-"""Crops and poses of NTU clips against the original program, and the way back to millimetres."""
+"""Crops and poses of NTU clips against the original program, and the way back to millimeters."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from har.data.augment import Draw
+from har.data.augment import AugmentParams
 from har.data.ntu.targets import Target, clip_box, clip_target, pose_to_camera_mm
 from har.errors import HarError
 from har.geometry import INVALID, transform_points
@@ -28,9 +28,9 @@ def joints_of(sequence: np.ndarray, frames: list[int]) -> tuple[np.ndarray, np.n
     return pixels, rows[:, 126:], np.full((len(rows), 25), 2)
 
 
-def draw_of(dataconf: dict) -> Draw:
+def draw_of(dataconf: dict) -> AugmentParams:
     scale = dataconf.get("fixed_scale", 1.0)
-    return Draw(
+    return AugmentParams(
         angle_deg=dataconf.get("fixed_angle", 0),
         scale=scale,
         shift_px=(
@@ -72,7 +72,7 @@ def test_single_frames_and_a_given_box_of_the_original(golden):
     layout = get_layout("pa17j")
     for key, sequence, frame in info["ntu"]["single_frames_key_sequence_frame"]:
         joints = joints_of(arrays[f"ntu/sequence_{sequence}"], [frame])
-        target = clip_target(*joints, layout=layout, frame_size=FRAME_SIZE, draw=Draw())
+        target = clip_target(*joints, layout=layout, frame_size=FRAME_SIZE, draw=AugmentParams())
         pose, affine = arrays[f"ntu/frame_{key}/pose"][None], arrays[f"ntu/frame_{key}/afmat"]
         assert_same(target, pose, affine, key)
     given = info["ntu"]["given_box"]
@@ -80,7 +80,7 @@ def test_single_frames_and_a_given_box_of_the_original(golden):
         *joints_of(arrays[f"ntu/sequence_{given['sequence']}"], given["frame_list"]),
         layout=layout,
         frame_size=FRAME_SIZE,
-        draw=Draw(),
+        draw=AugmentParams(),
         box=given["bbox"],
     )
     assert_same(target, arrays["ntu/given_box/pose"], arrays["ntu/given_box/afmat"], given)
@@ -111,7 +111,7 @@ def walk() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_crops_do_not_depend_on_the_size_of_the_stored_frames(walk):
     """Third-size frames: the same crop of the same scene, to the rounding of its corners."""
-    draw = Draw(angle_deg=10, scale=1.3, shift_px=(26.0, -13.0))
+    draw = AugmentParams(angle_deg=10, scale=1.3, shift_px=(26.0, -13.0))
     arguments = {"layout": get_layout("pa17j"), "draw": draw}
     large = clip_target(*walk, frame_size=(1920, 1080), **arguments)
     small = clip_target(*walk, frame_size=(640, 360), **arguments)
@@ -122,7 +122,7 @@ def test_crops_do_not_depend_on_the_size_of_the_stored_frames(walk):
 def test_a_mirrored_crop_swaps_left_and_right(walk):
     layout = get_layout("pa17j")
     plain, mirrored = (
-        clip_target(*walk, layout=layout, frame_size=FRAME_SIZE, draw=Draw(flip=flip))
+        clip_target(*walk, layout=layout, frame_size=FRAME_SIZE, draw=AugmentParams(flip=flip))
         for flip in (False, True)
     )
     expected = plain.pose[:, list(layout.flip)] * [-1, 1, 1, 1] + [1, 0, 0, 0]
@@ -136,7 +136,9 @@ def test_joints_the_kinect_lost_are_learned_from_but_not_measured(walk):
     state[2, 0] = 0
     state[1, 20] = 1
     layout = get_layout("pa17j")
-    target = clip_target(pixels, depth, state, layout=layout, frame_size=FRAME_SIZE, draw=Draw())
+    target = clip_target(
+        pixels, depth, state, layout=layout, frame_size=FRAME_SIZE, draw=AugmentParams()
+    )
     assert target.pose[..., 3].all()
     assert (~target.tracked).sum() == 1
     assert not target.tracked[2, 0]
@@ -151,7 +153,7 @@ def test_a_clip_without_any_joint_is_the_whole_image(walk, use_true_box):
         state,
         layout=get_layout("pa17j"),
         frame_size=FRAME_SIZE,
-        draw=Draw(),
+        draw=AugmentParams(),
         use_true_box=use_true_box,
     )
     assert (target.pose[..., :3] == INVALID).all()
@@ -164,21 +166,25 @@ def test_a_clip_without_any_joint_is_the_whole_image(walk, use_true_box):
 def test_a_tiny_person_gets_a_window_of_32_pixels(walk):
     pixels, depth, state = walk
     tiny = np.array([900.0, 500.0]) + (pixels - pixels.mean((0, 1))) / 100
-    arguments = {"layout": get_layout("pa17j"), "draw": Draw()}
+    arguments = {"layout": get_layout("pa17j"), "draw": AugmentParams()}
     target = clip_target(tiny, depth, state, frame_size=FRAME_SIZE, **arguments)
     np.testing.assert_allclose(1 / target.affine[[0, 1], [0, 1]], [32, 32])
 
 
 def test_a_layout_that_ntu_does_not_have_is_refused(walk):
     with pytest.raises(HarError, match="mpii cannot be made from NTU"):
-        clip_target(*walk, layout=get_layout("mpii"), frame_size=FRAME_SIZE, draw=Draw())
+        clip_target(*walk, layout=get_layout("mpii"), frame_size=FRAME_SIZE, draw=AugmentParams())
 
 
 @pytest.mark.parametrize(
     "draw",
-    [Draw(), Draw(angle_deg=10, scale=2.0, shift_px=(40.0, -20.0)), Draw(scale=1.3, flip=True)],
+    [
+        AugmentParams(),
+        AugmentParams(angle_deg=10, scale=2.0, shift_px=(40.0, -20.0)),
+        AugmentParams(scale=1.3, flip=True),
+    ],
 )
-def test_back_to_millimetres(walk, draw):
+def test_back_to_millimeters(walk, draw):
     """A known scene: points in camera space, projected by hand, cropped, and found again."""
     _, _, state = walk
     rng = np.random.default_rng(3)

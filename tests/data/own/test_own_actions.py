@@ -37,7 +37,7 @@ SIZE = (64, 36)
 def write_clip(
     path: Path, num_frames: int = 12, fps: float = 30, size: tuple[int, int] = SIZE
 ) -> Path:
-    """A video whose frame number is its grey level: 40 + 4 per frame; its left third is black."""
+    """A video whose frame number is its gray level: 40 + 4 per frame; its left third is black."""
     path.parent.mkdir(parents=True, exist_ok=True)
     codec = cv2.VideoWriter.fourcc(*("XVID" if path.suffix == ".avi" else "mp4v"))
     writer = cv2.VideoWriter(str(path), codec, fps, size)

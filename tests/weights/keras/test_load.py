@@ -149,14 +149,14 @@ def test_other_classes_leave_the_heads_as_they_are() -> None:
         load_keras_h5(model, path)
     assert same_state(model.state_dict(), before)
     report = load_keras_h5(model, path, strict=False)
-    assert set(report.reinitialised) == {
+    assert set(report.reinitialized) == {
         "action.blocks.up2_pb1.heads.0.weight",
         "action.blocks.up2_pb1.pred_conv3.weight",
         "action.blocks.up2_pb0.heads.0.weight",
     }
     changed = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
     assert changed <= set(report.loaded)
-    assert "3 left as initialised for another number of classes" in str(report)
+    assert "3 left as initialized for another number of classes" in str(report)
     assert report.table().row_count > 3
 
 
@@ -348,7 +348,7 @@ def test_safetensors_and_checkpoints_as_a_beginning(tmp_path: Path) -> None:
         with pytest.raises(HarError, match="does not fit"):
             load_weights(other, file)
         report = load_weights(other, file, strict=False)
-        assert len(report.reinitialised) == 3
+        assert len(report.reinitialized) == 3
         assert torch.equal(other.pose.stem.conv1.weight, model.pose.stem.conv1.weight)
         exact = load_weights(SPNet(**dataclasses.asdict(model.config)), file)
         assert not exact.missing

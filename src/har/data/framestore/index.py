@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from har.data.augment import Augmentation
 from har.data.framestore.shards import PREPARE_AGAIN, merge_shards, regions_of
-from har.data.ntu.targets import Reach
+from har.data.ntu.targets import CropMargin
 from har.errors import HarError
 
 IntArray = NDArray[np.int64]
@@ -97,11 +97,11 @@ class NTUIndex:
         width, height = self._frame_sizes[sample].tolist()
         return width, height
 
-    def stored_part(self, sample: int) -> NDArray[np.float64]:
+    def region_offset(self, sample: int) -> NDArray[np.float64]:
         """The map from pixels of a sample's pictures to pixels of its frames, (3, 3).
 
-        The two differ where only the region of a person's track is stored. ``affine @ stored_part``
-        makes, of a crop from frames, the same crop from the pictures.
+        The two differ where only the region of a person's track is stored. ``affine @
+        region_offset`` makes, of a crop from frames, the same crop from the pictures.
         """
         part = np.eye(3)
         part[:2, 2] = self._regions[sample, :2]
@@ -112,7 +112,7 @@ class NTUIndex:
         x1, y1, x2, y2 = self._regions[sample].tolist()
         return x1, y1, x2, y2
 
-    def check_reach(self, augmentation: Augmentation, true_boxes: bool = True) -> None:
+    def check_margin(self, augmentation: Augmentation, true_boxes: bool = True) -> None:
         """Refuses crops for which more than the stored part of the frames is needed.
 
         Args:
@@ -125,7 +125,7 @@ class NTUIndex:
         if "reach_scale" not in self.settings:  # whole frames
             return
         x, y = self.settings["reach_shift_px"]
-        problem = Reach(self.settings["reach_scale"], (x, y)).problem(augmentation)
+        problem = CropMargin(self.settings["reach_scale"], (x, y)).problem(augmentation)
         if not true_boxes:
             problem = "predicted boxes may lie anywhere"
         if problem:

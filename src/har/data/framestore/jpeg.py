@@ -29,7 +29,7 @@ _FIRST_RESTART = 0xD0
 _RESTARTS = np.arange(_FIRST_RESTART, 0xD8, dtype=np.uint8)  # in turn
 _LONGEST_HEADER = 4096
 _STRETCH_BLOCKS = (3, 4, 5, 6, 7, 8, 2)  # the first that divides a row; else whole rows
-_BESIDE_PX = 4  # the colours of a pixel are mixed from those of its neighbours
+_BESIDE_PX = 4  # the colors of a pixel are mixed from those of its neighbors
 
 
 class JPEGError(HarError):
@@ -57,7 +57,7 @@ def encode(image: Image, quality: int) -> Bytes:
         image: BGR (H, W, 3).
         quality: 1 to 100.
     """
-    blocks = -(-image.shape[1] // 16)  # OpenCV halves the colours' resolution
+    blocks = -(-image.shape[1] // 16)  # OpenCV halves the colors' resolution
     interval = next((n for n in _STRETCH_BLOCKS if blocks % n == 0), blocks)
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_RST_INTERVAL, interval]
     return cv2.imencode(".jpg", image, options)[1].ravel()
@@ -101,7 +101,7 @@ def decode_window(data: Bytes, window: Sequence[float], half: bool = False) -> P
 
 
 def _is_complete(data: Bytes) -> bool:
-    """Whether a file ends as it has to: one cut off would be decoded all the same, partly grey."""
+    """Whether a file ends as it has to: one cut off would be decoded all the same, partly gray."""
     return data[:2].tobytes() == _START and data[-2:].tobytes() == _END
 
 

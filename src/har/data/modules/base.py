@@ -14,7 +14,7 @@ from torch.multiprocessing.reductions import reduce_tensor
 from torch.utils.data import DataLoader, Dataset
 
 from har.data.framestore.reader import keep_freed_memory
-from har.data.sampling import EpochBatches, Key, Order, SampleOrder, ShareOfSamples
+from har.data.sampling import EpochBatches, Key, Order, SampleOrder, UnpaddedDistributedSampler
 from har.errors import HarError
 
 BATCHES_AHEAD = 4  # that a loader process makes in advance
@@ -44,7 +44,7 @@ def _hand_over(tensor: torch.Tensor) -> tuple[Any, ...]:
     return handed
 
 
-class KindsOfSamples(Dataset[dict[str, Any]]):
+class MultiDataset(Dataset[dict[str, Any]]):
     """Several data sets behind one loader; the key's first part says which one is meant."""
 
     def __init__(self, datasets: Mapping[str, Dataset[dict[str, Any]]]) -> None:
@@ -147,7 +147,7 @@ class TrainingDataModule(LightningDataModule):
             world_size=trainer.world_size,
         )
         return DataLoader(
-            KindsOfSamples(self.datasets),
+            MultiDataset(self.datasets),
             batch_sampler=batches,
             num_workers=self.num_workers,
             worker_init_fn=start_worker,
@@ -167,7 +167,9 @@ class TrainingDataModule(LightningDataModule):
 
     def _eval_loader(self, samples: Any) -> DataLoader[dict[str, Any]]:
         assert self.trainer is not None
-        share = ShareOfSamples(len(samples), self.trainer.global_rank, self.trainer.world_size)
+        share = UnpaddedDistributedSampler(
+            len(samples), self.trainer.global_rank, self.trainer.world_size
+        )
         return DataLoader(
             samples,
             batch_size=self.eval_batch_size,

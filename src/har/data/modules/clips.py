@@ -185,7 +185,7 @@ class NTUDataModule(TrainingDataModule):
             boxes += f"; the whole image for {without} clips without skeletons"
         return {
             "split": self.protocol,
-            "clips": "single, centred",
+            "clips": "single, centered",
             "num_test_clips": self.num_test_samples,
             "boxes": boxes,
             "actions": list(self.actions),
@@ -204,7 +204,7 @@ class MultitaskDataModule(NTUDataModule):
     """Clips for actions and single frames for poses, batch by batch in turn.
 
     The two kinds come from one loader, one update each, as the recipe trains. (Lightning's
-    ``CombinedLoader`` would hand over both at once, which needs manual optimisation for two
+    ``CombinedLoader`` would hand over both at once, which needs manual optimization for two
     updates, and that gives up gradient clipping, schedules and a true step count.)
 
     Args:

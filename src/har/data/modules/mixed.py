@@ -18,7 +18,7 @@ class PosesOnly(Dataset[dict[str, Any]]):
     """What the samples of every data set with poses have in common, so that they fit in a batch.
 
     Args:
-        samples: items with ``images``, ``powers``, ``pose`` and ``name``, and more.
+        samples: items with ``images``, ``gamma``, ``pose`` and ``name``, and more.
     """
 
     def __init__(self, samples: Dataset[dict[str, Any]]) -> None:
@@ -26,7 +26,7 @@ class PosesOnly(Dataset[dict[str, Any]]):
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         item = self.samples[key]
-        return {name: item[name] for name in ("images", "powers", "pose", "name")}
+        return {name: item[name] for name in ("images", "gamma", "pose", "name")}
 
 
 class MixedPoseDataModule(TrainingDataModule):

@@ -149,7 +149,7 @@ class MPIIDataModule(TrainingDataModule):
             "num_test_persons": self.num_test_samples,
             "views": self.views,
             "crops_per_person": len(VIEWS[self.views]),
-            "boxes": "annotated centre and scale",
+            "boxes": "annotated center and scale",
             "prediction_block": "last",
         }
 

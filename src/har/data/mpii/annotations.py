@@ -86,5 +86,5 @@ def read_annotations(files: AnnotationFiles) -> Annotations:
     else:
         annotations = read_deephar(files.paths[0])
     if len(annotations.persons) == 0:
-        raise MPIIError(f"No person in {files.paths[0]} has a joint, a centre and a scale.")
+        raise MPIIError(f"No person in {files.paths[0]} has a joint, a center and a scale.")
     return annotations

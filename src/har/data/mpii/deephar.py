@@ -15,7 +15,7 @@ def read_deephar(path: Path) -> Annotations:
     """Persons of ``annot_tr`` and ``annot_val``.
 
     Each of the two has an entry per image: which of its persons count (from 1), the image's name,
-    and the persons, with head box, centre, scale and pose (2 x 16, NaN where unlabelled).
+    and the persons, with head box, center, scale and pose (2 x 16, NaN where unlabeled).
 
     Raises:
         MPIIError: not such a file, or damaged.
@@ -48,12 +48,12 @@ def _add(persons: PersonList, image: str, order: int, rect: Any, split: Split) -
         joints = pose.reshape(2, NUM_JOINTS).T
     else:
         joints = np.full((NUM_JOINTS, 2), np.nan)
-    centre, box = numbers(field(rect, "objpos")), numbers(field(rect, "head"))
+    center, box = numbers(field(rect, "objpos")), numbers(field(rect, "head"))
     persons.add(
         image,
         order,
         joints,
-        centre_px=centre if centre.size == 2 else np.full(2, np.nan),
+        centre_px=center if center.size == 2 else np.full(2, np.nan),
         scale=number(field(rect, "scale")),
         head_box_px=box if box.size == 4 else np.full(4, np.nan),
         split=split,

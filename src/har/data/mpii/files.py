@@ -54,7 +54,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise MPIIError(f"The image {path} cannot be read: {error.strerror}.") from error
     image = None
-    # A file that is cut off would be decoded all the same, grey where its data end.
+    # A file that is cut off would be decoded all the same, gray where its data end.
     ends = data[-_TRAILER_BYTES:].tobytes().rfind(_JPEG_END) >= 0
     if data.size and (data[:2].tobytes() != _JPEG_START or ends):
         image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -1,6 +1,6 @@
 """The JSON files that came with HRNet and that mmpose uses: ``train.json`` and ``valid.json``.
 
-"Vis" in them means labelled, not visible. Head boxes, which PCKh needs, are not in them but in
+"Vis" in them means labeled, not visible. Head boxes, which PCKh needs, are not in them but in
 ``gt_valid.mat``, for the persons of ``valid.json`` in the same order.
 """
 
@@ -43,7 +43,7 @@ def read_json(
 
 
 def _load(path: Path) -> list[Any]:
-    """Images, joints (16, 2) with NaN where unlabelled, centres and scales of a file's persons."""
+    """Images, joints (16, 2) with NaN where unlabeled, centers and scales of a file's persons."""
     try:
         persons = json.loads(path.read_bytes())
     except OSError as error:
@@ -58,35 +58,35 @@ def _load(path: Path) -> list[Any]:
 def _row(path: Path, number: int, person: Any) -> tuple[str, np.ndarray, np.ndarray, float]:
     try:
         joints = np.asarray(person["joints"], dtype=np.float64)
-        labelled = np.asarray(person["joints_vis"], dtype=np.float64)
-        centre = np.asarray(person["center"], dtype=np.float64)
+        labeled = np.asarray(person["joints_vis"], dtype=np.float64)
+        center = np.asarray(person["center"], dtype=np.float64)
         image, scale = person["image"], float(person["scale"])
-        fits = joints.shape == (NUM_JOINTS, 2) and labelled.shape == (NUM_JOINTS,)
-        if not (fits and centre.shape == (2,) and isinstance(image, str)):
+        fits = joints.shape == (NUM_JOINTS, 2) and labeled.shape == (NUM_JOINTS,)
+        if not (fits and center.shape == (2,) and isinstance(image, str)):
             raise ValueError
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise MPIIError(
             f"Person {number} (from 0) of {path} is not as HRNet and mmpose write it: it needs "
             "image, scale, center (2), joints (16 x 2) and joints_vis (16)."
         ) from error
-    joints[np.isnan(joints).any(-1)] = np.inf  # labelled, yet not a number: to be noted
-    joints[labelled == 0] = np.nan
-    if centre[0] == -1:
-        centre = np.full(2, np.nan)  # how these files say that there is none
-    return image, joints, centre, scale
+    joints[np.isnan(joints).any(-1)] = np.inf  # labeled, yet not a number: to be noted
+    joints[labeled == 0] = np.nan
+    if center[0] == -1:
+        center = np.full(2, np.nan)  # how these files say that there is none
+    return image, joints, center, scale
 
 
 def _add(
     persons: PersonList, path: Path, rows: list[Any], split: Split, boxes: np.ndarray | None
 ) -> None:
     running: dict[str, int] = {}
-    for number, (image, joints, centre, scale) in enumerate(rows):
+    for number, (image, joints, center, scale) in enumerate(rows):
         running[image] = running.get(image, 0) + 1
         persons.add(
             image,
             running[image],
             joints,
-            centre_px=centre,
+            centre_px=center,
             scale=scale,
             head_box_px=None if boxes is None else boxes[number],
             split=split,

@@ -54,13 +54,13 @@ def read_official(path: Path) -> Annotations:
             else:
                 split = Split.NEITHER if position in validation_images else Split.TRAIN
             joints, visible = _joints(rect, persons, f"{name}, person {order}")
-            centre = field(rect, "objpos")
+            center = field(rect, "objpos")
             persons.add(
                 name,
                 order,
                 joints,
                 visible=visible,
-                centre_px=np.array([number(field(centre, "x")), number(field(centre, "y"))]),
+                centre_px=np.array([number(field(center, "x")), number(field(center, "y"))]),
                 scale=number(field(rect, "scale")),
                 head_box_px=np.array([number(field(rect, side)) for side in _BOX]),
                 split=split,
@@ -73,7 +73,7 @@ _BOX = ("x1", "y1", "x2", "y2")
 
 
 def _joints(rect: Any, persons: PersonList, place: str) -> tuple[np.ndarray, np.ndarray]:
-    """Joints (16, 2) in pixels, NaN where unlabelled, and visibility (16,): 1, 0, or -1."""
+    """Joints (16, 2) in pixels, NaN where unlabeled, and visibility (16,): 1, 0, or -1."""
     joints = np.full((NUM_JOINTS, 2), np.nan)
     visible = np.full(NUM_JOINTS, -1, dtype=np.int8)
     for point in entries(field(field(rect, "annopoints"), "point")):

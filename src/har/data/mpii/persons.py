@@ -34,9 +34,9 @@ PERSON = np.dtype(
 
 - ``image``: file name of the image; ``number``: of the person in it, from 1 (in the JSON files,
   which do not tell the official one, a running number);
-- ``joints_px``: in MPII's order, NaN where unlabelled;
+- ``joints_px``: in MPII's order, NaN where unlabeled;
 - ``visible``: 1 visible, 0 hidden, -1 not told;
-- ``centre_px``, ``scale``: rough centre, and body height / 200 px;
+- ``centre_px``, ``scale``: rough center, and body height / 200 px;
 - ``head_box_px``: x1 y1 x2 y2, NaN where there is none;
 - ``split``: a :class:`Split`; ``stands_apart``: 1 far from other persons, 0 not, -1 not told.
 
@@ -65,9 +65,9 @@ class Annotations:
     """What an annotation file holds.
 
     Attributes:
-        persons: (N,) of :data:`PERSON`, those that have a joint, a centre and a scale.
+        persons: (N,) of :data:`PERSON`, those that have a joint, a center and a scale.
         source: which kind of file they come from, for people.
-        notes: what was found wrong, and in which persons: "no joint is labelled" -> places.
+        notes: what was found wrong, and in which persons: "no joint is labeled" -> places.
             Those persons are left out, unless the note says that they are kept.
     """
 
@@ -117,14 +117,14 @@ class PersonList:
         joints = np.array(joints_px, dtype=np.float64)
         there = (np.abs(joints) < MAX_COORDINATE_PX).all(-1)  # false for NaN
         if (~np.isnan(joints).all(-1) & ~there).any():
-            self.note("a joint is not a number (kept, the joint counts as unlabelled)", place)
+            self.note("a joint is not a number (kept, the joint counts as unlabeled)", place)
         joints[~there] = np.nan
         if not there.any():
-            self.note("no joint is labelled", place)
+            self.note("no joint is labeled", place)
             return
-        centre = np.asarray(centre_px, dtype=np.float64)
-        if not ((np.abs(centre) < MAX_COORDINATE_PX).all() and 0 < scale < MAX_COORDINATE_PX):
-            self.note("no centre or no scale", place)
+        center = np.asarray(centre_px, dtype=np.float64)
+        if not ((np.abs(center) < MAX_COORDINATE_PX).all() and 0 < scale < MAX_COORDINATE_PX):
+            self.note("no center or no scale", place)
             return
         box = np.full(4, np.nan)
         if head_box_px is not None:
@@ -133,7 +133,7 @@ class PersonList:
                 self.note("the head box has no size (kept, but not scored by PCKh)", place)
                 box = np.full(4, np.nan)
         seen = np.full(NUM_JOINTS, -1) if visible is None else visible
-        self.rows.append((name, number, joints, seen, centre, scale, box, int(split), stands_apart))
+        self.rows.append((name, number, joints, seen, center, scale, box, int(split), stands_apart))
 
     def finish(self) -> Annotations:
         """All persons as one array."""

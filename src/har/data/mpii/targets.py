@@ -1,7 +1,7 @@
 """From a person's annotation to what a network learns: the crop, and the pose in it.
 
 Rules of the published program of Luvizon et al. (CVPR 2018), which are those of Stacked Hourglass
-and HRNet: the centre moves down by 15 px per unit of scale, the window is 250 px per unit of scale.
+and HRNet: the center moves down by 15 px per unit of scale, the window is 250 px per unit of scale.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har.data.augment import Draw
+from har.data.augment import AugmentParams
 from har.errors import HarError
 from har.geometry import INVALID, crop_affine, transform_points
 from har.layouts import MISSING, Layout
 
 ENLARGEMENT = 1.25  # of the annotated scale
 WINDOW_PX = 200.0  # per unit of the enlarged scale: a scale is a body height / 200 px
-DOWN_PX = 12.0  # the same for the centre, which is annotated above the middle of the body
+DOWN_PX = 12.0  # the same for the center, which is annotated above the middle of the body
 
 
 def mpii_order(layout: Layout) -> NDArray[np.int64]:
@@ -38,12 +38,12 @@ def in_layout(joints_px: ArrayLike, layout: Layout) -> NDArray[np.float64]:
 
 
 def person_affine(
-    centre_px: ArrayLike, scale: float, image_size: tuple[int, int], draw: Draw
+    centre_px: ArrayLike, scale: float, image_size: tuple[int, int], draw: AugmentParams
 ) -> NDArray[np.float64]:
     """The map (3, 3) from image pixels to [0, 1] of a person's crop.
 
     Args:
-        centre_px: (2,) annotated centre, in pixels.
+        centre_px: (2,) annotated center, in pixels.
         scale: annotated body height / 200 px.
         image_size: width and height in pixels.
         draw: augmentation; its shift is in pixels of a person of scale 0.8, as in the original.
@@ -52,10 +52,10 @@ def person_affine(
         GeometryError: a crop without a pixel.
     """
     enlarged = ENLARGEMENT * scale
-    centre = np.asarray(centre_px, dtype=np.float64) + enlarged * (np.array(draw.shift_px))
-    centre[1] += DOWN_PX * enlarged
+    center = np.asarray(centre_px, dtype=np.float64) + enlarged * (np.array(draw.shift_px))
+    center[1] += DOWN_PX * enlarged
     return crop_affine(
-        centre,
+        center,
         WINDOW_PX * enlarged * draw.scale,
         image_size,
         angle_deg=draw.angle_deg,
@@ -69,14 +69,14 @@ def person_pose(
     """The pose that a network shall find in a crop.
 
     Args:
-        joints_px: (16, 2) in MPII's order, NaN where unlabelled.
+        joints_px: (16, 2) in MPII's order, NaN where unlabeled.
         affine: (3, 3), image pixels to [0, 1] of the crop.
         layout: joint layout of the pose.
         dim: 2, or 3 for a depth that nobody knows (-1e9).
         flipped: the crop is mirrored: left and right joints change places.
 
     Returns:
-        (J, dim + 1) float32: x, y, [z,] visibility. Joints that are unlabelled or outside the crop:
+        (J, dim + 1) float32: x, y, [z,] visibility. Joints that are unlabeled or outside the crop:
         -1e9, visibility 0. Joints that MPII does not have: -1e9, visibility NaN (unknown).
     """
     order = mpii_order(layout)

@@ -39,7 +39,7 @@ from har.data.ntu.sample import (
     extract_sample,
 )
 from har.data.ntu.splits import missing_skeletons
-from har.data.ntu.targets import Reach
+from har.data.ntu.targets import CropMargin
 from har.data.processes import run_in_processes
 from har.errors import HarError
 
@@ -151,7 +151,7 @@ def prepare_ntu(
     stride: int = 2,
     scale: float = 0.5,
     jpeg_quality: int = 95,
-    reach: Reach | None = None,
+    margin: CropMargin | None = None,
     setups: Sequence[int] | None = None,
     actions: Sequence[int] | None = None,
     cameras: Sequence[int] | None = None,
@@ -170,7 +170,7 @@ def prepare_ntu(
         stride: keep every ``stride``-th frame.
         scale: of width and height.
         jpeg_quality: 0 to 100.
-        reach: store only the region of the person's track, as far as crops go; None: whole frames.
+        margin: store only the region of the person's track, as far as crops go; None: whole frames.
         setups, actions, cameras: numbers to take; None: all.
         shard: (part, parts), part from 0: whole setups, for the jobs of a cluster.
         workers: processes; 0: everything in this one.
@@ -185,7 +185,7 @@ def prepare_ntu(
             videos_root,
             skeletons_root,
             output,
-            Settings(stride, scale, jpeg_quality, reach),
+            Settings(stride, scale, jpeg_quality, margin),
             lambda names: select_samples(names, setups, actions, cameras, shard),
             shard,
             workers,
@@ -223,7 +223,7 @@ def _prepare(
     if images is not None:
         sources = {name: path for name, path in sources.items() if name in skeletons}
     names = select(list(sources))
-    if images is not None and settings.reach is not None:
+    if images is not None and settings.margin is not None:
         raise HarError(
             f"{images} holds whole frames, which stay as they are: ntu.region=track needs the "
             "videos."

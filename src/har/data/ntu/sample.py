@@ -21,14 +21,14 @@ from har.data.ntu.skeleton import (
     read_deephar_annotation,
     read_skeleton,
 )
-from har.data.ntu.targets import Reach, reachable_region
+from har.data.ntu.targets import CropMargin, visible_region
 from har.errors import HarError
 
 Region = tuple[int, int, int, int]
 
 _MOST_BODIES = 6
 
-_BLACK = 4  # mean grey level below which a video shows nothing
+_BLACK = 4  # mean gray level below which a video shows nothing
 
 # What decoders have to say of damaged files is said in the report.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -50,21 +50,21 @@ class Settings:
         stride: every how many-th frame is kept.
         scale: of width and height.
         jpeg_quality: 0 to 100.
-        reach: keep only the region of the person's track, as far as crops go; None: whole frames.
+        margin: keep only the region of the person's track, as far as crops go; None: whole frames.
     """
 
     stride: int = 2
     scale: float = 0.5
     jpeg_quality: int = 95
-    reach: Reach | None = None
+    margin: CropMargin | None = None
 
     def describe(self) -> dict[str, Any]:
         """Plain values, for the index."""
         kept = {"stride": self.stride, "scale": self.scale, "jpeg_quality": self.jpeg_quality}
-        if self.reach is None:
+        if self.margin is None:
             return kept
-        shift_px = [float(shift) for shift in self.reach.shift_px]
-        return {**kept, "reach_scale": float(self.reach.scale), "reach_shift_px": shift_px}
+        shift_px = [float(shift) for shift in self.margin.shift_px]
+        return {**kept, "reach_scale": float(self.margin.scale), "reach_shift_px": shift_px}
 
 
 class Extracted(NamedTuple):
@@ -262,11 +262,11 @@ def _region_of(
     """Which part is stored of frames of a given size."""
 
     def region(size: tuple[int, int]) -> Region:
-        if settings.reach is None:
+        if settings.margin is None:
             return 0, 0, *size
         stored = np.arange(0, int(numbers[-1]) + 1, settings.stride, dtype=np.int32)
         person = _at(stored, numbers, track)
-        return reachable_region(person.joints_px, person.depth_mm, size, settings.reach)
+        return visible_region(person.joints_px, person.depth_mm, size, settings.margin)
 
     return region
 

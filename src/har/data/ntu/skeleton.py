@@ -36,7 +36,7 @@ def read_skeleton(path: str | Path) -> dict[str, np.ndarray]:
     - ``body_ids``: int64 (B,);
     - ``present``: bool (F, B), whether the body is in the frame; elsewhere the arrays below hold
       NaN, and 0 in those of integers;
-    - ``xyz_m``: float32 (F, B, J, 3), metres in the depth camera's space, y up, z away;
+    - ``xyz_m``: float32 (F, B, J, 3), meters in the depth camera's space, y up, z away;
     - ``depth_px``: float32 (F, B, J, 2), pixels of the 512x424 depth picture;
     - ``colour_px``: float32 (F, B, J, 2), pixels of the 1920x1080 picture, NaN where unknown;
     - ``orientation``: float32 (F, B, J, 4), quaternion w, x, y, z;

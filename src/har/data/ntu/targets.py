@@ -1,7 +1,7 @@
 """From NTU's joints to what a network learns: the crop of a clip, and the poses in it.
 
 Rules of the published program of Luvizon et al. (TPAMI 2020). Joints come in pixels of the
-1920x1080 colour image, crops are made from the stored frames, which are smaller; shifts and the
+1920x1080 color image, crops are made from the stored frames, which are smaller; shifts and the
 smallest window mean pixels of frames 960 wide (the original's) and grow or shrink with the frames.
 """
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har.data.augment import Augmentation, Draw
+from har.data.augment import Augmentation, AugmentParams
 from har.errors import HarError
 from har.geometry import (
     INVALID,
     box_around,
-    box_from_centre,
-    centre_and_window,
+    box_from_center,
+    center_and_window,
     crop_affine,
     invert_affine,
     transform_points,
@@ -25,15 +25,15 @@ from har.geometry import (
 )
 from har.layouts import LAYOUTS, Layout
 
-COLOUR_WIDTH_PX = 1920
+COLOR_WIDTH_PX = 1920
 BOX_ENLARGEMENT = 1.5
 MIN_WINDOW_PX = 32
 DEPTH_RANGE_MM = 2000.0
 _RECIPE_WIDTH_PX = 960
 _BLOCK_PX = 16  # JPEG stores blocks of this size
-_BESIDE_PX = 8  # beside a crop, read by the warp and for the colours of its last pixels
+_BESIDE_PX = 8  # beside a crop, read by the warp and for the colors of its last pixels
 
-# The colour camera, least squares over well-tracked joints of real files (pixels of 1920x1080).
+# The color camera, least squares over well-tracked joints of real files (pixels of 1920x1080).
 _FOCAL_PX = (1059.0, 1056.0)
 _PRINCIPAL_PX = (962.0, 575.0)
 
@@ -49,7 +49,7 @@ class Target:
             that errors in mm count.
         affine: (3, 3) float64, pixels of the stored frames to the crop.
         root_depth_mm: mean depth of the root over the clip; NaN if no joint has a depth.
-        depth_scale: the scale s of the crop; z = 0 and 1 lie s metres before and behind the root.
+        depth_scale: the scale s of the crop; z = 0 and 1 lie s meters before and behind the root.
         mirrored: the crop is flipped, and left and right joints have changed places.
     """
 
@@ -62,7 +62,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Reach:
+class CropMargin:
     """How far crops of clips may go from a person: what a store of regions has to hold.
 
     Attributes:
@@ -86,8 +86,8 @@ class Reach:
         return ""
 
 
-def reachable_region(
-    joints_px: ArrayLike, depth_mm: ArrayLike, frame_size: tuple[int, int], reach: Reach
+def visible_region(
+    joints_px: ArrayLike, depth_mm: ArrayLike, frame_size: tuple[int, int], margin: CropMargin
 ) -> tuple[int, int, int, int]:
     """The part of the frames that crops of clips can show, whichever frames make the clip.
 
@@ -99,24 +99,24 @@ def reachable_region(
         joints_px: (F, 25, 2) in pixels of 1920x1080, of all stored frames.
         depth_mm: (F, 25).
         frame_size: width and height of the frames in pixels.
-        reach: how far crops go.
+        margin: how far crops go.
 
     Returns:
         x1, y1, x2, y2 in pixels of the frames; all of the frame where nobody is in one of them.
     """
     recipe_px = frame_size[0] / _RECIPE_WIDTH_PX
     smallest = MIN_WINDOW_PX * recipe_px
-    shift = reach.scale * np.asarray(reach.shift_px) * recipe_px
+    shift = margin.scale * np.asarray(margin.shift_px) * recipe_px
     boxes = []
     for layout in LAYOUTS.values():
         if layout.from_ntu is None:
             continue
         joints, _ = _known_joints(joints_px, depth_mm, np.asarray(layout.from_ntu), frame_size)
-        box = box_around(joints, enlarge=BOX_ENLARGEMENT * reach.scale)  # (F, 4)
+        box = box_around(joints, enlarge=BOX_ENLARGEMENT * margin.scale)  # (F, 4)
         if np.isnan(box).any():
             return 0, 0, *frame_size
-        centre, window = centre_and_window(box)
-        boxes.append(box_from_centre(centre, np.maximum(window, smallest) + 2 * shift))
+        center, window = center_and_window(box)
+        boxes.append(box_from_center(center, np.maximum(window, smallest) + 2 * shift))
     region = union_box(np.concatenate(boxes)) + _BESIDE_PX * np.array([-1, -1, 1, 1])
     limits = np.array([*frame_size, *frame_size])
     blocks = np.concatenate([np.floor(region[:2] / _BLOCK_PX), np.ceil(region[2:] / _BLOCK_PX)])
@@ -170,7 +170,7 @@ def clip_target(
     *,
     layout: Layout,
     frame_size: tuple[int, int],
-    draw: Draw,
+    draw: AugmentParams,
     box: ArrayLike | None = None,
     use_true_box: bool = True,
 ) -> Target:
@@ -188,7 +188,7 @@ def clip_target(
         draw: augmentation of this clip.
         box: (4,) a box in pixels of the stored frames, if one was predicted; its window is
             multiplied by the drawn scale.
-        use_true_box: without ``box``, crop around the true joints; else around the image's centre,
+        use_true_box: without ``box``, crop around the true joints; else around the image's center,
             a square of the drawn scale times the longer side.
 
     Raises:
@@ -236,7 +236,7 @@ def _known_joints(
         np.asarray(joints_px)[:, order],
         np.asarray(depth_mm)[:, order],
     )
-    values[..., :2] *= frame_size[0] / COLOUR_WIDTH_PX
+    values[..., :2] *= frame_size[0] / COLOR_WIDTH_PX
     values[~((values > 0) & (values < np.inf)).all(-1)] = np.nan
     return values[..., :2], values[..., 2]
 
@@ -244,22 +244,22 @@ def _known_joints(
 def _clip_affine(
     joints: NDArray[np.float64],
     frame_size: tuple[int, int],
-    draw: Draw,
+    draw: AugmentParams,
     box: ArrayLike | None,
     use_true_box: bool,
 ) -> NDArray[np.float64]:
     """The crop of a clip: where it lies, how large it is, and what was drawn."""
     if box is not None:
-        centre, window = centre_and_window(box)
+        center, window = center_and_window(box)
         window = window * draw.scale
     elif use_true_box:
-        centre, window = centre_and_window(clip_box(joints, frame_size, draw.scale))
+        center, window = center_and_window(clip_box(joints, frame_size, draw.scale))
     else:
-        centre = np.asarray(frame_size) / 2
+        center = np.asarray(frame_size) / 2
         window = np.full(2, draw.scale * max(frame_size))
     recipe_px = frame_size[0] / _RECIPE_WIDTH_PX
     return crop_affine(
-        centre + np.asarray(draw.shift_px) * recipe_px,
+        center + np.asarray(draw.shift_px) * recipe_px,
         np.maximum(window, MIN_WINDOW_PX * recipe_px),
         frame_size,
         angle_deg=draw.angle_deg,
@@ -280,7 +280,7 @@ def pose_to_camera_mm(
     depth_scale: ArrayLike,
     frame_width: ArrayLike,
 ) -> NDArray[np.float64]:
-    """Poses in a crop as millimetres in the colour camera's space: x right, y up, z away.
+    """Poses in a crop as millimeters in the color camera's space: x right, y up, z away.
 
     The depth of the root is taken as known. Invalid joints come out as ``INVALID``.
 
@@ -303,11 +303,11 @@ def pose_to_camera_mm(
         values = np.asarray(per_clip, dtype=np.float64)
         return values.reshape(values.shape + (1,) * (pose.ndim - 1 - values.ndim))
 
-    colour = (
-        transform_points(back, pose[..., :2]) * (COLOUR_WIDTH_PX / spread(frame_width))[..., None]
+    color = (
+        transform_points(back, pose[..., :2]) * (COLOR_WIDTH_PX / spread(frame_width))[..., None]
     )
     z = spread(root_depth_mm) + (pose[..., 2] - 0.5) * DEPTH_RANGE_MM * spread(depth_scale)
-    x = (colour[..., 0] - _PRINCIPAL_PX[0]) * z / _FOCAL_PX[0]
-    y = -(colour[..., 1] - _PRINCIPAL_PX[1]) * z / _FOCAL_PX[1]
+    x = (color[..., 0] - _PRINCIPAL_PX[0]) * z / _FOCAL_PX[0]
+    y = -(color[..., 1] - _PRINCIPAL_PX[1]) * z / _FOCAL_PX[1]
     valid = (pose[..., :3] > INVALID / 1e3).all(-1, keepdims=True)
     return np.where(valid, np.stack([x, y, z], axis=-1), INVALID)

@@ -37,7 +37,7 @@ _LAST_TAIL, _PER_BLOCK = 4, 31
 _WEIGHTING = re.compile(r"separable_conv2d(?:_(\d+))?$")
 
 
-def recognises(layers: Layers) -> bool:
+def recognizes(layers: Layers) -> bool:
     """Whether a file holds an ActionMergeNet."""
     return {"td_Stem", "PoseAR", "GuidedVisAR"} <= layers.keys()
 

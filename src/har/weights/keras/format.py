@@ -26,7 +26,7 @@ class NameTable(Protocol):
 
     NETWORK: str
 
-    def recognises(self, layers: Layers) -> bool:
+    def recognizes(self, layers: Layers) -> bool:
         """Whether a file holds this network."""
 
     def infer(self, layers: Layers) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def infer_config(path: str | Path) -> dict[str, Any]:
 
 def _infer(path: str | Path, layers: Layers) -> tuple[str, dict[str, Any]]:
     for table in name_tables():
-        if table.recognises(layers):
+        if table.recognizes(layers):
             try:
                 return table.NETWORK, table.infer(layers)
             except (HarError, ValueError, LookupError, ArithmeticError, StopIteration) as error:
@@ -77,7 +77,7 @@ def load_keras_h5(model: nn.Module, path: str | Path, strict: bool = True) -> Lo
             number of classes as they are.
 
     Returns:
-        What was loaded, verified, missing, unexpected and left re-initialised.
+        What was loaded, verified, missing, unexpected and left re-initialized.
 
     Raises:
         HarError: a file that cannot be read or does not fit; the sentence names the layer, the

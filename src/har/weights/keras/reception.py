@@ -54,7 +54,7 @@ _OLD_RESIDUAL = dict(
 )
 
 
-def recognises(layers: Layers) -> bool:
+def recognizes(layers: Layers) -> bool:
     """Whether a file holds a ReceptionNet."""
     return {"Stem", "rBlock1", "RegMap1"} <= layers.keys()
 
@@ -174,8 +174,8 @@ def fixed_kernels(model: nn.Module, layers: Layers) -> dict[str, list[np.ndarray
     if layers.get("zSAM"):
         cells, joints, _ = layers["zSAM"][0][1].shape
         # so far apart that the softmax leaves a single cell
-        centres = soft_argmax_1d(1e4 * torch.eye(cells)[:, None])[:, 0].numpy()
-        fixed["zSAM"] = [centres[:, None, None] * np.eye(joints, dtype=np.float32)]
+        centers = soft_argmax_1d(1e4 * torch.eye(cells)[:, None])[:, 0].numpy()
+        fixed["zSAM"] = [centers[:, None, None] * np.eye(joints, dtype=np.float32)]
     if layers.get("Agg"):
         maps, joints = layers["Agg"][0][1].shape
         per_joint = np.eye(joints, dtype=np.float32)

@@ -34,7 +34,7 @@ _IMAGE_DIV = {3: 4, 5: 8, 7: 16}  # by the number of the stem's residual units
 _FIXED = re.compile(r"_xy2?_([xy])$")
 
 
-def recognises(layers: Layers) -> bool:
+def recognizes(layers: Layers) -> bool:
     """Whether a file holds an SPNet."""
     return {"conv1", "res0_conv2", "dp1_pb1_heatmaps_conv1"} <= layers.keys()
 
