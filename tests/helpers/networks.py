@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from har.models import ActionMergeNet, ReceptionNet, SPNet
+from har.models.spec import ModelSpec
 from har.runtime.engine import Engine
-from har.runtime.info import ModelInfo
 from har.runtime.modes import PLAIN, Mode
 from har.runtime.torch_runtime import TorchRuntime
 
@@ -52,7 +52,7 @@ def action_merge(**arguments: Any) -> ActionMergeNet:
 
 def engine(network: Any, mode: Mode = PLAIN, *, batch_size: int = 8, **arguments: Any) -> Engine:
     config = getattr(network.config, "pose_net", network.config)
-    info = ModelInfo(
+    spec = ModelSpec(
         layout="pa17j",
         num_joints=config.num_joints,
         dim=config.dim,
@@ -65,7 +65,7 @@ def engine(network: Any, mode: Mode = PLAIN, *, batch_size: int = 8, **arguments
         weights_sha256="",
     )
     runtime = TorchRuntime(network, torch.device("cpu"), mode, batch_size=batch_size, **arguments)
-    return Engine(runtime, info, batch_size=batch_size)
+    return Engine(runtime, spec, batch_size=batch_size)
 
 
 def crops(count: int, seed: int = 0) -> np.ndarray:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from har.layouts import get_layout
+from har.models.spec import ModelSpec
 from har.runtime.engine import Engine
-from har.runtime.info import ModelInfo
 
 LABELS = ("still", "waving", "falling")
 SIZE = 64
@@ -22,7 +22,7 @@ _RNG = np.random.default_rng(0)
 TEMPLATE = _RNG.uniform(0.1, 0.9, (17, 2))  # joints in the person's rectangle
 TEMPLATE[[3, 13, 4, 5]] = [0.5, 0.0], [0.5, 1.0], [0.0, 0.3], [1.0, 0.3]  # margin its borders
 
-INFO = ModelInfo(
+INFO = ModelSpec(
     layout="pa17j",
     num_joints=17,
     dim=3,
@@ -67,8 +67,8 @@ class SeesRed:
         return False
 
 
-def red_engine(batch_size: int = 8, info: ModelInfo = INFO) -> Engine:
-    return Engine(SeesRed(), info, batch_size=batch_size)
+def red_engine(batch_size: int = 8, spec: ModelSpec = INFO) -> Engine:
+    return Engine(SeesRed(), spec, batch_size=batch_size)
 
 
 def picture(

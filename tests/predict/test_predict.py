@@ -20,11 +20,11 @@ import pytest
 from har.cli import quote_argument
 from har.errors import HarError
 from har.files import read_image
+from har.models.spec import ModelSpec
 from har.predict.images import _result_names
 from har.predict.run import predict
 from har.runs.config import config_dir
 from har.runtime.engine import Engine
-from har.runtime.info import ModelInfo
 from har.video import Video
 from tests.helpers.red_person import (
     INFO,
@@ -127,8 +127,8 @@ def test_a_3d_skeleton_stands_beside_and_turns(tmp_path: Path, engine: Engine) -
 def test_video_false_and_a_network_without_actions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = ModelInfo(**{**INFO.as_dict(), "labels": ()})  # type: ignore[arg-type]
-    monkeypatch.setattr("har.runtime.loading.load_engine", lambda *_, **__: red_engine(info=info))
+    info = ModelSpec(**{**INFO.as_dict(), "labels": ()})  # type: ignore[arg-type]
+    monkeypatch.setattr("har.runtime.loading.load_engine", lambda *_, **__: red_engine(spec=info))
     video = write_video(tmp_path / "film.avi", walking(10))
     assert names(run(tmp_path, video, "video=false")) == {"poses.npz", "summary.json"}
     assert Video(run(tmp_path, video, out="b") / "annotated.mp4").size == (320, 240)

@@ -11,8 +11,8 @@ import pytest
 import har
 from har import Predictor
 from har.errors import HarError
+from har.models.spec import ModelSpec
 from har.prediction.results import Prediction
-from har.runtime.info import ModelInfo
 from tests.helpers.red_person import (
     INFO,
     LAYOUT,
@@ -142,8 +142,8 @@ def test_the_answer_is_plain_json(predictor: Predictor) -> None:
 
 
 def test_a_network_without_depth_or_actions() -> None:
-    flat = ModelInfo(**{**INFO.as_dict(), "depth_range_mm": None, "labels": ()})  # type: ignore[arg-type]
-    result = Predictor(red_engine(info=flat))(np.array(walking(20)))
+    flat = ModelSpec(**{**INFO.as_dict(), "depth_range_mm": None, "labels": ()})  # type: ignore[arg-type]
+    result = Predictor(red_engine(spec=flat))(np.array(walking(20)))
     assert np.isnan(result.poses.depth_mm).all()
     assert result.to_dict()["poses"][0]["depth_mm"] is None
     assert result.actions.probabilities.shape == (0, 0)

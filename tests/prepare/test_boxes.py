@@ -122,5 +122,5 @@ def test_a_stopped_run_goes_on(prepared: Path, monkeypatch: pytest.MonkeyPatch) 
     engine = BrightnessEngine()
     assert predict_boxes(index, store, engine).done == 0
     assert engine.calls == 0
-    engine.info = SimpleNamespace(**{**vars(engine.info), "weights_sha256": "cd" * 32})
+    engine.spec = SimpleNamespace(**{**vars(engine.spec), "weights_sha256": "cd" * 32})
     assert predict_boxes(index, store, engine).done == len(index)  # other weights, other boxes

@@ -16,7 +16,7 @@ from har.errors import HarError
 from har.models import SPNet
 from har.runtime import exporter as export
 from har.runtime.exporter import METADATA_KEY, export_network, require_onnx
-from har.runtime.loading import load_engine, load_for_inference, read_info
+from har.runtime.loading import load_engine, load_for_inference, read_spec
 from har.runtime.parts import WholeNetwork
 from har.weights import load_network, save_weights
 from har.weights.description import Description
@@ -105,18 +105,18 @@ def test_an_onnx_file_is_used_like_a_checkpoint(weights: Path, exported: Path) -
     first, second = load_engine(weights, device="cpu", fast=False), load_engine(exported)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (11, 32, 32, 3), dtype=np.uint8)
-    expected, found = first.frames(images), second.frames(images)
+    expected, found = first.forward_frames(images), second.forward_frames(images)
     np.testing.assert_allclose(found.poses, expected.poses, atol=1e-5)
     for frames in (4, 7):
         np.testing.assert_allclose(
-            second.actions([found.features[:frames], found.features[-frames:]]),
-            first.actions([expected.features[:frames], expected.features[-frames:]]),
+            second.classify_clips([found.features[:frames], found.features[-frames:]]),
+            first.classify_clips([expected.features[:frames], expected.features[-frames:]]),
             atol=1e-5,
         )
     with pytest.raises(HarError, match="2 to 15 frames, not of 16"):
-        second.actions([found.features[0]] * 16)
-    assert first.info.labels == second.info.labels
-    assert second.info.name == exported.name
+        second.classify_clips([found.features[0]] * 16)
+    assert first.spec.labels == second.info.labels
+    assert second.spec.name == exported.name
     with pytest.raises(HarError, match=r"har\.export"):
         load_engine(exported, stop_after=1)
 
@@ -213,7 +213,7 @@ def test_golden_networks_in_onnxruntime(name: str, tmp_path: Path) -> None:
     images = np.ascontiguousarray(np.moveaxis(arrays["x"], -1, -3))
     path, out = golden_path(f"{name}.h5"), tmp_path / "golden.onnx"
     network = load_network(path, **HIDDEN.get(name, {}))
-    info = read_info(network, path, path, (images.shape[-1], images.shape[-2]))
+    info = read_spec(network, path, path, (images.shape[-1], images.shape[-2]))
     if info.labels:
         info = dataclasses.replace(info, clip_size=images.shape[1])
     export_network(network, info, out, "onnx")

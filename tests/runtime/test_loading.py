@@ -46,7 +46,7 @@ def spnet_checkpoint(folder: Path, **har: Any) -> Path:
 
 def test_a_checkpoint_says_all_there_is_to_know(tmp_path: Path) -> None:
     ready = load_engine(spnet_checkpoint(tmp_path), device="cpu", fast=False)
-    info = ready.info
+    info = ready.spec
     assert (info.layout, info.dim, info.num_joints) == ("pa17j", 3, 17)
     assert (info.resolution, info.clip_size, info.labels) == ((64, 64), 4, tuple(LABELS))
     assert info.clip_seconds_between_frames == pytest.approx(3 / 15)
@@ -55,16 +55,16 @@ def test_a_checkpoint_says_all_there_is_to_know(tmp_path: Path) -> None:
     with torch.inference_mode():
         images = torch.from_numpy(crops(2)).permute(0, 3, 1, 2).float() / 127.5 - 1
         expected = spnet(**SMALL)(images).poses[-1].numpy()
-    np.testing.assert_allclose(ready.frames(crops(2)).poses, expected, atol=1e-5)
+    np.testing.assert_allclose(ready.forward_frames(crops(2)).poses, expected, atol=1e-5)
 
 
 def test_stopping_early_and_another_resolution(tmp_path: Path) -> None:
     path = spnet_checkpoint(tmp_path)
     ready = load_engine(path, device="cpu", stop_after="dp1_pb1", resolution=(96, 64))
-    result = ready.frames(np.zeros((1, 64, 96, 3), np.uint8))
+    result = ready.forward_frames(np.zeros((1, 64, 96, 3), np.uint8))
     assert result.poses.shape == (1, 17, 4)
     assert len(result.features[0]) == 2  # of the one block that is left
-    assert ready.info.labels == tuple(LABELS)
+    assert ready.spec.labels == tuple(LABELS)
 
 
 def test_an_action_merge_net_of_a_run(tmp_path: Path) -> None:
@@ -82,9 +82,9 @@ def test_an_action_merge_net_of_a_run(tmp_path: Path) -> None:
     }
     path = checkpoint(tmp_path / "merge.ckpt", action_merge(), model)
     ready = load_engine(path, device="cpu", fast=False)
-    features = ready.frames(crops(4)).features
-    assert ready.actions(features).shape == (3,)
-    assert ready.info.depth_range_mm is None
+    features = ready.forward_frames(crops(4)).features
+    assert ready.classify_clips(features).shape == (3,)
+    assert ready.spec.depth_range_mm is None
 
 
 def test_converted_checkpoints_keep_what_they_know(tmp_path: Path) -> None:
@@ -98,19 +98,21 @@ def test_converted_checkpoints_keep_what_they_know(tmp_path: Path) -> None:
     with safe_open(converted, framework="pt") as file:
         assert json.loads(file.metadata()["har_description"])["labels"] == LABELS
     first, second = (load_engine(p, device="cpu", fast=False) for p in (path, converted))
-    assert first.info.as_dict() | {"name": "", "weights_sha256": ""} == (
-        second.info.as_dict() | {"name": "", "weights_sha256": ""}
+    assert first.spec.as_dict() | {"name": "", "weights_sha256": ""} == (
+        second.spec.as_dict() | {"name": "", "weights_sha256": ""}
     )
-    np.testing.assert_array_equal(first.frames(crops(2)).poses, second.frames(crops(2)).poses)
+    np.testing.assert_array_equal(
+        first.forward_frames(crops(2)).poses, second.forward_frames(crops(2)).poses
+    )
 
 
 def test_what_a_file_does_not_say_is_that_of_the_published_networks(tmp_path: Path) -> None:
     save_weights(spnet(num_actions=(60,), **SMALL), tmp_path / "ntu.safetensors")
-    info = load_engine(tmp_path / "ntu.safetensors", device="cpu").info
+    info = load_engine(tmp_path / "ntu.safetensors", device="cpu").spec
     assert info.labels == tuple(ACTION_NAMES[:60])
     assert (info.layout, info.resolution, info.clip_size) == ("pa17j", (256, 256), 8)
     save_weights(reception(), tmp_path / "mpii.safetensors")
-    info = load_engine(tmp_path / "mpii.safetensors", device="cpu").info
+    info = load_engine(tmp_path / "mpii.safetensors", device="cpu").spec
     assert (info.layout, info.labels, info.clip_size) == ("pa16j", (), 1)
 
 

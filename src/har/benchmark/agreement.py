@@ -12,22 +12,22 @@ from rich.table import Table
 from torch.utils.data import DataLoader
 
 from har.data.ntu.labels import ACTION_NAMES
+from har.models.spec import ModelSpec
 from har.runs.config import instantiate
 from har.runtime.engine import Engine
-from har.runtime.info import ModelInfo
 from har.visual.terminal import progress_bar
 
 _POSE_CROP_PX = 256  # the crop in whose pixels differences are said, whatever the network's own
 
 
-def test_data(cfg: DictConfig, info: ModelInfo) -> Any:
+def test_data(cfg: DictConfig, spec: ModelSpec) -> Any:
     """The data module of the configuration, with the clips that a network was made for."""
     data = instantiate(
         cfg.data,
-        actions=[1 + ACTION_NAMES.index(label) for label in info.labels],
-        resolution=list(info.resolution),
-        layout=info.layout,
-        clip_size=info.clip_size,
+        actions=[1 + ACTION_NAMES.index(label) for label in spec.labels],
+        resolution=list(spec.resolution),
+        layout=spec.layout,
+        clip_size=spec.clip_size,
         num_workers=0,
     )
     data.setup("test")
@@ -41,8 +41,8 @@ def benchmark_agreement(cfg: DictConfig, engines: dict[str, Engine]) -> None:
     how many clips it calls by another name.
     """
     names = list(engines)
-    info = engines[names[0]].info
-    clips = test_data(cfg, info).test_clips
+    spec = engines[names[0]].spec
+    clips = test_data(cfg, spec).test_clips
     loader = DataLoader(clips, batch_size=cfg.data.eval_batch_size)
     poses: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     said: dict[str, list[NDArray[np.int64]]] = {name: [] for name in names}

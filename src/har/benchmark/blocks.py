@@ -23,9 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from har.benchmark.agreement import test_data
 from har.benchmark.timing import time_interleaved
+from har.models.spec import ModelSpec
 from har.modules.scores import MultitaskScores
 from har.runs.config import run_folder
-from har.runtime.info import ModelInfo
 from har.runtime.modes import optimize
 from har.runtime.parts import FramePart
 from har.transforms import normalize_images
@@ -58,13 +58,13 @@ class Block:
 
 
 def benchmark_blocks(
-    cfg: DictConfig, network: nn.Module, info: ModelInfo, device: torch.device
+    cfg: DictConfig, network: nn.Module, spec: ModelSpec, device: torch.device
 ) -> None:
     """Measures, prints and plots every prediction block of a network that can stop early."""
     if not hasattr(getattr(network, "config", None), "stop_after"):
         return  # one answer only
-    width, height = info.resolution
-    images = torch.randint(0, 256, (info.clip_size, height, width, 3), dtype=torch.uint8)
+    width, height = spec.resolution
+    images = torch.randint(0, 256, (spec.clip_size, height, width, 3), dtype=torch.uint8)
     blocks: list[Block] = []
     ways: dict[str, Callable[[], Any]] = {}
     for number, name in enumerate(_block_names(network), start=1):
@@ -75,10 +75,10 @@ def benchmark_blocks(
     for block, seconds in zip(blocks, time_interleaved(ways).values(), strict=True):
         block.seconds = seconds / len(images)
     if cfg.weights is not None and cfg.measure:
-        _judge(cfg, network, info, device, blocks)
-    _print(blocks, info)
+        _judge(cfg, network, spec, device, blocks)
+    _print(blocks, spec)
     path = run_folder() / "blocks.png"
-    figure = _plot(blocks, info)
+    figure = _plot(blocks, spec)
     figure.savefig(path, dpi=150)
     Console().print(f"Speed against accuracy, as a picture: {path}")
 
@@ -157,12 +157,12 @@ def _cost(name: str, network: Any, part: nn.Module, images: Tensor) -> Block:
 
 
 def _judge(
-    cfg: DictConfig, network: Any, info: ModelInfo, device: torch.device, blocks: list[Block]
+    cfg: DictConfig, network: Any, spec: ModelSpec, device: torch.device, blocks: list[Block]
 ) -> None:
     """The test split through the whole network once: every block answers on the way."""
-    data = test_data(cfg, info)
+    data = test_data(cfg, spec)
     scores = MultitaskScores(
-        info.layout, len(data.labels), network.num_pose_outputs, network.num_action_outputs
+        spec.layout, len(data.labels), network.num_pose_outputs, network.num_action_outputs
     ).to(device)
     loader = DataLoader(data.test_clips, batch_size=cfg.data.eval_batch_size)
     network = network.to(device=device, memory_format=torch.channels_last)
@@ -179,8 +179,8 @@ def _judge(
         block.top1, block.joint_error_mm = top1, error
 
 
-def _print(blocks: list[Block], info: ModelInfo) -> None:
-    width, height = info.resolution
+def _print(blocks: list[Block], spec: ModelSpec) -> None:
+    width, height = spec.resolution
     table = Table(
         title=f"stopping after a block: frames of {width}x{height}, float32, not compiled",
         title_justify="left",
@@ -207,12 +207,12 @@ def _print(blocks: list[Block], info: ModelInfo) -> None:
     Console().print(table)
 
 
-def _plot(blocks: list[Block], info: ModelInfo) -> matplotlib.figure.Figure:
+def _plot(blocks: list[Block], spec: ModelSpec) -> matplotlib.figure.Figure:
     return plot_speed(
         [block.name for block in blocks],
         np.array([block.multiply_adds for block in blocks]) / 1e9,
         np.array([block.seconds for block in blocks]) * 1000,
         [block.top1 for block in blocks],
         [block.joint_error_mm for block in blocks],
-        title=f"{info.name}: stopping after a prediction block",
+        title=f"{spec.name}: stopping after a prediction block",
     )

@@ -27,11 +27,11 @@ from torch import nn
 from har.benchmark.agreement import benchmark_agreement
 from har.benchmark.blocks import benchmark_blocks
 from har.benchmark.timing import print_ways, time_interleaved
+from har.models.spec import ModelSpec
 from har.runs.config import instantiate
 from har.runtime.engine import Engine
 from har.runtime.exporter import export_network
-from har.runtime.info import ModelInfo
-from har.runtime.loading import choose_device, info_of, load_for_inference
+from har.runtime.loading import choose_device, load_for_inference, spec_of
 from har.runtime.modes import PLAIN, Mode, fastest_mode
 from har.runtime.onnx_runtime import OnnxRuntime
 from har.runtime.streaming import ClipStream
@@ -43,28 +43,28 @@ def benchmark_model(cfg: DictConfig) -> None:
     console = Console()
     device = torch.device(choose_device(cfg.device))
     if cfg.weights is not None:
-        network, info = load_for_inference(cfg.weights)
+        network, spec = load_for_inference(cfg.weights)
     else:
         network = instantiate(cfg.model).eval()
-        info = dataclasses.replace(
-            info_of(network, type(network).__name__),
+        spec = dataclasses.replace(
+            spec_of(network, type(network).__name__),
             resolution=(cfg.resolution[0], cfg.resolution[1]),
             clip_size=cfg.clip_size,
         )
     parameters = sum(p.numel() for p in network.parameters()) / 1e6
-    width, height = info.resolution
+    width, height = spec.resolution
     console.print(
-        f"{info.name}: {type(network).__name__}, {parameters:.1f} M parameters, "
-        f"{info.clip_size} frames of {width}x{height}, {_device_name(device)}"
+        f"{spec.name}: {type(network).__name__}, {parameters:.1f} M parameters, "
+        f"{spec.clip_size} frames of {width}x{height}, {_device_name(device)}"
     )
-    ways, engines = _ways(network, info, device, console, compiles=cfg.compile, onnx=cfg.onnx)
-    print_ways("one clip", time_interleaved(ways), info.clip_size, "frames/s")
+    ways, engines = _ways(network, spec, device, console, compiles=cfg.compile, onnx=cfg.onnx)
+    print_ways("one clip", time_interleaved(ways), spec.clip_size, "frames/s")
     console.print(f"[dim]* the way of predict and evaluate here: {fastest_mode(device)}[/dim]")
-    if info.labels:
-        _stream(network, info, device)
+    if spec.labels:
+        _stream(network, spec, device)
         if cfg.weights is not None and cfg.measure:
             benchmark_agreement(cfg, engines)
-    benchmark_blocks(cfg, network, info, device)
+    benchmark_blocks(cfg, network, spec, device)
 
 
 def _device_name(device: torch.device) -> str:
@@ -73,15 +73,15 @@ def _device_name(device: torch.device) -> str:
     return f"CPU with {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
 
 
-def _clip(info: ModelInfo) -> NDArray[np.uint8]:
-    width, height = info.resolution
-    size = (info.clip_size, height, width, 3)
+def _clip(spec: ModelSpec) -> NDArray[np.uint8]:
+    width, height = spec.resolution
+    size = (spec.clip_size, height, width, 3)
     return np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
 
 
 def _ways(
     network: nn.Module,
-    info: ModelInfo,
+    spec: ModelSpec,
     device: torch.device,
     console: Console,
     *,
@@ -89,7 +89,7 @@ def _ways(
     onnx: bool,
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, Engine]]:
     """One clip by every way of computing, and the engines among them."""
-    images = _clip(info)
+    images = _clip(spec)
     ways: dict[str, Callable[[], Any]] = {
         "plain layout, float32": _as_trained(network, images, device, torch.contiguous_format),
         "channels last, float32": _as_trained(network, images, device, torch.channels_last),
@@ -99,9 +99,9 @@ def _ways(
     modes = [Mode(precision=p, compiled=False) for p in sorted(low, key=str, reverse=True)]
     if compiles:
         modes += [Mode(precision=mode.precision) for mode in modes]
-    engines = {"float32": _engine(network, info, device, PLAIN)}
+    engines = {"float32": _engine(network, spec, device, PLAIN)}
     for mode in modes:
-        ready = _engine(network, info, device, mode)
+        ready = _engine(network, spec, device, mode)
         name = str(mode)
         if mode.compiled:
             console.print(f"compiling ({mode.precision}) ...")
@@ -115,9 +115,9 @@ def _ways(
         with tempfile.TemporaryDirectory(prefix="har-") as folder:
             path = Path(folder) / "network.onnx"
             plain: Any = copy.deepcopy(network).cpu()
-            export_network(plain.to(memory_format=torch.contiguous_format), info, path, "onnx")
+            export_network(plain.to(memory_format=torch.contiguous_format), spec, path, "onnx")
             runtime = OnnxRuntime(path, device.type)
-        engines["onnxruntime, float32"] = Engine(runtime, info, batch_size=info.clip_size)
+        engines["onnxruntime, float32"] = Engine(runtime, spec, batch_size=spec.clip_size)
     for name, ready in engines.items():
         if name != "float32":
             ways[name] = _predicts(ready, images)
@@ -147,9 +147,9 @@ def _finish(device: torch.device) -> None:
             torch.cuda.synchronize()
 
 
-def _engine(network: nn.Module, info: ModelInfo, device: torch.device, mode: Mode) -> Engine:
-    runtime = TorchRuntime(network, device, mode, batch_size=info.clip_size)
-    return Engine(runtime, info, batch_size=info.clip_size)
+def _engine(network: nn.Module, spec: ModelSpec, device: torch.device, mode: Mode) -> Engine:
+    runtime = TorchRuntime(network, device, mode, batch_size=spec.clip_size)
+    return Engine(runtime, spec, batch_size=spec.clip_size)
 
 
 def _predicts(ready: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
@@ -157,17 +157,17 @@ def _predicts(ready: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
 
     def run() -> None:
         features = ready.forward_frames(images).features
-        if ready.info.labels:
+        if ready.spec.labels:
             ready.classify_clips(features)
 
     return run
 
 
-def _stream(network: nn.Module, info: ModelInfo, device: torch.device) -> None:
+def _stream(network: nn.Module, spec: ModelSpec, device: torch.device) -> None:
     """Every window of a video that moves on by one frame: all its frames anew, or the new one."""
-    images = _clip(info)
+    images = _clip(spec)
     ready = Engine(
-        TorchRuntime(network, device, PLAIN, batch_size=info.clip_size), info, batch_size=1
+        TorchRuntime(network, device, PLAIN, batch_size=spec.clip_size), spec, batch_size=1
     )
     stream = ClipStream(ready)
     for features in ready.forward_frames(images).features:

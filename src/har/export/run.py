@@ -24,12 +24,12 @@ def export(cfg: DictConfig) -> None:
         raise HarError("Say what to export: weights=<published name, .ckpt, .safetensors or .h5>.")
     if cfg.format not in FORMATS:
         raise HarError(f"format={cfg.format}: choose {' or '.join(FORMATS)}.")
-    network, info = load_for_inference(
+    network, spec = load_for_inference(
         cfg.weights, stop_after=cfg.stop_after, resolution=cfg.resolution
     )
-    out = Path(cfg.out) if cfg.out is not None else Path(Path(info.name).stem + FORMATS[cfg.format])
-    print(f"Exporting {info.name} as {cfg.format}: about half a minute.")
-    exported = export_network(network, info, out, cfg.format)
+    out = Path(cfg.out) if cfg.out is not None else Path(Path(spec.name).stem + FORMATS[cfg.format])
+    print(f"Exporting {spec.name} as {cfg.format}: about half a minute.")
+    exported = export_network(network, spec, out, cfg.format)
     table = Table(title=f"{type(network).__name__} in {out}", title_justify="left")
     table.add_column("input or output")
     table.add_column("shape")

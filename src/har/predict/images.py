@@ -52,7 +52,7 @@ def predict_images(
 
     def write(job: tuple[Path, FramePrediction]) -> None:
         path, answer = job
-        people = draw_people(answer.frame.image, answer.people, predictor.engine.info)
+        people = draw_people(answer.frame.image, answer.people, predictor.engine.spec)
         write_image(out / f"{names[path]}.png", people)
         write_json(out / f"{names[path]}.json", _as_dict(path, answer, predictor))
 
@@ -73,7 +73,7 @@ def predict_images(
     if all("failed" in row for row in rows):
         raise HarError(f"None of the {len(rows)} images can be read: {rows[0]['failed']}")
     summary = {"images": rows, "seconds": round(time.perf_counter() - began, 2)}
-    write_json(out / "summary.json", {**summary, "model": predictor.engine.info.as_dict()})
+    write_json(out / "summary.json", {**summary, "model": predictor.engine.spec.as_dict()})
     return rows
 
 
@@ -98,7 +98,7 @@ def _people(
 
 
 def _as_dict(path: Path, answer: FramePrediction, predictor: Predictor) -> dict[str, Any]:
-    collected = PredictionCollector(predictor.engine.info)
+    collected = PredictionCollector(predictor.engine.spec)
     collected.add(answer)
     poses = collected.poses()
     return {
@@ -106,7 +106,7 @@ def _as_dict(path: Path, answer: FramePrediction, predictor: Predictor) -> dict[
         "size": list(answer.frame.image.shape[1::-1]),
         "joint_names": list(poses.joint_names),
         "people": [person_dict(poses, row) for row in range(len(poses))],
-        "model": predictor.engine.info.as_dict(),
+        "model": predictor.engine.spec.as_dict(),
     }
 
 

@@ -56,7 +56,7 @@ def predict_video(
     Raises:
         HarError: boxes that are none of a video, or results that cannot be written.
     """
-    info = predictor.engine.info
+    info = predictor.engine.spec
     total = video.num_frames
     if cfg.max_frames is not None:
         total = min(cfg.max_frames, total or cfg.max_frames)

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.layouts import get_layout
+from har.models.spec import ModelSpec
 from har.prediction.following import FramePrediction, Person
 from har.prediction.results import TopAction, top_actions
 from har.prediction.tracking import FloatArray
-from har.runtime.info import ModelInfo
 from har.visual.draw import (
     BAR_COLOR,
     Image,
@@ -27,17 +27,17 @@ _KEPT_S = 2.0  # an answer is shown until the next one, at most so long
 
 
 def draw_people(
-    image: Image, people: list[Person], info: ModelInfo, tags: dict[int, str] | None = None
+    image: Image, people: list[Person], spec: ModelSpec, tags: dict[int, str] | None = None
 ) -> Image:
     """A copy of an image with the skeletons of people, and a tag at each.
 
     Args:
         image: uint8 RGB (H, W, 3).
         people: in the image.
-        info: of the network that saw them.
+        spec: of the network that saw them.
         tags: text by track number.
     """
-    layout = get_layout(info.layout)
+    layout = get_layout(spec.layout)
     for person in people:
         image = draw_skeleton(image, person.joints_px, layout, person.confidence)
     for person in people:
@@ -64,7 +64,7 @@ class Annotator:
     """Draws the answers of a video, in order.
 
     Args:
-        info: of the network.
+        spec: of the network.
         size: width and height of the frames in pixels.
         duration_s: of the video; None: not known.
         skeleton_3d: a turning 3-D skeleton beside the picture.
@@ -72,14 +72,14 @@ class Annotator:
 
     def __init__(
         self,
-        info: ModelInfo,
+        spec: ModelSpec,
         size: tuple[int, int],
         duration_s: float | None,
         *,
         skeleton_3d: bool = False,
     ) -> None:
-        self.info, self.size = info, size
-        self.skeleton_3d = skeleton_3d and info.dim == 3
+        self.spec, self.size = spec, size
+        self.skeleton_3d = skeleton_3d and spec.dim == 3
         self._panel = int(min(size[1], size[0]))
         self._duration_s = duration_s
         self._timeline = self._new_timeline()
@@ -90,12 +90,12 @@ class Annotator:
         """The picture of one frame, uint8 RGB, all of one size."""
         now = answer.frame.time_s
         for track, probabilities in answer.actions.items():
-            self._last[track] = now, top_actions(probabilities, self.info.labels, 1)[0]
+            self._last[track] = now, top_actions(probabilities, self.spec.labels, 1)[0]
         self._last = {t: (s, a) for t, (s, a) in self._last.items() if now - s <= _KEPT_S}
         tags = {
             person.track: self._tag(person.track, len(answer.people)) for person in answer.people
         }
-        picture = draw_people(answer.frame.image, answer.people, self.info, tags)
+        picture = draw_people(answer.frame.image, answer.people, self.spec, tags)
         main = self._main(answer)
         if self.skeleton_3d:
             picture = np.hstack([picture, self._panel_of(main, now)])
@@ -115,10 +115,10 @@ class Annotator:
 
     def _new_timeline(self) -> Timeline | None:
         width = self.size[0] + (self._panel if self.skeleton_3d else 0)
-        if not self.info.labels:
+        if not self.spec.labels:
             return None
-        clip_s = (self.info.clip_size - 1) * self.info.clip_seconds_between_frames
-        return Timeline(width, self.info.labels, self._duration_s, clip_s=clip_s)
+        clip_s = (self.spec.clip_size - 1) * self.spec.clip_seconds_between_frames
+        return Timeline(width, self.spec.labels, self._duration_s, clip_s=clip_s)
 
     def _tag(self, track: int, people: int) -> str:
         number = f"{track}  " if people > 1 else ""
@@ -136,7 +136,7 @@ class Annotator:
                 person.joints_px,
                 person.depth_mm,
                 person.box,
-                get_layout(self.info.layout),
+                get_layout(self.spec.layout),
                 side,
                 _TURN_DEG_PER_S * now,
                 person.confidence,

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from har.data.ntu.targets import BOX_ENLARGEMENT
 from har.geometry import box_around, invert_affine, transform_points
 from har.layouts import get_layout
+from har.models.spec import ModelSpec
 from har.prediction.locating import cut_crops
 from har.prediction.tracking import Finder
 from har.runtime.clip_buffer import TimedClips
 from har.runtime.engine import Engine
-from har.runtime.info import ModelInfo
 from har.video import Frame
 
 FloatArray = NDArray[np.float64]
@@ -54,7 +54,7 @@ class FramePrediction(NamedTuple):
 
 
 def people_of(
-    info: ModelInfo,
+    spec: ModelSpec,
     track: int,
     boxes: ArrayLike,
     affines: ArrayLike,
@@ -63,7 +63,7 @@ def people_of(
     """Poses of crops as persons in images.
 
     Args:
-        info: of the network.
+        spec: of the network.
         track: number of the person.
         boxes: (N, 4) that were asked for.
         affines: (N, 3, 3), pixels to crops.
@@ -71,9 +71,9 @@ def people_of(
     """
     joints = transform_points(invert_affine(affines), poses[..., :2])
     depth = np.full(poses.shape[:2], np.nan)
-    if info.depth_range_mm is not None:
+    if spec.depth_range_mm is not None:
         z = poses[..., 2].astype(np.float64)
-        depth = (z - z[:, [get_layout(info.layout).root]]) * info.depth_range_mm
+        depth = (z - z[:, [get_layout(spec.layout).root]]) * spec.depth_range_mm
     confidence = poses[..., -1].astype(np.float64)
     parts = zip(np.asarray(boxes, dtype=np.float64), joints, depth, confidence, strict=True)
     return [Person(track, *part) for part in parts]
@@ -124,7 +124,7 @@ def _look(
             continue
         crops, affines = cut_crops(engine, [frames[row].image for row in rows], boxes[rows])
         result = engine.forward_frames(crops)
-        people = people_of(engine.info, track, boxes[rows], affines, result.poses)
+        people = people_of(engine.spec, track, boxes[rows], affines, result.poses)
         times = np.array([frames[row].time_s for row in rows])
         finder.seen(
             track,
@@ -134,7 +134,7 @@ def _look(
         )
         for row, person in zip(rows, people, strict=True):
             answers[row].people.append(person)
-        if engine.info.labels:
+        if engine.spec.labels:
             clip = clips.setdefault(track, TimedClips(engine, every_s=action_every_s))
             for row, time_s, features in zip(rows, times, result.features, strict=True):
                 probabilities = clip.push(float(time_s), features)

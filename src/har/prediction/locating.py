@@ -66,7 +66,7 @@ def cut_crops(
     affines = np.stack(
         [crop_affine(c, w, (width, height)) for c, w in zip(center, window, strict=True)]
     )
-    resolution = engine.info.resolution
+    resolution = engine.spec.resolution
     crops = np.stack(
         [warp(image, affine, resolution) for image, affine in zip(images, affines, strict=True)]
     )

@@ -128,7 +128,7 @@ class Predictor:
             return []
         crops, affines = cut_crops(self.engine, [image] * len(found), found)
         people = people_of(
-            self.engine.info, 0, found, affines, self.engine.forward_frames(crops).poses
+            self.engine.spec, 0, found, affines, self.engine.forward_frames(crops).poses
         )
         return [person._replace(track=number) for number, person in enumerate(people)]
 
@@ -172,7 +172,7 @@ class Predictor:
         return self._collect(self.follow(prefetch(groups, 2), finder), num_frames)
 
     def _collect(self, answers: Iterable[FramePrediction], num_frames: int) -> Prediction:
-        collected = PredictionCollector(self.engine.info)
+        collected = PredictionCollector(self.engine.spec)
         images: dict[int, Image] = {}
         every = max(1, num_frames // _KEPT)
         for answer in answers:
@@ -183,13 +183,13 @@ class Predictor:
             if len(images) > 2 * _KEPT:  # longer than said: keep half of them
                 every *= 2
                 images = {n: image for n, image in images.items() if n % every == 0}
-        return Prediction(collected.poses(), collected.actions(), self.engine.info, images)
+        return Prediction(collected.poses(), collected.actions(), self.engine.spec, images)
 
 
 def clip_span_s(engine: Engine) -> float:
     """Seconds that a clip of the network covers; 0 where it knows no actions."""
-    info = engine.info
-    return (info.clip_size - 1) * info.clip_seconds_between_frames if info.labels else 0.0
+    spec = engine.spec
+    return (spec.clip_size - 1) * spec.clip_seconds_between_frames if spec.labels else 0.0
 
 
 def batch_length(shape: tuple[int, ...], most: int) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.layouts import get_layout
+from har.models.spec import ModelSpec
 from har.prediction.following import FramePrediction
-from har.runtime.info import ModelInfo
 from har.visual.draw import Image, contact_sheet, draw_skeleton, probability_bars
 
 FloatArray = NDArray[np.float32]
@@ -112,11 +112,11 @@ class PredictionCollector:
     """Gathers the answers of a video.
 
     Args:
-        info: of the network.
+        spec: of the network.
     """
 
-    def __init__(self, info: ModelInfo) -> None:
-        self.info = info
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
         # numbers only, in one row of a person: thousands of frames are to fit
         self._when: list[tuple[int, float, int]] = []
         self._rows: list[FloatArray] = []
@@ -132,7 +132,7 @@ class PredictionCollector:
 
     def poses(self) -> Poses:
         """All poses so far."""
-        joints = self.info.num_joints
+        joints = self.spec.num_joints
         rows = np.array(self._rows, np.float32).reshape(-1, 4 + 4 * joints)
         box, joints_px, depth, confidence = np.split(
             rows, np.cumsum([4, 2 * joints, joints]), axis=1
@@ -145,7 +145,7 @@ class PredictionCollector:
             depth_mm=depth,
             confidence=confidence,
             box=box,
-            layout=self.info.layout,
+            layout=self.spec.layout,
         )
 
     def actions(self) -> Actions:
@@ -154,8 +154,8 @@ class PredictionCollector:
         return Actions(
             time_s=np.array([time_s for time_s, _, _ in self._actions], np.float64),
             track=np.array([track for _, track, _ in self._actions], np.int64),
-            probabilities=np.array(rows, np.float32).reshape(len(rows), len(self.info.labels)),
-            labels=self.info.labels,
+            probabilities=np.array(rows, np.float32).reshape(len(rows), len(self.spec.labels)),
+            labels=self.spec.labels,
         )
 
 
@@ -166,13 +166,13 @@ class Prediction:
     Attributes:
         poses: of every person in every frame.
         actions: of the clips; no rows for an image, or a network that knows poses only.
-        info: of the network.
+        spec: of the network.
         images: some of the frames, by number: what :meth:`plot` shows.
     """
 
     poses: Poses
     actions: Actions
-    info: ModelInfo
+    spec: ModelSpec
     images: dict[int, Image]
 
     def plot(self) -> Image:
@@ -192,7 +192,7 @@ class Prediction:
             picture = contact_sheet(drawn, 4, captions)
         if len(self.actions):
             mean = self.actions.probabilities.mean(0)
-            bars = probability_bars(picture.shape[1], self.info.labels, mean)
+            bars = probability_bars(picture.shape[1], self.spec.labels, mean)
             picture = np.vstack([picture, bars])
         return picture
 
@@ -218,7 +218,7 @@ class Prediction:
             "joint_names": list(self.poses.joint_names),
             "poses": poses,
             "actions": actions,
-            "model": self.info.as_dict(),
+            "model": self.spec.as_dict(),
         }
 
     def _draw(self, number: int, image: Image) -> Image:

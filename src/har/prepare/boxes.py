@@ -60,7 +60,7 @@ def prepare_boxes(cfg: DictConfig) -> None:
     options = cfg.boxes
     engine = load_engine(source, device=options.device, batch_size=options.batch_size)
     report = predict_boxes(index, store, engine)
-    _print_report(report, index, engine.info.layout)
+    _print_report(report, index, engine.spec.layout)
 
 
 def predict_boxes(index: NTUIndex, store: FrameStore, engine: Any) -> BoxesReport:
@@ -76,7 +76,7 @@ def predict_boxes(index: NTUIndex, store: FrameStore, engine: Any) -> BoxesRepor
         HarError: a frame that cannot be read; what was finished is kept.
     """
     path = index.path.with_name("boxes.h5")
-    weights = {"weights_sha256": engine.info.weights_sha256, "weights": engine.info.name}
+    weights = {"weights_sha256": engine.spec.weights_sha256, "weights": engine.spec.name}
     parts = index.path.with_name(f"boxes_{weights['weights_sha256'][:12]}")
     finished = _finished(path, parts, weights["weights_sha256"], index)
     names = [name.decode() for name in index.names.tolist()]

@@ -28,8 +28,8 @@ class TimedClips:
 
     def __init__(self, engine: Engine, *, every_s: float) -> None:
         self.engine, self.every_s = engine, every_s
-        self.pace_s = engine.info.clip_seconds_between_frames
-        self.span_s = (engine.info.clip_size - 1) * self.pace_s
+        self.pace_s = engine.spec.clip_seconds_between_frames
+        self.span_s = (engine.spec.clip_size - 1) * self.pace_s
         self._times: deque[float] = deque()
         self._features: deque[FeaturesOfFrame] = deque()
         self._answered_s: float | None = None
@@ -54,7 +54,7 @@ class TimedClips:
             return None
         self._answered_s = time_s
         times = np.array(self._times)
-        wanted = time_s - self.pace_s * np.arange(self.engine.info.clip_size - 1, -1, -1.0)
+        wanted = time_s - self.pace_s * np.arange(self.engine.spec.clip_size - 1, -1, -1.0)
         return self._ask(np.abs(times - wanted[:, None]).argmin(1).tolist())
 
     def finish(self) -> NDArray[np.float32] | None:
@@ -67,7 +67,7 @@ class TimedClips:
             return None
         frame_s = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
         step = max(1, round(self.pace_s / frame_s))
-        return self._ask(clip_frames(len(self._times), self.engine.info.clip_size, step))
+        return self._ask(clip_frames(len(self._times), self.engine.spec.clip_size, step))
 
     def is_over(self, time_s: float) -> bool:
         """Whether the last frame is so long ago that it can be part of no clip any more."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.errors import HarError
-from har.runtime.info import ModelInfo
+from har.models.spec import ModelSpec
 
 # Per block with actions, a joint's place times its confidence and the appearance around it.
 FeaturesOfFrame: TypeAlias = tuple[Any, ...]
@@ -48,25 +48,25 @@ class Engine:
 
     Args:
         runtime: what computes.
-        info: what is known about the network.
+        spec: what is known about the network.
         batch_size: frames that pass through the network at a time.
     """
 
-    def __init__(self, runtime: Runtime, info: ModelInfo, *, batch_size: int = 8) -> None:
-        self.runtime, self.info, self.batch_size = runtime, info, batch_size
+    def __init__(self, runtime: Runtime, spec: ModelSpec, *, batch_size: int = 8) -> None:
+        self.runtime, self.spec, self.batch_size = runtime, spec, batch_size
         self._lock = threading.Lock()
 
     def forward_frames(self, images: NDArray[np.uint8]) -> FrameResult:
         """Poses of frames, each looked at once.
 
         Args:
-            images: uint8 RGB crops (N, H, W, 3) of the size ``info.resolution``; N may be 0.
+            images: uint8 RGB crops (N, H, W, 3) of the size ``spec.resolution``; N may be 0.
 
         Raises:
             HarError: another type or shape.
         """
         images = self._checked(images)
-        poses = [np.zeros(self.info.pose_shape(0), np.float32)]
+        poses = [np.zeros(self.spec.pose_shape(0), np.float32)]
         features: list[FeaturesOfFrame] = []
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]
@@ -86,13 +86,13 @@ class Engine:
                 frames.
 
         Returns:
-            float32 (C,) in the order of ``info.labels``; of N clips (N, C).
+            float32 (C,) in the order of ``spec.labels``; of N clips (N, C).
 
         Raises:
             HarError: a network without actions, or a clip without frames.
         """
-        if not self.info.labels:
-            raise HarError(f"{self.info.name} knows poses only, no actions.")
+        if not self.spec.labels:
+            raise HarError(f"{self.spec.name} knows poses only, no actions.")
         if not len(features) or not len(features[0]):
             raise HarError("A clip needs at least one frame.")
         single = not isinstance(features[0][0], tuple)
@@ -108,15 +108,15 @@ class Engine:
         Without it the engine compiles by itself when that pays. Returns whether it computes by
         compiled code from now on.
         """
-        width, height = self.info.resolution
+        width, height = self.spec.resolution
         with self._lock:
             return self.runtime.compile(np.zeros((self.batch_size, height, width, 3), np.uint8))
 
     def _checked(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        width, height = self.info.resolution
+        width, height = self.spec.resolution
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (height, width, 3):
             raise HarError(
-                f"{self.info.name} takes uint8 crops (N, {height}, {width}, 3), not "
+                f"{self.spec.name} takes uint8 crops (N, {height}, {width}, 3), not "
                 f"{images.dtype} {images.shape}."
             )
         return np.ascontiguousarray(images)

@@ -26,7 +26,7 @@ from torch import nn
 import har
 from har.errors import HarError
 from har.layouts import get_layout
-from har.runtime.info import ModelInfo
+from har.models.spec import ModelSpec
 from har.runtime.parts import WholeNetwork
 
 NORMALISATION = "RGB, float32 in [-1, 1]: byte / 127.5 - 1"
@@ -54,12 +54,12 @@ class Exported:
     errors: dict[str, float]
 
 
-def export_network(network: nn.Module, info: ModelInfo, out: Path, file_format: str) -> Exported:
+def export_network(network: nn.Module, spec: ModelSpec, out: Path, file_format: str) -> Exported:
     """Writes a network with its metadata, and checks the file against the network.
 
     Args:
         network: of :mod:`har.models`, with its weights, on the CPU.
-        info: what its answers mean.
+        spec: what its answers mean.
         out: the file; an older one is replaced once the new one has been checked.
         file_format: ``"onnx"`` or ``"torch_export"``.
 
@@ -71,9 +71,9 @@ def export_network(network: nn.Module, info: ModelInfo, out: Path, file_format: 
     if file_format == "onnx":
         require_onnx("format=onnx")
     whole = WholeNetwork(network.eval()).requires_grad_(False)
-    program, lengths = _trace(whole, info)
-    shapes = _shapes(program, whole, info)
-    metadata = _metadata(network, info, lengths)
+    program, lengths = _trace(whole, spec)
+    shapes = _shapes(program, whole, spec)
+    metadata = _metadata(network, spec, lengths)
     partial = out.with_name(f".{out.stem}.{os.getpid()}.partial{out.suffix}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def export_network(network: nn.Module, info: ModelInfo, out: Path, file_format: 
         else:
             torch.export.save(program, partial, extra_files={METADATA_KEY: metadata})
             run = _run_program(partial)
-        errors = _check(whole, run, info, lengths)
+        errors = _check(whole, run, spec, lengths)
         partial.replace(out)
     except OSError as error:
         raise HarError(f"The network cannot be written to {out}: {error.strerror}.") from error
@@ -107,24 +107,24 @@ def require_onnx(what: str) -> None:
         raise HarError(f"{what} needs {', '.join(missing)}: pip install {' '.join(missing)}.")
 
 
-def _example(info: ModelInfo, takes_clips: bool, batch: int, frames: int) -> torch.Tensor:
-    width, height = info.resolution
+def _example(spec: ModelSpec, takes_clips: bool, batch: int, frames: int) -> torch.Tensor:
+    width, height = spec.resolution
     size = (batch, frames, 3, height, width) if takes_clips else (batch, 3, height, width)
     return torch.rand(size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
 def _trace(
-    whole: WholeNetwork, info: ModelInfo
+    whole: WholeNetwork, spec: ModelSpec
 ) -> tuple[torch.export.ExportedProgram, tuple[int, int | None]]:
     """The graph for any batch and, where the network allows, any number of frames; the least and
     the greatest number of frames for which it holds (None: no end)."""
     dim = torch.export.Dim
     clips = takes_clips(whole.network)
     # A batch of 1 would be taken for a constant.
-    example = _example(info, clips, 2, info.clip_size)
+    example = _example(spec, clips, 2, spec.clip_size)
     varying: dict[int, Any] = {0: dim.DYNAMIC, **({1: dim.AUTO} if clips else {})}
     program = torch.export.export(whole, (example,), dynamic_shapes=(varying,), strict=False)
-    frames = _input_shape(program)[1] if clips else info.clip_size
+    frames = _input_shape(program)[1] if clips else spec.clip_size
     if isinstance(frames, int):
         return program, (frames, frames)
     # A network may pool long clips otherwise than short ones; the graph holds one of the ways.
@@ -145,7 +145,7 @@ def _input_shape(program: torch.export.ExportedProgram) -> tuple[Any, ...]:
 
 
 def _shapes(
-    program: torch.export.ExportedProgram, whole: WholeNetwork, info: ModelInfo
+    program: torch.export.ExportedProgram, whole: WholeNetwork, spec: ModelSpec
 ) -> list[tuple[int | str, ...]]:
     """Shapes of the input and of every output, with words for what varies."""
     given = _input_shape(program)
@@ -159,7 +159,7 @@ def _shapes(
     ]
 
 
-def _metadata(network: Any, info: ModelInfo, lengths: tuple[int, int | None]) -> str:
+def _metadata(network: Any, spec: ModelSpec, lengths: tuple[int, int | None]) -> str:
     """What a stranger needs to know to use the file, and :mod:`har` to load it, as JSON."""
     clips = takes_clips(network)
     return json.dumps(
@@ -171,10 +171,10 @@ def _metadata(network: Any, info: ModelInfo, lengths: tuple[int, int | None]) ->
             if clips
             else "images (batch, 3, height, width)",
             "normalization": NORMALISATION,
-            "joints": list(get_layout(info.layout).joints),
+            "joints": list(get_layout(spec.layout).joints),
             "pose": "x, y in [0, 1] of the crop, z in [0, 1] of the depth range (3-D), confidence",
             "frames": lengths,
-            "info": info.as_dict(),
+            "info": spec.as_dict(),
         }
     )
 
@@ -222,15 +222,15 @@ def _run_program(path: Path) -> Run:
 
 
 def _check(
-    whole: WholeNetwork, run: Run, info: ModelInfo, lengths: tuple[int, int | None]
+    whole: WholeNetwork, run: Run, spec: ModelSpec, lengths: tuple[int, int | None]
 ) -> dict[str, float]:
     """The written file against the network, with batches and lengths that it was not made with."""
     clips = takes_clips(whole.network)
-    longer = info.clip_size + 4
-    cases = [(1, info.clip_size), (3, longer if lengths[1] is None else min(longer, lengths[1]))]
+    longer = spec.clip_size + 4
+    cases = [(1, spec.clip_size), (3, longer if lengths[1] is None else min(longer, lengths[1]))]
     errors = dict.fromkeys(whole.output_names(), 0.0)
     for batch, frames in cases:
-        images = _example(info, clips, batch, frames)
+        images = _example(spec, clips, batch, frames)
         with torch.inference_mode():
             expected = [value.numpy() for value in whole(images)]
         for name, value, wanted in zip(errors, run(images.numpy()), expected, strict=True):
@@ -239,7 +239,7 @@ def _check(
     worst = max(errors, key=lambda name: errors[name])
     if not errors[worst] <= _TOLERANCE:
         raise HarError(
-            f"The exported {info.name} answers differently from the network ({worst} by "
+            f"The exported {spec.name} answers differently from the network ({worst} by "
             f"{errors[worst]:.1e}), so it was not kept; try other versions of torch or onnxruntime."
         )
     return errors

@@ -13,8 +13,8 @@ from torch import nn
 from har.data.ntu.labels import ACTION_NAMES
 from har.errors import HarError
 from har.files import file_checksum
+from har.models.spec import ModelSpec
 from har.runtime.engine import Engine
-from har.runtime.info import ModelInfo
 from har.runtime.modes import PLAIN, fastest_mode
 from har.runtime.onnx_runtime import OnnxRuntime
 from har.runtime.torch_runtime import TorchRuntime
@@ -23,7 +23,7 @@ from har.weights.description import Description
 from har.weights.file import describe_weights, find_weights
 from har.weights.pretrained import PUBLISHED, PublishedWeights
 
-__all__ = ["ModelInfo", "load_engine", "load_for_inference"]
+__all__ = ["ModelSpec", "load_engine", "load_for_inference"]
 
 _DEFAULT_RESOLUTION = (256, 256)  # of all published networks
 _LAYOUTS = {16: "pa16j", 17: "pa17j", 20: "pa20j", 21: "pa21j", 25: "ntu25"}  # by joints
@@ -63,12 +63,12 @@ def load_engine(
     path = find_weights(source)
     if path.suffix == ".onnx":
         exported = OnnxRuntime(path, chosen.type)
-        _refuse_for_onnx(exported.info, stop_after, resolution)
-        return Engine(exported, exported.info, batch_size=batch_size)
-    network, info = load_for_inference(source, stop_after=stop_after, resolution=resolution)
+        _refuse_for_onnx(exported.spec, stop_after, resolution)
+        return Engine(exported, exported.spec, batch_size=batch_size)
+    network, spec = load_for_inference(source, stop_after=stop_after, resolution=resolution)
     mode = fastest_mode(chosen) if fast else PLAIN
     runtime = TorchRuntime(network, chosen, mode, batch_size=batch_size, num_frames=num_frames)
-    return Engine(runtime, info, batch_size=batch_size)
+    return Engine(runtime, spec, batch_size=batch_size)
 
 
 def load_for_inference(
@@ -76,7 +76,7 @@ def load_for_inference(
     *,
     stop_after: int | str | None = None,
     resolution: Sequence[int] | None = None,
-) -> tuple[nn.Module, ModelInfo]:
+) -> tuple[nn.Module, ModelSpec]:
     """A network with trained weights, and what is known about it; arguments as above.
 
     Raises:
@@ -86,16 +86,16 @@ def load_for_inference(
     arguments: dict[str, Any] = {} if stop_after is None else {"stop_after": stop_after}
     network = load_network(path, **arguments)
     chosen = None if resolution is None else (int(resolution[0]), int(resolution[1]))
-    return network, read_info(network, source, path, chosen)
+    return network, read_spec(network, source, path, chosen)
 
 
 def _refuse_for_onnx(
-    info: ModelInfo, stop_after: int | str | None, resolution: tuple[int, int] | None
+    spec: ModelSpec, stop_after: int | str | None, resolution: tuple[int, int] | None
 ) -> None:
     """What was decided when the file was written."""
-    if stop_after is not None or resolution not in (None, info.resolution):
+    if stop_after is not None or resolution not in (None, spec.resolution):
         raise HarError(
-            f"{info.name} was exported for {info.resolution[0]}x{info.resolution[1]} crops and "
+            f"{spec.name} was exported for {spec.resolution[0]}x{spec.resolution[1]} crops and "
             "with its blocks: give stop_after and resolution to python -m har.export."
         )
 
@@ -115,9 +115,9 @@ def choose_device(device: str) -> str:
     return device
 
 
-def read_info(
+def read_spec(
     network: Any, source: str | Path, path: Path, resolution: tuple[int, int] | None = None
-) -> ModelInfo:
+) -> ModelSpec:
     """What the network of a weight file wants and says.
 
     Args:
@@ -130,20 +130,20 @@ def read_info(
         HarError: a network whose joints no layout of this package has.
     """
     published = PUBLISHED.get(str(source))
-    info = info_of(
+    spec = spec_of(
         network, str(source) if published else Path(source).name, describe_weights(path), published
     )
     return dataclasses.replace(
-        info, resolution=resolution or info.resolution, weights_sha256=file_checksum(path)
+        spec, resolution=resolution or spec.resolution, weights_sha256=file_checksum(path)
     )
 
 
-def info_of(
+def spec_of(
     network: Any,
     name: str,
     description: Description | None = None,
     published: PublishedWeights | None = None,
-) -> ModelInfo:
+) -> ModelSpec:
     """What a network wants and says, as far as is known; the rest as for published networks.
 
     Raises:
@@ -161,7 +161,7 @@ def info_of(
     pace = description.clip_seconds_between_frames
     if pace is None:
         pace = _NTU_PACE_S if config.dim == 3 else _PENN_PACE_S
-    return ModelInfo(
+    return ModelSpec(
         layout=layout,
         num_joints=config.num_joints,
         dim=config.dim,

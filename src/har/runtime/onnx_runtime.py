@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from har.errors import HarError
 from har.files import file_checksum
+from har.models.spec import ModelSpec
 from har.runtime.exporter import METADATA_KEY, require_onnx
-from har.runtime.info import ModelInfo
 
 
 class OnnxRuntime:
@@ -40,7 +40,7 @@ class OnnxRuntime:
             model = onnx.load(str(path))
             stored = {entry.key: entry.value for entry in model.metadata_props}
             metadata = json.loads(stored[METADATA_KEY])
-            self.info = _info(metadata["info"], path)
+            self.spec = _info(metadata["info"], path)
             self._least, self._greatest = metadata["frames"]
             # The pose part looks at frames one by one, unless the length was fixed.
             self._frames_at_once = 1 if self._least != self._greatest else self._least
@@ -88,7 +88,7 @@ class OnnxRuntime:
         frames = len(clips[0])
         if frames < self._least or frames > (self._greatest or frames):
             raise HarError(
-                f"{self.info.name} was exported for clips of {self._least} to "
+                f"{self.spec.name} was exported for clips of {self._least} to "
                 f"{self._greatest or 'any number of'} frames, not of {frames}: export it with "
                 "weights of that clip size."
             )
@@ -97,7 +97,7 @@ class OnnxRuntime:
             name: np.stack([np.stack([frame[i] for frame in clip]) for clip in clips])
             for i, name in enumerate(self._features)
         }
-        width, height = self.info.resolution
+        width, height = self.spec.resolution
         if "images" in names:
             features["images"] = np.zeros((len(clips), frames, 3, height, width), np.float32)
         answer: NDArray[np.float32] = self._judge.run(None, features)[0]
@@ -108,9 +108,9 @@ class OnnxRuntime:
         return True
 
 
-def _info(stored: dict[str, Any], path: Path) -> ModelInfo:
+def _info(stored: dict[str, Any], path: Path) -> ModelSpec:
     """The stored facts; the file itself is what answers now."""
-    return ModelInfo(
+    return ModelSpec(
         **{
             **stored,
             "resolution": tuple(stored["resolution"]),

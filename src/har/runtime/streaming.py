@@ -38,10 +38,10 @@ class ClipStream:
         self, engine: Engine, *, clip_size: int | None = None, step: int = 1, every: int = 1
     ) -> None:
         self.engine = engine
-        self.clip_size = engine.info.clip_size if clip_size is None else clip_size
+        self.clip_size = engine.spec.clip_size if clip_size is None else clip_size
         self.step, self.every = step, every
-        if not engine.info.labels:
-            raise HarError(f"{engine.info.name} knows poses only, no actions.")
+        if not engine.spec.labels:
+            raise HarError(f"{engine.spec.name} knows poses only, no actions.")
         if min(self.clip_size, step, every) < 1:
             raise HarError(
                 "A stream needs clip_size, step and every of at least 1, not "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class ModelInfo:
+class ModelSpec:
     """What the answers of a network mean, and what it wants to be given.
 
     Attributes:
