@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help install demo test lint bench clean
+.PHONY: help install demo test coverage lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -11,7 +11,13 @@ help:  ## what can be made
 
 install: $(VENV)/.installed  ## .venv with har and all it needs (only what is missing)
 
+# A Python that is too old ends here, in one sentence, before anything is made or installed.
 $(VENV)/.installed: pyproject.toml constraints.txt
+	@python='$(PYTHON)'; remedy="name one, as in 'make install PYTHON=python3.12'"; \
+	if test -x $(BIN)/python; then python=$(BIN)/python; remedy="remove $(VENV) first"; fi; \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	is=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
+	echo "har needs Python 3.11 or newer and $$python is $${is:-not to be found}: $$remedy." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,export]'
 	@touch $@
@@ -24,13 +30,17 @@ demo: install  ## learn poses and actions from synthetic video, 5 to 10 minutes 
 test: install  ## the test suite, a process per core
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-lint: install  ## style and types
+coverage: install  ## the test suite, and which lines of src/har it runs (90 % at least)
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-fail-under=90 --cov-report=term:skip-covered
+
+lint: install  ## style, types, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: install  ## time what has a benchmark
 	$(BIN)/python -m har.benchmark
 
 clean:  ## remove what was built and run here, not the data
-	rm -rf $(VENV) outputs/demo dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) outputs/demo dist .coverage* .pytest_cache .mypy_cache .ruff_cache
