@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-# libav writes into the terminal whatever it dislikes in a file; we say it in one sentence
+# libav writes into the terminal whatever it dislikes in a file; har reports it in one sentence
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
@@ -20,13 +23,16 @@ from har.files import Image, whole_file
 
 _CODEC = "mp4v"  # MPEG-4 part 2 in .mp4: what OpenCV can write everywhere
 _USUAL_FPS, _HIGHEST_FPS = 30.0, 240.0
+_MEASURED_FRAMES = 60  # of which the time stamps tell the frame rate
+_MP4_STARTS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+_LARGEST_HEADER = 2**28  # bytes
 
 
 class Frame(NamedTuple):
     """A frame of a video.
 
     Attributes:
-        image: uint8 RGB (H, W, 3).
+        image: uint8 RGB (H, W, 3); BGR where the reader was asked for it.
         number: from 0.
         time_s: since the first frame.
     """
@@ -39,28 +45,43 @@ class Frame(NamedTuple):
 class Video:
     """Frames of a video file or a camera, one after the other, once.
 
-    Turned videos come upright, gray ones with three channels. Times are those of the file, so that
-    videos of varying frame rate are right; where a file has none, they follow from its frame rate.
+    Rotated videos come upright, gray ones with three channels, all frames in the size of the first.
+    Time stamps decide: neither the frame rate nor the number of frames that a container states is
+    trusted, since streamed files state a clock (1000) and an edit list hides frames. Where a file
+    has no time stamps, or one that does not increase, times follow from the frame rate.
+
+    Example:
+        >>> video = Video("clip.mp4", threads=1)  # doctest: +SKIP
+        >>> kept = list(video.frames(every_s=1 / 15, until_s=60))  # doctest: +SKIP
+        >>> video.num_read, video.last_s, video.missing_s()  # doctest: +SKIP
 
     Attributes:
-        name: what to call it.
-        fps: frames per second, on average; 30 where nobody says.
-        num_frames: what the file says, which may be wrong; None: not known.
-        live: it is a camera, which does not wait.
+        name: of the file or camera.
+        live: whether it is a camera, which does not wait.
+        size: width and height of the frames in pixels.
+        duration_s: of what the file shows; None where it does not state it, or not consistently.
+        num_read: frames that were passed so far, kept or not.
+        last_s: time of the last of them.
+        ended: whether all that can be read was passed.
 
     Args:
         source: path of a file, or number of a camera.
+        threads: of the decoder; None: as many as there are cores.
+        bgr: images in OpenCV's order of channels, as its encoder takes them.
 
     Raises:
         HarError: it cannot be opened, or has no frames.
     """
 
-    def __init__(self, source: str | Path | int) -> None:
+    def __init__(
+        self, source: str | Path | int, *, threads: int | None = None, bgr: bool = False
+    ) -> None:
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else str(source)
+        self._source, self._bgr = source, bgr
         if not isinstance(source, int) and not Path(source).is_file():
             raise HarError(f"There is no video {source}.")
-        self._capture = _open(source)
+        self._capture = _open(source, threads)
         if not self._capture.isOpened():
             if self.live:
                 raise HarError(
@@ -68,53 +89,207 @@ class Video:
                     "give a video file."
                 )
             raise HarError(f"{source} is no video that OpenCV can read, or a broken one.")
-        fps = float(self._capture.get(cv2.CAP_PROP_FPS))
-        self.fps = fps if 0 < fps <= _HIGHEST_FPS else _USUAL_FPS
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.num_frames = count if count > 0 and not self.live else None
-        self._first = self._read()
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self._stated_fps = fps if 0 < fps <= _HIGHEST_FPS else _USUAL_FPS
+        # both come from one clock, whatever it counts, so that their ratio is a time
+        self.duration_s = count / fps if count > 0 and fps > 0 and not self.live else None
+        if not isinstance(source, int):
+            self.duration_s = _mp4_duration_s(Path(source)) or self.duration_s
+        self.num_read, self.last_s, self.ended = 0, 0.0, False
+        self._first = self._retrieve() if self._grab() else None
         if self._first is None:
             self.close()
             raise HarError(f"{self.name} has no frame that can be read.")
         self.size = self._first.shape[1], self._first.shape[0]
 
+    @cached_property
+    def fps(self) -> float:
+        """Frames per second, by the time stamps of the first frames; 30 where there are none."""
+        if self.live:
+            return self._stated_fps
+        times: list[float] = []
+        capture = _open(self._source, 1)
+        while len(times) < _MEASURED_FRAMES and capture.grab():
+            times.append(float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000)
+        capture.release()
+        if len(times) < 2 or not (np.diff(times) > 0).all():
+            return self._stated_fps
+        measured = (len(times) - 1) / (times[-1] - times[0])
+        # time stamps are rounded: a stated rate that agrees is the exact one
+        return self._stated_fps if abs(self._stated_fps / measured - 1) < 0.01 else measured
+
+    @property
+    def num_frames(self) -> int | None:
+        """About how many frames there are; None: not known."""
+        return None if self.duration_s is None else max(1, round(self.duration_s * self.fps))
+
     def __iter__(self) -> Iterator[Frame]:
-        image, number, began = self._first, 0, time.monotonic()
-        first_s = self._position_s()
-        last_s = -1 / self.fps
-        while image is not None:
+        return self.frames()
+
+    def frames(
+        self,
+        *,
+        every_s: float | None = None,
+        keep: Callable[[int, float], bool] | None = None,
+        limit: int | None = None,
+        until_s: float = math.inf,
+    ) -> Iterator[Frame]:
+        """Frames in order; those that are not kept are decoded only as far as others need them.
+
+        Args:
+            every_s: keeps the frames closest to 0, ``every_s``, ``2 * every_s`` ... seconds; where
+                they are further apart, all of them.
+            keep: keeps the frames of which ``keep(number, time_s)`` is true.
+            limit: passes so many frames at most.
+            until_s: ends before the first frame of this time or later, which counts as passed.
+        """
+        grid = None if every_s is None else _TimeGrid(every_s)
+        began, first_s = time.monotonic(), self._position_s()
+        there = True
+        while there and (limit is None or self.num_read < limit):
+            number = self.num_read
             time_s = time.monotonic() - began if self.live else self._position_s() - first_s
-            if not time_s > last_s:  # no time stamps, or wrong ones
-                time_s = last_s + 1 / self.fps
-            yield Frame(image, number, time_s)
-            number, last_s = number + 1, time_s
-            image = self._read()
-            if image is not None and image.shape[1::-1] != self.size:  # changes on the way
-                resized = cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
-                image = np.asarray(resized, dtype=np.uint8)
+            if number == 0:
+                time_s = 0.0
+            elif not time_s > self.last_s:  # no time stamps, or wrong ones
+                time_s = self.last_s + 1 / self.fps
+            self.num_read, self.last_s = number + 1, time_s
+            if time_s >= until_s:
+                return
+            if (grid is None or grid.takes(time_s)) and (keep is None or keep(number, time_s)):
+                image = self._first if number == 0 else self._retrieve()
+                if image is None:
+                    self.num_read = number
+                    break
+                yield Frame(image, number, time_s)
+            there = self._grab()
+        self.ended = limit is None or self.num_read < limit
+
+    def missing_s(self) -> float:
+        """Seconds by which the frames, read to their end, fall short of the file's duration.
+
+        0 for a whole file: less than two frames, 0.1 s or 2 % is rounding, or the end of the sound.
+        """
+        if not self.ended or self.duration_s is None or self.live:
+            return 0.0
+        interval = self.last_s / (self.num_read - 1) if self.num_read > 1 else 1 / self.fps
+        missing = self.duration_s - self.last_s - interval
+        return missing if missing > max(2 * interval, 0.1, 0.02 * self.duration_s) else 0.0
 
     def close(self) -> None:
-        """Lets go of the file or camera."""
+        """Releases the file or camera."""
         self._capture.release()
 
-    def _read(self) -> Image | None:
+    def _grab(self) -> bool:
         with suppress(cv2.error):
-            done, image = self._capture.read()
+            return bool(self._capture.grab())
+        return False
+
+    def _retrieve(self) -> Image | None:
+        with suppress(cv2.error):
+            done, image = self._capture.retrieve()
             if done and image is not None:
-                code = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
-                return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)
+                size = self.size if self.num_read else image.shape[1::-1]
+                if image.shape[1::-1] != size:  # changes on the way
+                    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+                if image.ndim == 2:
+                    image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+                if not self._bgr:
+                    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                return np.asarray(image, dtype=np.uint8)
         return None
 
     def _position_s(self) -> float:
         return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
 
 
-def _open(source: str | Path | int) -> cv2.VideoCapture:
+class _TimeGrid:
+    """Which of the frames, given in order, are the closest to multiples of ``every_s``."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s, self._next, self._last_s = every_s, 0, -math.inf
+
+    def takes(self, time_s: float) -> bool:
+        # half the way to the next frame, if that is as far as the one before; clocks round to 1 ms
+        reach_s = min(time_s - self._last_s, self._every_s) / 2 + 1e-4
+        self._last_s = time_s
+        if time_s + reach_s < self._next * self._every_s:
+            return False
+        self._next = math.floor((time_s + reach_s) / self._every_s) + 1
+        return True
+
+
+def _mp4_duration_s(path: Path) -> float | None:
+    """Seconds that an MP4 or MOV file shows of its video, by its edit list; None: another file.
+
+    The file is a tree of boxes: 4 bytes of size, 4 of type, content (ISO/IEC 14496-12).
+    """
+    with suppress(OSError, struct.error, ZeroDivisionError, StopIteration), path.open("rb") as file:
+        start, end = 0, os.fstat(file.fileno()).st_size
+        while start < end:
+            file.seek(start)
+            head = file.read(16)
+            size, kind = struct.unpack_from(">I4s", head)
+            if size < 8:  # 1: a long size follows; 0: until the end
+                size = struct.unpack_from(">Q", head, 8)[0] if size == 1 else end - start
+            if kind == b"moov" and size <= _LARGEST_HEADER:
+                file.seek(start + 8)
+                return _shown_s(file.read(size - 8))
+            if size < 8 or (start == 0 and kind not in _MP4_STARTS):
+                return None
+            start += size
+    return None
+
+
+def _shown_s(movie: bytes) -> float | None:
+    """See :func:`_mp4_duration_s`; of the content of its ``moov`` box."""
+    movie_clock, _ = _clock(next(_boxes(movie, b"mvhd")))
+    for track in _boxes(movie, b"trak"):
+        media = next(_boxes(track, b"mdia"))
+        if next(_boxes(media, b"hdlr"))[8:12] != b"vide":
+            continue
+        edits = [e for edit in _boxes(track, b"edts") for e in _boxes(edit, b"elst")]
+        shown = sum(
+            duration
+            for edit in edits
+            for duration, begin, _ in struct.iter_unpack(">QqI" if edit[0] else ">IiI", edit[8:])
+            if begin >= 0  # else: a pause before the video
+        )
+        if shown:
+            return float(shown / movie_clock)
+        clock, duration = _clock(next(_boxes(media, b"mdhd")))
+        return duration / clock or None
+    return None
+
+
+def _clock(header: bytes) -> tuple[int, int]:
+    """Units of a second, and the duration in them, of an ``mvhd`` or ``mdhd`` box."""
+    clock, duration = struct.unpack_from(">20xIQ" if header[0] else ">12xII", header)
+    return clock, duration
+
+
+def _boxes(data: bytes, wanted: bytes) -> Iterator[bytes]:
+    """The contents of the boxes of a type."""
+    start = 0
+    while start + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, start)
+        if size < 8:
+            return
+        if kind == wanted:
+            yield data[start + 8 : start + size]
+        start += size
+
+
+def _open(source: str | Path | int, threads: int | None = None) -> cv2.VideoCapture:
     """A capture, opened or not, without OpenCV's own words about it."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        return cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        if isinstance(source, int):
+            return cv2.VideoCapture(source)
+        if threads is None:
+            return cv2.VideoCapture(str(source))
+        return cv2.VideoCapture(str(source), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
     finally:
         cv2.utils.logging.setLogLevel(level)
 

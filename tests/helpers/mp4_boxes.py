@@ -1,4 +1,4 @@
-"""Changes to MP4 files that OpenCV cannot write: a turned picture, frames of varying length.
+"""Changes to MP4 files that OpenCV cannot write: rotation, varying rates, edits, order of boxes.
 
 An MP4 is a tree of boxes: 4 bytes of size, 4 of type, content (ISO/IEC 14496-12).
 """
@@ -37,3 +37,35 @@ def set_durations(path: Path, factors: list[int]) -> None:
         (old,) = struct.unpack_from(">I", grown, place)
         struct.pack_into(">I", grown, place, old + len(box) - size)
     path.write_bytes(grown.replace(b"edts", b"free"))  # else it is cut at its old length
+
+
+def pause_first(path: Path, pause: int) -> None:
+    """Shows nothing for so many units of the movie's clock before the video begins."""
+    data = bytearray(path.read_bytes())
+    start = data.index(b"elst") - 4
+    size, entries = struct.unpack_from(">I8xI", data, start)
+    assert (size, entries) == (28, 1)
+    assert data.index(b"mdat") < start
+    data[start + 16 : start + 16] = struct.pack(">IiI", pause, -1, 1 << 16)
+    struct.pack_into(">I", data, start + 12, 2)
+    for parent in (b"moov", b"trak", b"edts", b"elst"):
+        place = data.index(parent) - 4
+        (old,) = struct.unpack_from(">I", data, place)
+        struct.pack_into(">I", data, place, old + 12)
+    path.write_bytes(data)
+
+
+def header_first(path: Path) -> None:
+    """Puts the header before the pictures, as in files made for streaming."""
+    data = path.read_bytes()
+    start = data.index(b"moov") - 4
+    (size,) = struct.unpack_from(">I", data, start)
+    header = bytearray(data[start : start + size])
+    table = header.index(b"stco") + 8
+    (count,) = struct.unpack_from(">I", header, table)
+    first = data.index(b"mdat") - 4
+    assert first < start
+    for place in range(table + 4, table + 4 + 4 * count, 4):
+        (old,) = struct.unpack_from(">I", header, place)
+        struct.pack_into(">I", header, place, old + size)
+    path.write_bytes(data[:first] + header + data[first:start] + data[start + size :])

@@ -356,11 +356,11 @@ def test_a_camera_is_watched_until_it_is_stopped(
     class Camera(Video):
         def __init__(self, number: int) -> None:
             super().__init__(film)
-            self.live, self.num_frames, self.name = True, None, f"camera {number}"
+            self.live, self.duration_s, self.name = True, None, f"camera {number}"
 
-        def _read(self) -> Any:
+        def _grab(self) -> bool:
             time.sleep(0.03)  # its pace
-            return super()._read()
+            return super()._grab()
 
     monkeypatch.setattr("har.predict.run.Video", Camera)
     out = run(tmp_path, 97, "max_frames=30")

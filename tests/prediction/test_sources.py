@@ -1,4 +1,4 @@
-"""Images, videos, cameras and pipes, whole and broken."""
+"""Images, folders, camera numbers and pipes, whole and broken."""
 
 import io
 import sys
@@ -13,7 +13,6 @@ from har.errors import HarError
 from har.files import read_image
 from har.prediction.sources import camera_number, find_files, read_pipe
 from har.video import Video
-from tests.helpers import mp4_boxes
 from tests.helpers.red_person import picture, walking, write_video
 
 BOX = (60, 80, 100, 180)
@@ -24,10 +23,6 @@ def save(path: Path, image: np.ndarray) -> Path:
     assert done
     path.write_bytes(data.tobytes())
     return path
-
-
-def times(path: Path) -> list[float]:
-    return [frame.time_s for frame in Video(path)]
 
 
 # ------------------------------------------------------------------------------------------ images
@@ -108,86 +103,7 @@ def test_nothing_to_look_at_is_said(tmp_path: Path) -> None:
         find_files(str(tmp_path))
 
 
-# ------------------------------------------------------------------------------------------ videos
-
-
-@pytest.mark.parametrize("name", ["film.mp4", "Größe 1 (é).avi"])
-def test_frames_come_in_order_with_their_times(tmp_path: Path, name: str) -> None:
-    video = Video(write_video(tmp_path / name, walking(20), fps=25))
-    frames = list(video)
-    assert (video.num_frames, video.fps, video.size) == (20, 25.0, (320, 240))
-    assert [frame.number for frame in frames] == list(range(20))
-    np.testing.assert_allclose([f.time_s for f in frames], np.arange(20) / 25, atol=2e-3)
-    for number in (0, 19):  # RGB, not BGR, and the right picture
-        error = np.abs(frames[number].image.astype(int) - walking(20)[number])
-        assert error.mean() < 4
-
-
-def test_a_video_of_one_frame_is_a_video(tmp_path: Path) -> None:
-    assert times(write_video(tmp_path / "one.avi", walking(1))) == [0.0]
-
-
-def test_varying_frame_rates_keep_their_times(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "film.mp4", walking(12), fps=30)
-    factors = [1, 1, 3, 1, 2, 5, 1, 1, 2, 1, 1, 1]
-    mp4_boxes.set_durations(path, factors)
-    wanted = np.cumsum([0, *factors[:-1]]) / 30
-    np.testing.assert_allclose(times(path), wanted, atol=2e-3)
-
-
-def test_a_turned_video_comes_upright(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "phone.mp4", walking(3))
-    mp4_boxes.turn_right(path, 240)
-    video = Video(path)
-    (frame, *_) = list(video)
-    assert frame.image.shape == (320, 240, 3)
-    assert video.size == (240, 320)
-    turned = np.rot90(walking(1)[0], -1)  # clockwise
-    assert np.abs(frame.image.astype(int) - turned).mean() < 4
-
-
-def test_a_grey_video_has_three_channels(tmp_path: Path) -> None:
-    path = tmp_path / "gray.avi"
-    code = cv2.VideoWriter.fourcc(*"MJPG")
-    writer = cv2.VideoWriter(str(path), code, 30, (64, 48), isColor=False)
-    for _ in range(3):
-        writer.write(np.full((48, 64), 90, np.uint8))
-    writer.release()
-    assert {frame.image.shape for frame in Video(path)} == {(48, 64, 3)}
-
-
-def test_a_video_that_ends_early_gives_what_it_has(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "film.avi", walking(40))
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert 10 < len(times(path)) < 40
-
-
-def test_what_is_no_video_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    whole = write_video(tmp_path / "film.mp4", walking(5)).read_bytes()
-    for content in (b"", b"no video", whole[: len(whole) // 2]):
-        path = tmp_path / "broken.mp4"
-        path.write_bytes(content)
-        with pytest.raises(HarError, match=r"broken\.mp4 is no video"):
-            Video(path)
-    with pytest.raises(HarError, match="There is no video"):
-        Video(tmp_path / "missing.mp4")
-    assert capfd.readouterr().err == ""  # nor does a library say it in its words
-
-
-def test_a_video_without_frames_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "empty.avi"
-    cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (64, 48)).release()
-    with pytest.raises(HarError, match=r"no video that|no frame that can be read"):
-        Video(path)
-
-
 # ------------------------------------------------------------------------------- cameras and pipes
-
-
-def test_a_camera_that_is_not_there_is_said(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(HarError, match="There is no camera 97"):
-        Video(97)
-    assert capfd.readouterr().err == ""
 
 
 def test_a_number_is_a_camera_unless_a_file_is_called_so(
@@ -210,7 +126,7 @@ def test_a_pipe_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     pipe(monkeypatch, content)
     path = read_pipe(tmp_path)
     assert path.read_bytes() == content
-    assert len(times(path)) == 4
+    assert len(list(Video(path))) == 4
 
 
 def test_an_empty_pipe_and_a_keyboard_are_said(

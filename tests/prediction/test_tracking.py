@@ -192,12 +192,12 @@ def test_a_detector_that_finds_nobody() -> None:
 class Remembers:
     """An engine that keeps which frames it was asked about."""
 
-    info = INFO
+    spec = INFO
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
 
-    def actions(self, features: Sequence[int]) -> np.ndarray:
+    def classify_clips(self, features: Sequence[int]) -> np.ndarray:
         self.asked.append(list(features))
         return np.zeros(3, np.float32)
 

@@ -97,7 +97,7 @@ def test_a_video_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         write(broken=True)
     assert list(tmp_path.iterdir()) == []
     # a full disk: OpenCV writes on without a word, and the file has too few frames
-    monkeypatch.setattr("har.prediction.writers.VideoFile.is_whole", lambda self: False)
+    monkeypatch.setattr("har.video.VideoFile.is_whole", lambda self: False)
     with pytest.raises(HarError, match="is the disk full"):
         write(broken=False)
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from har.visual.terminal import progress_bar
 
 Boxes = BoxesFile | Callable[[NDArray[np.uint8]], NDArray[np.float64]] | None
 _WAITING = 2  # batches between decoding, network and drawing
-_CUT_SHORT = 0.02  # of the frames, which may be missing: files say how many they have by guess
 _WINDOW = "har"
 
 
@@ -81,7 +79,7 @@ def predict_video(
         drawing = None
         if file is not None or show.is_open:
             drawing = stack.enter_context(BackgroundWriter(draw, _WAITING * length))
-        groups = batches(islice(video, cfg.max_frames), length)
+        groups = batches(video.frames(limit=cfg.max_frames), length)
         answers = predictor.follow(
             prefetch(groups, _WAITING, newest=video.live), _finder(predictor, boxes)
         )
@@ -98,7 +96,7 @@ def predict_video(
         except KeyboardInterrupt:  # how one ends a camera; what is done is kept
             stopped = True
     seconds = time.perf_counter() - began
-    summary = _summary(video, collected, frames, last_s, total, seconds, stopped)
+    summary = _summary(video, collected, frames, last_s, seconds, stopped)
     write_poses(out / "poses.npz", collected.poses())
     if info.labels:
         write_actions(out / "actions.csv", collected.actions())
@@ -119,7 +117,6 @@ def _summary(
     collected: PredictionCollector,
     frames: int,
     last_s: float,
-    total: int | None,
     seconds: float,
     stopped: bool,
 ) -> dict[str, Any]:
@@ -127,8 +124,9 @@ def _summary(
     note = None
     if stopped:
         note = f"Stopped after {frames} frames of {video.name}: the results are those of a part."
-    elif total is not None and not video.live and frames < total - max(2, _CUT_SHORT * total):
-        note = f"{video.name} ends after {frames} of {total} frames: it is cut short or broken."
+    elif missing_s := video.missing_s():
+        whole_s = f"{last_s:.1f} of {last_s + missing_s:.1f} s"
+        note = f"{video.name} ends after {whole_s}: it is cut short or broken."
     return {
         "source": video.name,
         "size": list(video.size),
