@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,11 +22,15 @@ Image = NDArray[np.uint8]
 def whole_file(path: Path) -> Iterator[Path]:
     """A name to write to, which becomes ``path`` at the end; removed after an error.
 
+    The one way to write a file whole or not at all: its folder is made, what was there before stays
+    until the end, and the file has the permissions of any new file of the user. Several processes
+    and threads may write the same path: the last one wins.
+
     Raises:
         HarError: the place cannot be written to.
     """
     # the ending stays: OpenCV chooses the container by it
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -49,11 +54,11 @@ def file_checksum(path: Path) -> str:
 def read_image(path: str | Path) -> Image:
     """An image file as uint8 RGB (H, W, 3).
 
-    Gray images get three channels, 16 bits become 8, an alpha channel is dropped, and images that
-    say that they are turned (EXIF) are put upright.
+    Gray images get three channels, 16 bits become 8, an alpha channel is dropped, and rotated
+    images (EXIF) are put upright.
 
     Raises:
-        HarError: not there, or no image.
+        HarError: the file cannot be read, or is no image.
     """
     try:
         data = np.fromfile(path, dtype=np.uint8)  # cv2.imread loses some letters on some systems

@@ -8,29 +8,10 @@ import pytest
 
 from har import Predictor
 from har.errors import HarError
-from har.files import whole_file
 from har.prediction.results import Actions
 from har.prediction.writers import write_actions, write_json, write_poses
 from har.video import Video, video_file
 from tests.helpers.red_person import picture, red_engine, walking
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "new folder" / "ä b.json"
-    with whole_file(path) as partial:
-        partial.write_text("1")
-        assert not path.exists()
-    assert path.read_text() == "1"
-
-    def fail() -> None:
-        with whole_file(path) as partial:
-            partial.write_text("half")
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
-    assert path.read_text() == "1"
-    assert [file.name for file in path.parent.iterdir()] == ["ä b.json"]
 
 
 def test_a_place_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:

@@ -301,7 +301,7 @@ def test_a_failed_write_leaves_the_old_image_and_no_rest(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("har.visual.draw.os.replace", full)
+    monkeypatch.setattr("har.files.os.replace", full)
     with pytest.raises(HarError, match=r"picture\.png cannot be written: No space"):
         write_image(path, GREY[:50])
     assert path.read_bytes() == before

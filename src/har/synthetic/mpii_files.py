@@ -8,7 +8,6 @@ numbers. The official structure has the irregularities of the real one, see
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +21,7 @@ import scipy.io
 from har.data.mpii.split import tompson_validation
 from har.data.processes import run_in_processes
 from har.errors import HarError
+from har.files import whole_file
 from har.synthetic.mpii import VERSION, draw
 from har.synthetic.mpii_labels import (
     FOUND_BY_BOX,
@@ -105,18 +105,16 @@ def _write_image(
     path = Path(folder, image.name)
     if path.is_file():
         return image, False
-    partial_path = path.with_name(f".{path.stem}.partial.jpg")
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
-    if not cv2.imwrite(str(partial_path), cv2.cvtColor(draw(scene), cv2.COLOR_RGB2BGR), quality):
-        raise HarError(f"OpenCV cannot write the image {partial_path}: is the folder writable?")
-    os.replace(partial_path, path)
+    picture, quality = cv2.cvtColor(draw(scene), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90]
+    with whole_file(path) as partial:
+        if not cv2.imwrite(str(partial), picture, quality):
+            raise HarError(f"OpenCV cannot write the image {path}: is the folder writable?")
     return image, True
 
 
 def _save_matlab(path: Path, variables: dict[str, Any]) -> None:
-    partial_path = path.with_name(f".{path.stem}.partial.mat")
-    scipy.io.savemat(partial_path, variables, do_compression=True)
-    os.replace(partial_path, path)
+    with whole_file(path) as partial:
+        scipy.io.savemat(partial, variables, do_compression=True)
 
 
 def _struct_array(rows: list[dict[str, Any]]) -> np.ndarray:
@@ -256,9 +254,8 @@ def write_json(folder: Path, images: list[AnnotatedImage]) -> None:
             for image in images
             for _, person in _in_split(image, validation)
         ]
-        partial_path = folder / f".{name}.partial"
-        partial_path.write_text(json.dumps(rows), encoding="utf-8")
-        os.replace(partial_path, folder / name)
+        with whole_file(folder / name) as partial:
+            partial.write_text(json.dumps(rows), encoding="utf-8")
     valid = [person for image in images for _, person in _in_split(image, True)]
     joints = np.array([p.joints_px for p in valid]).reshape(-1, 16, 2).transpose(1, 2, 0)
     boxes = np.array([p.head_box_px for p in valid]).reshape(-1, 2, 2).transpose(1, 2, 0)

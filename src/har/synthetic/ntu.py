@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ import numpy as np
 from har.data.ntu.labels import SampleName, parse_sample_name
 from har.data.ntu.splits import missing_skeletons
 from har.errors import HarError
+from har.files import whole_file
 from har.synthetic.anatomy import Body, draw_body
 from har.synthetic.motion import ACTIONS, perform
 from har.synthetic.render import (
@@ -230,19 +230,17 @@ def _write_sample(
     cv2.setNumThreads(1)
     scene = simulate(name, seed, distance_m)
     video = Path(root, "nturgb+d_rgb", f"{name}_rgb.avi")
-    partial = video.with_name(f".{name}.partial.avi")
-    codec = cv2.VideoWriter.fourcc(*"XVID")
-    writer = cv2.VideoWriter(str(partial), codec, FRAMES_PER_SECOND, size)
-    if not writer.isOpened():
-        raise HarError(f"OpenCV cannot write the video {partial}: is the folder writable?")
-    for frame in scene.frames(size):
-        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    writer.release()
-    skeleton = Path(root, "nturgb+d_skeletons", f"{name}.skeleton")
-    text = skeleton.with_name(f".{name}.partial")
-    text.write_text(skeleton_text(scene), encoding="ascii", newline="")
-    os.replace(text, skeleton)
-    os.replace(partial, video)  # last: a video that is there has its skeleton
+    with whole_file(video) as partial:
+        codec = cv2.VideoWriter.fourcc(*"XVID")
+        writer = cv2.VideoWriter(str(partial), codec, FRAMES_PER_SECOND, size)
+        if not writer.isOpened():
+            raise HarError(f"OpenCV cannot write the video {video}: is the folder writable?")
+        for frame in scene.frames(size):
+            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        writer.release()
+        # before the video gets its name: a video that is there has its skeleton
+        with whole_file(Path(root, "nturgb+d_skeletons", f"{name}.skeleton")) as text:
+            text.write_text(skeleton_text(scene), encoding="ascii", newline="")
     return len(scene.joints)
 
 

@@ -4,10 +4,8 @@ Nothing here changes its input. Pixel coordinates are continuous, as everywhere 
 column i covers i to i + 1.
 """
 
-import os
 import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -15,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
+from har.files import Image, whole_file
 from har.geometry import is_valid
 from har.layouts import Layout
 
-Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
 # After Okabe and Ito's palette. Blue and orange stay apart for people who confuse red and green.
@@ -357,12 +355,5 @@ def write_image(path: str | Path, image: Image) -> None:
         done = False
     if not done:
         raise HarError(f"The image {path} cannot be written: use the ending .png or .jpg.")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
         partial.write_bytes(data.tobytes())  # cv2.imwrite loses some letters on some systems
-        os.replace(partial, path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise HarError(f"The image {path} cannot be written: {error.strerror}.") from error
