@@ -74,7 +74,7 @@ def fit(
         **{
             "accelerator": "cpu",
             "devices": 1,
-            "max_epochs": module.plan.total_epochs,
+            "max_epochs": module.schedule.total_epochs,
             "max_steps": max_steps,
             "logger": False,
             "enable_checkpointing": False,
@@ -87,9 +87,11 @@ def fit(
             **trainer_arguments,
         }
     )
+    data_module = data_module or make_data(data_dir, **(data or {}))
+    data_module.schedule = module.schedule
     trainer.fit(
         module,
-        datamodule=data_module or make_data(data_dir, **(data or {})),
+        datamodule=data_module,
         ckpt_path=ckpt_path,
         weights_only=True,
     )

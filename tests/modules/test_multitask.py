@@ -9,7 +9,7 @@ import torch
 
 from har.errors import HarError
 from har.modules import Phase
-from har.modules.schedule import PhasePlan
+from har.modules.schedule import Schedule
 from tests.helpers.tiny import STEPS, fit, make_data, make_module
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")
@@ -109,9 +109,9 @@ def test_draws_differ_between_epochs_and_not_between_runs(tiny_ntu: Path) -> Non
     assert any(not torch.equal(item(0), item(draw)) for draw in (4, 8, 12))
 
 
-def test_plan_refuses_what_it_does_not_know() -> None:
+def test_schedule_refuses_unknown_phases() -> None:
     with pytest.raises(HarError, match="pretrain"):
-        PhasePlan({"pretrain": Phase(1, SGD)})
+        Schedule({"pretrain": Phase(1, SGD)})
     with pytest.raises(HarError, match="empty"):
-        PhasePlan({"pose": None})
-    assert PhasePlan({"joint": Phase(2, SGD), "pose": Phase(1, SGD)}).name_at(0) == "pose"
+        Schedule({"pose": None})
+    assert Schedule({"joint": Phase(2, SGD), "pose": Phase(1, SGD)}).name_at(0) == "pose"

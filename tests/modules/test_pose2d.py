@@ -70,7 +70,8 @@ def test_every_block_learns_the_same_poses(tiny_mpii: Path) -> None:
     logged: dict[str, float] = {}
     module.log_dict = lambda values, **_: logged.update(values)  # type: ignore[method-assign]
     module.log = lambda name, value, **_: logged.update({name: value})  # type: ignore[method-assign]
-    module._trainer = SimpleNamespace(optimizers=[torch.optim.SGD([torch.zeros(1)], 0.5)])
+    sgd = torch.optim.SGD([torch.zeros(1)], 0.5)
+    module._trainer = SimpleNamespace(optimizers=[sgd], global_step=0)
     loss = module.training_step(batch, 0)
     images = (batch["images"] / 255).pow(batch["gamma"][:, None, None]) * 2 - 1
     poses = module.network(images.permute(0, 3, 1, 2)).poses

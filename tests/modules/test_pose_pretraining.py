@@ -73,6 +73,7 @@ def fit(folder: Path, run: Path, ckpt_path: Path | None = None, max_steps: int =
         callbacks=[recorder, LastCheckpoint(str(run), 1)],
     )
     data = mixed_data(folder)
+    data.schedule = module.schedule
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     return module, data, trainer, recorder.steps
 

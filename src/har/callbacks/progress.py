@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.callbacks.progress.rich_progress import RichProgressBarTheme
 
+from har.modules.base import PhasedModule
+
 # On a terminal of 80 characters the bar leaves 17 for a name and its value.
 _SHORTER = {"train/": "", "joint_error_mm": "error_mm", "action_top1": "top1"}
 
@@ -36,16 +38,16 @@ class ProgressBar(RichProgressBar):
         """
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
-        plan: Any = getattr(pl_module, "plan", None)
-        if plan is not None:
-            now = tuple(f"train/{kind}_" for kind in plan.epoch(trainer.current_epoch)[0])
-            metrics = {
-                name: value
-                for name, value in metrics.items()
-                if name.startswith(now) or not name.startswith("train/")
-            }
-        short = {"phase": getattr(pl_module, "phase", "")} if hasattr(pl_module, "phase") else {}
-        return {**short, **{_short(name): value for name, value in metrics.items()}}
+        if not isinstance(pl_module, PhasedModule) or not pl_module.phase:
+            return {_short(name): value for name, value in metrics.items()}
+        kinds = pl_module.schedule.epoch(trainer.current_epoch)[0]
+        now = tuple(f"train/{kind}_" for kind in kinds)
+        shown = {
+            _short(name): value
+            for name, value in metrics.items()
+            if name.startswith(now) or not name.startswith("train/")
+        }
+        return {"phase": pl_module.phase, **shown}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
@@ -56,7 +58,7 @@ class ProgressBar(RichProgressBar):
                 for name, value in self.get_metrics(trainer, pl_module).items()
                 if isinstance(value, float)
             )
-            phase = getattr(pl_module, "phase", "")
+            phase = pl_module.phase if isinstance(pl_module, PhasedModule) else ""
             console.print(
                 f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {phase}  {values}"
             )

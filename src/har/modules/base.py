@@ -2,75 +2,125 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
+from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.losses import pose_loss
-from har.modules.schedule import Phase, PhasePlan
+from har.modules.schedule import Phase, Schedule
+from har.weights.file import build_network
+
+# Of a learning rate schedule's state: a run that is continued may be longer than it was.
+_LENGTHS = ("total_steps", "_schedule_phases")
 
 
 class PhasedModule(LightningModule):
     """Base of the modules.
 
+    ``load_from_checkpoint(path)`` builds the network from what the checkpoint states; give
+    ``phases`` beside the path to train it further.
+
     Args:
-        network: of :mod:`har.models`.
-        phases: by name, see :class:`har.modules.schedule.Phase`.
+        network: of :mod:`har.models`, or its class's name and arguments as a checkpoint holds them.
+        phases: by name, see :class:`har.modules.schedule.Phase`; None for a module that is not
+            trained.
         layout: the joint layout of the poses.
         batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
             convention; Keras' momentum 0.99 is 0.01 here).
 
     Attributes:
-        plan: the phases in their order; ``phase``: name of the current one.
+        phase: name of the current phase.
         run_info: plain values that a checkpoint carries.
-        results: what the last test measured.
+        results: metrics of the last test.
     """
+
+    in_progress_bar: ClassVar[tuple[str, ...]] = ("pckh",)  # of the validation metrics
 
     def __init__(
         self,
-        network: nn.Module,
-        phases: Mapping[str, Phase | None],
+        network: nn.Module | Mapping[str, Any],
+        phases: Mapping[str, Phase | None] | None,
         layout: str,
         batch_norm_momentum: float,
     ) -> None:
         super().__init__()
+        if isinstance(network, Mapping):
+            network = build_network(network["name"], network["arguments"])
         self.network: Any = network.to(memory_format=torch.channels_last)
         for layer in network.modules():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.momentum = batch_norm_momentum
-        self.plan = PhasePlan(phases)
-        self.phase = next(iter(self.plan.phases))
+        self._schedule = None if phases is None else Schedule(phases)
+        self.phase = "" if self._schedule is None else self._schedule.name_at(0)
         self.layout = layout
         self.run_info: dict[str, Any] = {}
         self.results: dict[str, Any] = {}
+        self._unchecked: list[tuple[int, str, list[str], Tensor]] = []
+        self.save_hyperparameters(
+            {
+                "network": _describe(network),
+                "layout": layout,
+                "batch_norm_momentum": batch_norm_momentum,
+            },
+            logger=False,
+        )
 
     @property
-    def _data(self) -> Any:
-        """The trainer's data module (Lightning's annotations do not know of it)."""
-        return cast(Any, self.trainer).datamodule
+    def schedule(self) -> Schedule:
+        """The phases in their order.
+
+        Raises:
+            HarError: the module was built without phases.
+        """
+        if self._schedule is None:
+            raise HarError("This module has no training schedule: build it with phases=...")
+        return self._schedule
+
+    @property
+    def data(self) -> TrainingDataModule:
+        """The data module that the trainer was given."""
+        found: TrainingDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        return found
 
     @property
     def label_names(self) -> Sequence[str]:
         """The classes' names, in the order of the network's outputs."""
-        labels: Sequence[str] = self._data.labels
-        return labels
+        return self.data.labels
+
+    # ---------------------------------------------------------------- for subclasses
 
     def _learning(self) -> Iterable[nn.Parameter]:
         """The parameters that the current phase trains."""
         return list(self.network.parameters())
 
-    def configure_optimizers(self) -> Any:
-        phase = self.plan.phases[self.phase]
-        batches = self._data.batches_in_epoch(*self.plan.epoch(self.plan.first_epoch(self.phase)))
-        return phase.build(self._learning(), phase.epochs * batches)
+    def _new_scores(self) -> None:
+        """Starts the metrics of an evaluation."""
+        raise NotImplementedError
+
+    def _measured(self) -> dict[str, Any]:
+        """The metrics of an evaluation, over all processes: plain numbers and lists of them."""
+        raise NotImplementedError
+
+    def _scalars(self, results: Mapping[str, Any]) -> dict[str, float]:
+        """What is logged of them, every number under a name of its own."""
+        raise NotImplementedError
 
     # ---------------------------------------------------------------- steps
 
-    def pose_step(self, network: Any, images: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def configure_optimizers(self) -> Any:
+        schedule = self.schedule
+        phase = schedule.phases[self.phase]
+        epoch = schedule.epoch(schedule.first_epoch(self.phase))
+        return phase.build(self._learning(), phase.epochs * self.data.batches_in_epoch(*epoch))
+
+    def pose_step(self, network: nn.Module, images: Tensor, batch: Mapping[str, Any]) -> Tensor:
         """Sum of the pose losses of every prediction block.
 
         Args:
@@ -84,17 +134,8 @@ class PhasedModule(LightningModule):
     def logged(
         self, kind: str, loss: Tensor, parts: Sequence[Tensor], batch: Mapping[str, Any]
     ) -> Tensor:
-        """The loss, after it and its parts were logged.
-
-        Raises:
-            HarError: it is not a number.
-        """
-        if not torch.isfinite(loss):
-            names = ", ".join(sorted(set(batch["name"])))
-            raise HarError(
-                f"The loss is {loss.item()} at step {self.global_step} (phase {self.phase}) on "
-                f"the samples {names}; look at these samples, or lower the learning rate."
-            )
+        """The loss, after it and its parts were logged."""
+        self._unchecked.append((self.global_step, self.phase, batch["name"], loss.detach()))
         size = len(batch["images"])
         blocks = {f"train/{kind}_loss/block_{i + 1}": part for i, part in enumerate(parts)}
         self.log_dict(blocks, batch_size=size)
@@ -103,12 +144,70 @@ class PhasedModule(LightningModule):
         self.log("train/learning_rate", rate, batch_size=size)
         return loss
 
+    def check_losses(self) -> None:
+        """Looks at the losses since the last call, in one copy from the device.
+
+        Called every few steps and before a checkpoint is written, so that no step waits for the
+        device and no checkpoint holds weights that are not numbers.
+
+        Raises:
+            HarError: one of them is not finite.
+        """
+        unchecked, self._unchecked = self._unchecked, []
+        if not unchecked:
+            return
+        values = torch.stack([loss for *_, loss in unchecked]).tolist()
+        for value, (step, phase, samples, _) in zip(values, unchecked, strict=True):
+            if not math.isfinite(value):
+                names = ", ".join(sorted(set(samples)))
+                raise HarError(
+                    f"The loss is {value} at step {step} (phase {phase}) on the samples {names}; "
+                    "look at these samples, or lower the learning rate."
+                )
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        trainer: Any = self.trainer  # its annotations lack what its connectors set
+        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+            self.check_losses()
+
+    def on_train_epoch_end(self) -> None:
+        self.check_losses()
+
+    # ---------------------------------------------------------------- evaluation
+
+    def on_validation_epoch_start(self) -> None:
+        self._new_scores()
+
+    def on_test_epoch_start(self) -> None:
+        self._new_scores()
+
+    def on_validation_epoch_end(self) -> None:
+        for name, value in self._scalars(self._measured()).items():
+            shown = name in self.in_progress_bar
+            self.log(f"val/{name}", value, prog_bar=shown, rank_zero_only=True)
+
+    def on_test_epoch_end(self) -> None:
+        self.results = self._measured()
+        for name, value in self._scalars(self.results).items():
+            self.log(f"test/{name}", value, rank_zero_only=True)
+
     # ---------------------------------------------------------------- checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.check_losses()
         checkpoint["har"] = {**self.run_info, "phase": self.phase}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = checkpoint.get("har", {}).get("phase")
-        if saved in self.plan.phases:
+        if self._schedule is not None and saved in self._schedule.phases:
             self.phase = saved
+        for state in checkpoint.get("lr_schedulers", []):
+            for name in _LENGTHS:
+                state.pop(name, None)
+
+
+def _describe(network: Any) -> dict[str, Any]:
+    """A network's class and arguments as plain values: torch.load opens nothing else."""
+    arguments = dataclasses.asdict(network.config)
+    arguments.pop("weights", None)  # that a backbone began with
+    return {"name": type(network).__name__, "arguments": arguments}

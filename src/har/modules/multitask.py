@@ -9,7 +9,6 @@ import torch
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import nn
 
-from har.data import MixedPoseDataModule
 from har.losses import action_loss
 from har.modules.base import PhasedModule
 from har.modules.person_scores import PersonScores
@@ -31,24 +30,27 @@ class MultitaskModule(PhasedModule):
     Estimation and Action Recognition", TPAMI 2020, section 6; CVPR 2018, section 5.
 
     Args:
-        network: an :class:`har.models.SPNet` or :class:`har.models.ActionMergeNet`; in a plan of
-            the pose phase alone, one without an action part.
-        phases: by name, see :class:`har.modules.schedule.Phase`.
+        network: an :class:`har.models.SPNet` or :class:`har.models.ActionMergeNet`; in a schedule
+            of the pose phase alone, one without an action part. Or its class's name and arguments.
+        phases: by name, see :class:`har.modules.schedule.Phase`; None: not to be trained.
         layout: the joint layout of the poses.
         action_weight: weight of every action output's cross-entropy; pose losses weigh 1.
         batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
             convention; Keras' momentum 0.99 is 0.01 here).
     """
 
+    in_progress_bar = ("action_top1", "joint_error_mm", "pckh")
+
     def __init__(
         self,
-        network: nn.Module,
-        phases: Mapping[str, Phase | None],
+        network: nn.Module | Mapping[str, Any],
+        phases: Mapping[str, Phase | None] | None = None,
         layout: str = "pa17j",
         action_weight: float = 0.1,
         batch_norm_momentum: float = 0.01,
     ) -> None:
         super().__init__(network, phases, layout, batch_norm_momentum)
+        self.save_hyperparameters({"action_weight": action_weight}, logger=False)
         self.action_weight = action_weight
         self.scores: MultitaskScores | None = None
         self.person_scores: PersonScores | None = None
@@ -82,7 +84,7 @@ class MultitaskModule(PhasedModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Not in on_train_epoch_start: a run resumed within an epoch does not come by there.
-        phase = self.plan.name_at(self.current_epoch)
+        phase = self.schedule.name_at(self.current_epoch)
         if phase != self.phase:
             self.phase = phase
             self._apply_phase()
@@ -124,31 +126,19 @@ class MultitaskModule(PhasedModule):
     def _new_scores(self) -> None:
         self.scores = MultitaskScores(
             self.layout,
-            len(self._data.labels),
+            len(self.label_names),
             self.network.num_pose_outputs,
             self.network.num_action_outputs,
         ).to(self.device)
-        mixed = isinstance(self._data, MixedPoseDataModule)
-        persons = PersonScores(self.layout, self.network.num_pose_outputs) if mixed else None
-        self.person_scores = persons if persons is None else persons.to(self.device)
+        self.person_scores = None
+        if self.data.evaluates_persons:
+            blocks = self.network.num_pose_outputs
+            self.person_scores = PersonScores(self.layout, blocks).to(self.device)
 
     def _measured(self) -> dict[str, Any]:
         assert self.scores is not None
         persons = self.person_scores.compute() if self.person_scores is not None else {}
         return {**self.scores.compute(), **persons}
 
-    def on_validation_epoch_start(self) -> None:
-        self._new_scores()
-
-    def on_test_epoch_start(self) -> None:
-        self._new_scores()
-
-    def on_validation_epoch_end(self) -> None:
-        shown = ("action_top1", "joint_error_mm", "pckh")
-        for name, value in MultitaskScores.scalars(self._measured()).items():
-            self.log(f"val/{name}", value, prog_bar=name in shown, rank_zero_only=True)
-
-    def on_test_epoch_end(self) -> None:
-        self.results = self._measured()
-        for name, value in MultitaskScores.scalars(self.results).items():
-            self.log(f"test/{name}", value, rank_zero_only=True)
+    def _scalars(self, results: Mapping[str, Any]) -> dict[str, float]:
+        return MultitaskScores.scalars(results)

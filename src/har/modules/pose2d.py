@@ -26,9 +26,10 @@ class Pose2DModule(PhasedModule):
 
     Args:
         network: any network whose output has ``poses``: :class:`har.models.ReceptionNet`,
-            :class:`har.models.SPNet`, :class:`har.models.TorchvisionPoseNet`.
+            :class:`har.models.SPNet`, :class:`har.models.TorchvisionPoseNet`. Or its class's name
+            and arguments.
         phases: the length, optimizer and schedule of the only phase, ``pose``; see
-            :class:`har.modules.schedule.Phase`.
+            :class:`har.modules.schedule.Phase`; None: not to be trained.
         layout: the joint layout of the poses.
         batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
             convention; Keras' momentum 0.99 is 0.01 here).
@@ -39,16 +40,16 @@ class Pose2DModule(PhasedModule):
 
     def __init__(
         self,
-        network: nn.Module,
-        phases: Mapping[str, Phase | None],
+        network: nn.Module | Mapping[str, Any],
+        phases: Mapping[str, Phase | None] | None = None,
         layout: str = "pa16j",
         batch_norm_momentum: float = 0.01,
     ) -> None:
         super().__init__(network, phases, layout, batch_norm_momentum)
-        if list(self.plan.phases) != ["pose"]:
+        if phases is not None and list(self.schedule.phases) != ["pose"]:
             raise HarError(
-                f"module.phases has {', '.join(self.plan.phases)}; a network of poses alone has "
-                "the phase pose only."
+                f"module.phases has {', '.join(self.schedule.phases)}; a network of poses alone "
+                "has the phase pose only."
             )
         self.scores: PersonScores | None = None
 
@@ -74,19 +75,9 @@ class Pose2DModule(PhasedModule):
     def _new_scores(self) -> None:
         self.scores = PersonScores(self.layout, self.network.num_pose_outputs).to(self.device)
 
-    def on_validation_epoch_start(self) -> None:
-        self._new_scores()
-
-    def on_test_epoch_start(self) -> None:
-        self._new_scores()
-
-    def on_validation_epoch_end(self) -> None:
+    def _measured(self) -> dict[str, Any]:
         assert self.scores is not None
-        for name, value in PersonScores.scalars(self.scores.compute()).items():
-            self.log(f"val/{name}", value, prog_bar=name == "pckh", rank_zero_only=True)
+        return self.scores.compute()
 
-    def on_test_epoch_end(self) -> None:
-        assert self.scores is not None
-        self.results = self.scores.compute()
-        for name, value in PersonScores.scalars(self.results).items():
-            self.log(f"test/{name}", value, rank_zero_only=True)
+    def _scalars(self, results: Mapping[str, Any]) -> dict[str, float]:
+        return PersonScores.scalars(results)

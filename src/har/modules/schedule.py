@@ -1,4 +1,4 @@
-"""The phases of multi-task training: what learns, for how long, with which optimizer.
+"""The training schedule: which phase trains what, for how long, with which optimizer.
 
 TPAMI 2020, section 6: the pose part is trained first; then the action part learns on top of a
 fixed pose part; at last everything is tuned together, on poses and actions in turn (``joint``), or
@@ -65,8 +65,10 @@ class Phase:
         return {"optimizer": optimizer, "lr_scheduler": lr_scheduler}
 
 
-class PhasePlan:
-    """The phases in their order, addressed by epoch.
+class Schedule:
+    """A training schedule: the phases in their order, addressed by epoch.
+
+    One object for the module, which trains by it, and for its data module, which makes the batches.
 
     Args:
         phases: by name (``pose``, ``frozen``, ``joint``, ``full``); None leaves a phase out.
@@ -92,10 +94,11 @@ class PhasePlan:
 
     @property
     def total_epochs(self) -> int:
+        """Length of all phases."""
         return sum(phase.epochs for phase in self.phases.values())
 
     def name_at(self, epoch: int) -> str:
-        """The phase of an epoch; the last phase goes on where a run is longer than the plan."""
+        """The phase of an epoch; the last one goes on where a run is longer than the schedule."""
         end = 0
         for name, phase in self.phases.items():
             end += phase.epochs
@@ -103,12 +106,16 @@ class PhasePlan:
                 return name
         return name
 
+    def in_last_phase(self, epoch: int) -> bool:
+        """Whether an epoch belongs to the phase that ends the run."""
+        return self.name_at(epoch) == next(reversed(self.phases))
+
     def first_epoch(self, name: str) -> int:
         """The epoch in which a phase begins."""
         before = list(self.phases)[: list(self.phases).index(name)]
         return sum(self.phases[earlier].epochs for earlier in before)
 
     def epoch(self, epoch: int) -> tuple[tuple[str, ...], int | None]:
-        """What the data module has to deliver in an epoch: kinds in turn, batches per kind."""
+        """The kinds of an epoch's batches, in turn, and the batches of each (None: one pass)."""
         name = self.name_at(epoch)
         return KINDS[name], self.phases[name].steps_per_epoch

@@ -12,6 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from har.errors import HarError
+from har.modules.schedule import Schedule
 from har.precision import trainer_precision
 from har.runs.config import instantiate, run_folder, write_config
 from har.runs.report import print_table, write_metrics
@@ -53,7 +54,8 @@ def build(cfg: DictConfig) -> tuple[pl.LightningModule, pl.LightningDataModule]:
             "phase (module.phases.pose)."
         )
     module = build_module(cfg, data)
-    check_kinds(module.plan, data)
+    check_kinds(module.schedule, data)
+    data.schedule = module.schedule
     if cfg.weights is not None:
         # Not strict: a pose-only network, or one with other classes, initializes what it has.
         report = load_weights(module.network, cfg.weights, strict=False)
@@ -81,13 +83,13 @@ def build_module(cfg: DictConfig, data: Any) -> Any:
     return module
 
 
-def check_kinds(plan: Any, data: Any) -> None:
+def check_kinds(schedule: Schedule, data: Any) -> None:
     """Every phase is fed with what the data has.
 
     Raises:
         HarError: poses are to be learned, and no training sample has any.
     """
-    kinds = {kind for epoch in range(plan.total_epochs) for kind in plan.epoch(epoch)[0]}
+    kinds = {kind for epoch in range(schedule.total_epochs) for kind in schedule.epoch(epoch)[0]}
     if "pose" in kinds and "pose" in data.datasets and not len(data.datasets["pose"]):
         raise HarError(
             f"The phases pose and joint learn poses, and no training clip in {data.data_dir} has a "
@@ -134,7 +136,7 @@ def train(cfg: DictConfig) -> None:
         untrained = _test(quiet, module, data)
     trainer = make_trainer(
         cfg,
-        cast(Any, module).plan.total_epochs,
+        cast(Any, module).schedule.total_epochs,
         callbacks=[instantiate(node) for node in cfg.callbacks.values() if node is not None],
         logger=instantiate(cfg.logger),
         enable_checkpointing=False,

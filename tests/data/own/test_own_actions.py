@@ -25,7 +25,7 @@ from har.data.own.prepare import OwnReport, OwnSettings, prepare_own
 from har.data.own.record import OwnActions
 from har.errors import HarError
 from har.modules import Phase
-from har.modules.schedule import PhasePlan
+from har.modules.schedule import Schedule
 from har.prepare.actions import print_report
 from har.runs.training import build_module, check_kinds
 from tests.helpers.ntu_files import video_frames, write_skeleton
@@ -404,8 +404,8 @@ def test_pose_phases_without_a_skeleton_are_refused(tmp_path: Path) -> None:
     data = make_data(tmp_path)
     data.setup("fit")
 
-    def plan(*names: str) -> PhasePlan:
-        return PhasePlan({name: Phase(1, lambda parameters: None) for name in names})
+    def plan(*names: str) -> Schedule:
+        return Schedule({name: Phase(1, lambda parameters: None) for name in names})
 
     check_kinds(plan("frozen"), data)
     with pytest.raises(HarError, match=r"no training clip in .* has a skeleton"):

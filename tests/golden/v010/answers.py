@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
 from har.inference.loading import load_engine
 
 folder = Path(sys.argv[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import cv2
 import torch
@@ -44,6 +44,13 @@ def _hand_over(tensor: torch.Tensor) -> tuple[Any, ...]:
     return handed
 
 
+class TrainingSchedule(Protocol):
+    """Which batches every epoch has; :class:`har.modules.schedule.Schedule` is one."""
+
+    def epoch(self, epoch: int) -> tuple[tuple[str, ...], int | None]:
+        """The kinds of an epoch's batches, in turn, and the batches of each (None: one pass)."""
+
+
 class MultiDataset(Dataset[dict[str, Any]]):
     """Several data sets behind one loader; the key's first part says which one is meant."""
 
@@ -68,8 +75,12 @@ class TrainingDataModule(LightningDataModule):
 
     Attributes:
         datasets: what training batches are drawn from, by kind; empty before ``setup``.
-        labels, actions: names and NTU numbers of the classes; empty where nobody acts.
+        labels, actions: names and NTU numbers of the classes; empty without actions.
+        schedule: which batches every epoch has; has to be set before training.
+        evaluates_persons: whether evaluation batches of MPII's persons come beside those of clips.
     """
+
+    evaluates_persons = False
 
     labels: Sequence[str] = ()
     actions: Sequence[int] = ()
@@ -86,6 +97,7 @@ class TrainingDataModule(LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.num_workers, self.seed = num_workers, seed
         self.datasets: dict[str, Any] = {}
+        self.schedule: TrainingSchedule | None = None
         self._resumed_batches = 0
 
     @property
@@ -120,23 +132,27 @@ class TrainingDataModule(LightningDataModule):
         }
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """The loader of the current epoch, as the module's plan of phases wants it."""
-        trainer = cast(Any, self.trainer)
+        """The loader of the current epoch of the training schedule."""
+        trainer, schedule = cast(Any, self.trainer), self.schedule
+        if schedule is None:
+            raise HarError(
+                "The data module has no training schedule: set data.schedule = module.schedule "
+                "before trainer.fit."
+            )
         if trainer.reload_dataloaders_every_n_epochs != 1:
             raise HarError(
                 "trainer.reload_dataloaders_every_n_epochs has to be 1: the data module makes a "
-                "loader for every epoch of the plan."
+                "loader for every epoch of the schedule."
             )
-        plan = trainer.lightning_module.plan
         orders = self._orders()
         first = dict.fromkeys(orders, 0)  # batches of each kind that earlier epochs used
         batches_before = 0
         for epoch in range(trainer.current_epoch):
-            kinds, steps = plan.epoch(epoch)
+            kinds, steps = schedule.epoch(epoch)
             batches_before += self.batches_in_epoch(kinds, steps)
             for kind in kinds:
                 first[kind] += self._steps(kinds, steps)
-        kinds, steps = plan.epoch(trainer.current_epoch)
+        kinds, steps = schedule.epoch(trainer.current_epoch)
         batches = EpochBatches(
             orders,
             kinds,

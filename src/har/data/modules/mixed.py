@@ -54,6 +54,8 @@ class MixedPoseDataModule(TrainingDataModule):
         HarError: batches without any image.
     """
 
+    evaluates_persons = True
+
     def __init__(
         self,
         data_dir: str,
