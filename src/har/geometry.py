@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -27,6 +28,21 @@ FloatArray = NDArray[np.float64]
 
 class GeometryError(HarError):
     """A crop that cannot be made."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera without distortion.
+
+    Attributes:
+        focal_px: focal lengths in x and y.
+        principal_px: principal point.
+        width_px: width of the images that these values are for.
+    """
+
+    focal_px: tuple[float, float]
+    principal_px: tuple[float, float]
+    width_px: int
 
 
 def is_valid(points: ArrayLike) -> NDArray[np.bool_]:

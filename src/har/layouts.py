@@ -9,10 +9,12 @@ joints by the person's own anatomy, but its color video is mirrored, so that its
 the picture shows as a right arm: ``from_ntu`` takes right joints from NTU's left, and the reverse.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import Any
 
 from har.errors import HarError
 
@@ -28,22 +30,47 @@ class LayoutError(HarError):
 class Layout:
     """Names of the joints of a pose, in order, and what follows from the names.
 
+    A data set with joints of its own makes one from its own list; it needs no registration.
+
     Attributes:
         name: what configs call it.
-        joints: name of every joint; those of a side start with "left" or "right".
+        joints: name of every joint; those of a side have the word "left" or "right" in it, as in
+            "left knee" or "left_knee".
         links: pairs of joint numbers between which a skeleton is drawn.
         root: joint to which root-relative poses refer (the pelvis).
         from_ntu: number, among NTU's 25 joints, of every joint; None where it makes no sense.
-        from_mpii: number, among MPII's 16 joints, of every joint, :data:`MISSING` (-1) where MPII
-            has none; None where it makes no sense.
+        flip_pairs: pairs of joint numbers that change places in a mirrored image; None: by the
+            names.
+        mirrored: left and right are the person's own, in images that are mirrored (NTU RGB+D).
+
+    Raises:
+        LayoutError: names that occur twice, numbers that no joint has, or a joint of a side
+            without its counterpart.
     """
 
     name: str
     joints: tuple[str, ...]
-    links: tuple[tuple[int, int], ...]
+    links: tuple[tuple[int, int], ...] = ()
     root: int = 0
     from_ntu: tuple[int, ...] | None = None
-    from_mpii: tuple[int, ...] | None = None
+    flip_pairs: tuple[tuple[int, int], ...] | None = None
+    mirrored: bool = False
+
+    def __post_init__(self) -> None:
+        """Makes tuples of lists, as configurations have them, and checks them."""
+        for name in ("links", "flip_pairs"):
+            pairs = getattr(self, name)
+            if pairs is not None:
+                object.__setattr__(self, name, tuple((int(i), int(j)) for i, j in pairs))
+        object.__setattr__(self, "joints", tuple(self.joints))
+        used = {self.root, *chain(*self.links), *chain(*(self.flip_pairs or ()))}
+        if len(set(self.joints)) < self.num_joints or not used <= set(range(self.num_joints)):
+            raise LayoutError(
+                f"Joint layout {self.name}: every joint needs a name of its own, and root, links "
+                f"and flip pairs are numbers from 0 to {self.num_joints - 1}."
+            )
+        if sorted(self.flip) != list(range(self.num_joints)):
+            raise LayoutError(f"Joint layout {self.name}: a joint is in two flip pairs.")
 
     @property
     def num_joints(self) -> int:
@@ -53,44 +80,90 @@ class Layout:
     @cached_property
     def sides(self) -> tuple[str, ...]:
         """Side of every joint: "left", "right" or "middle"."""
-        words = (set(joint.split()) for joint in self.joints)
-        return tuple(
-            "left" if "left" in name else "right" if "right" in name else "middle" for name in words
-        )
+        found = (_SIDE.search(joint) for joint in self.joints)
+        return tuple("middle" if side is None else side[0] for side in found)
 
     @cached_property
     def flip(self) -> tuple[int, ...]:
         """Permutation that swaps left and right: joint i of a mirrored pose is joint flip[i]."""
-        return tuple(self.joints.index(_other_side(joint)) for joint in self.joints)
+        if self.flip_pairs is not None:
+            other = {i: j for pair in self.flip_pairs for i, j in (pair, pair[::-1])}
+            return tuple(other.get(i, i) for i in range(self.num_joints))
+        try:
+            return tuple(self.joints.index(_other_side(joint)) for joint in self.joints)
+        except ValueError as error:
+            raise LayoutError(
+                f"Joint layout {self.name} has a joint of one side without its counterpart: give "
+                "flip_pairs."
+            ) from error
 
     @cached_property
     def excluded_from_pck(self) -> tuple[int, ...]:
         """Joints that MPII's PCKh leaves out of its total: pelvis and thorax."""
         return tuple(i for i, joint in enumerate(self.joints) if joint in ("pelvis", "thorax"))
 
+    def order_from(self, source: "Layout") -> tuple[int, ...]:
+        """Number, in another layout, of every joint by its name, :data:`MISSING` where it has none.
+
+        Raises:
+            LayoutError: no joint has a counterpart, or left and right mean different things.
+        """
+        numbers = {_words(joint): number for number, joint in enumerate(source.joints)}
+        order = tuple(numbers.get(_words(joint), MISSING) for joint in self.joints)
+        if self.mirrored != source.mirrored or set(order) == {MISSING}:
+            raise LayoutError(
+                f"Layout {self.name} cannot be made from the joints of {source.name}: choose a "
+                "layout with joints of the same names."
+            )
+        return order
+
+    @cached_property
+    def from_mpii(self) -> tuple[int, ...] | None:
+        """Number, among MPII's 16 joints, of every joint; None where it makes no sense."""
+        return None if self.mirrored else self.order_from(LAYOUTS["mpii"])
+
     @cached_property
     def to_mpii(self) -> tuple[int, ...] | None:
         """Number, in this layout, of each of MPII's 16 joints; None as for ``from_mpii``."""
-        if self.from_mpii is None:
-            return None
-        return tuple(self.from_mpii.index(joint) for joint in range(len(_MPII_JOINTS)))
+        return None if self.mirrored else LAYOUTS["mpii"].order_from(self)
 
 
-def get_layout(name: str) -> Layout:
-    """The layout called ``name``: pa16j, pa17j, pa20j, pa21j, mpii or ntu25.
+def get_layout(layout: str | Layout | Mapping[str, Any], joints: Sequence[str] = ()) -> Layout:
+    """A joint layout: a name (pa16j, pa17j, pa20j, pa21j, mpii or ntu25), or what makes one.
+
+    Args:
+        layout: a name; a layout, which is returned; or its attributes, as in a configuration.
+        joints: what a checkpoint stores of the joints of a layout that has no entry here; its
+            links are not restored.
 
     Raises:
         LayoutError: there is no such layout.
     """
-    if name not in LAYOUTS:
-        raise LayoutError(f"There is no joint layout {name!r}; choose one of {', '.join(LAYOUTS)}.")
-    return LAYOUTS[name]
+    if isinstance(layout, Layout):
+        return layout
+    if not isinstance(layout, str):
+        try:
+            return Layout(**layout)
+        except (TypeError, ValueError) as error:
+            raise LayoutError(f"A joint layout needs a name and joints: {error}.") from error
+    if layout in LAYOUTS:
+        return LAYOUTS[layout]
+    if joints:
+        return Layout(layout, tuple(joints))
+    raise LayoutError(f"There is no joint layout {layout!r}; choose one of {', '.join(LAYOUTS)}.")
+
+
+_SIDE = re.compile(r"(?<![a-z])(left|right)(?![a-z])")
 
 
 def _other_side(joint: str) -> str:
     """The name with left and right exchanged."""
-    swap = {"left": "right", "right": "left"}
-    return " ".join(swap.get(word, word) for word in joint.split())
+    return _SIDE.sub(lambda side: "right" if side[0] == "left" else "left", joint)
+
+
+def _words(joint: str) -> str:
+    """The name as layouts are compared by: "Left_Knee" is "left knee"."""
+    return joint.lower().replace("_", " ").replace("-", " ")
 
 
 _MPII_JOINTS = (
@@ -144,9 +217,6 @@ def _network_layout(name: str, *, spine: bool, hands_and_feet: bool) -> Layout:
         from_ntu=tuple(
             _NTU_JOINTS.index(_NTU_NAME_OF.get(joint, _other_side(joint))) for joint in joints
         ),
-        from_mpii=tuple(
-            _MPII_JOINTS.index(joint) if joint in _MPII_JOINTS else MISSING for joint in joints
-        ),
     )
 
 
@@ -176,7 +246,6 @@ LAYOUTS: dict[str, Layout] = {
                 ],
             ),
             root=_MPII_JOINTS.index("pelvis"),
-            from_mpii=tuple(range(len(_MPII_JOINTS))),
         ),
         Layout(
             name="ntu25",
@@ -185,6 +254,7 @@ LAYOUTS: dict[str, Layout] = {
                 sorted({(min(i, p - 1), max(i, p - 1)) for i, p in enumerate(_NTU_PARENTS)})
             ),
             from_ntu=tuple(range(len(_NTU_JOINTS))),
+            mirrored=True,
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""Which arithmetic a device is quick at.
+"""Which arithmetic a device is quick at, and which it has at all.
 
 Low precision is a gain only where the processor has instructions for it. A CPU without them
 computes bfloat16 step by step, several times slower than float32.
@@ -6,7 +6,29 @@ computes bfloat16 step by step, several times slower than float32.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch import Tensor
+
+WITHOUT_FLOAT64 = {"mps"}
+"""Types of devices on which a float64 tensor raises an error."""
+
+
+def exact_dtype(device: torch.device) -> torch.dtype:
+    """What metrics compute in: float64, or float32 on a device without float64."""
+    return torch.float32 if device.type in WITHOUT_FLOAT64 else torch.float64
+
+
+def batch_for_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """A batch whose float64 tensors became float32, where the device has no float64."""
+    dtype = exact_dtype(device)
+    return {
+        key: value.to(dtype)
+        if isinstance(value, Tensor) and value.dtype == torch.float64
+        else value
+        for key, value in batch.items()
+    }
 
 
 def has_fast_bfloat16(device_type: str) -> bool:

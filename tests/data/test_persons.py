@@ -145,7 +145,7 @@ def test_evaluation_items(prepared: PreparedMPII) -> None:
         truth, valid = item["joints_px"].numpy(), item["valid"].numpy()
         assert valid.sum() >= 5
         np.testing.assert_array_equal(np.isfinite(truth).all(-1), valid)
-        assert item["head_size_px"] == head_size_px(prepared.persons)[number]
+        assert item["length_px"] == head_size_px(prepared.persons)[number]
         first = item["pose"][0, :, 2].numpy()
         np.testing.assert_array_equal(first == 1, item["inside"].numpy() & valid)
         for pose, affine, flipped in zip(

@@ -17,9 +17,9 @@ from har.errors import HarError
 from har.geometry import transform_points
 from har.layouts import get_layout
 from har.losses import pose_loss
+from har.metrics import PersonMetrics
 from har.models import ReceptionNet, TorchvisionPoseNet
 from har.modules import Phase, Pose2DModule
-from har.modules.person_scores import PersonScores
 from har.runs.report import print_table
 from tests.helpers.tiny import fit
 from tests.helpers.tiny_pose import make_mpii, make_network, make_pose_module
@@ -168,14 +168,14 @@ def person(number: int, error_px: float, **other) -> dict:
         "joints_px": joints,
         "valid": np.ones(16, dtype=bool),
         "inside": np.ones(16, dtype=bool),
-        "head_size_px": 10.0,
+        "length_px": 10.0,
         **other,
     }
 
 
 def scores_of(persons: list[dict]) -> dict:
     batch = torch.utils.data.default_collate(persons)
-    scores = PersonScores("pa16j", 2)
+    scores = PersonMetrics("pa16j", 2)
     scores.update(batch.pop("poses"), batch)
     return scores.compute()
 
@@ -188,8 +188,8 @@ def test_both_ways_of_counting() -> None:
     persons = [
         person(0, 4.9),  # half a head is 5 px
         person(1, 5.1, inside=inside, valid=valid),
-        person(2, 99, head_size_px=float("nan")),
-        person(3, 99, head_size_px=0.0),
+        person(2, 99, length_px=float("nan")),
+        person(3, 99, length_px=0.0),
     ]
     results = scores_of(persons)
     # pelvis and thorax do not count: 14 joints, 13 of the second person
@@ -202,10 +202,10 @@ def test_both_ways_of_counting() -> None:
 
 
 def test_nobody_to_score() -> None:
-    results = scores_of([person(0, 0, head_size_px=float("nan"))])
+    results = scores_of([person(0, 0, length_px=float("nan"))])
     assert results["pckh"] is None
     assert results["pckh_by_joint"] == {}
-    assert PersonScores.scalars(results) == {}
+    assert PersonMetrics.scalars(results) == {}
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_both_data_sets_are_measured(trained) -> None:
         to_image = torch.linalg.inv(item["affine"][0]).numpy()
         pixels = torch.from_numpy(transform_points(to_image, pose))
         joints = item["joints_px"].nan_to_num()
-        head = torch.tensor([item["head_size_px"]])
+        head = torch.tensor([item["length_px"]])
         expected.update(pixels[None], joints[None], item["valid"][None], head)
     assert module.results["pckh"] == pytest.approx(expected.compute()["total"].item(), abs=1e-9)
 

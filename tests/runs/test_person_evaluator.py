@@ -11,7 +11,7 @@ import torch
 from har.data import MPIIDataModule
 from har.geometry import crop_affine, transform_points
 from har.layouts import get_layout
-from har.modules.person_scores import poses_in_image
+from har.metrics.persons import poses_in_image
 from har.runs.person_evaluator import PersonEvaluation
 
 LAYOUT = get_layout("pa17j")

@@ -23,8 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from har.benchmark.agreement import test_data
 from har.benchmark.timing import time_interleaved
+from har.metrics import ClipMetrics
 from har.models.spec import ModelSpec
-from har.modules.scores import MultitaskScores
 from har.runs.config import run_folder
 from har.runtime.modes import optimize
 from har.runtime.parts import FramePart
@@ -161,15 +161,21 @@ def _judge(
 ) -> None:
     """The test split through the whole network once: every block answers on the way."""
     data = test_data(cfg, spec)
-    scores = MultitaskScores(
-        spec.layout, len(data.labels), network.num_pose_outputs, network.num_action_outputs
+    scores = ClipMetrics(
+        spec.layout,
+        len(data.labels),
+        network.num_pose_outputs,
+        network.num_action_outputs,
+        data.camera,
+        data.depth_range_mm,
     ).to(device)
     loader = DataLoader(data.test_clips, batch_size=cfg.data.eval_batch_size)
     network = network.to(device=device, memory_format=torch.channels_last)
     with progress_bar("clips of the test split") as progress, torch.inference_mode():
         for number, batch in enumerate(loader, start=1):
             batch = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
-            scores.update(network(normalize_images(batch["images"], batch["gamma"])), batch)
+            out = network(normalize_images(batch["images"], batch["gamma"]))
+            scores.update(out.poses, batch, out.actions)
             progress(number, len(loader))
     results = scores.compute()
     accuracies = results.get("action_top1_by_block", [])[:: max(1, len(network.num_actions))]

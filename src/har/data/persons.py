@@ -61,7 +61,7 @@ class MPIIDataset(Dataset[dict[str, Any]]):
     - ``flipped``: bool (V,), crops in which left and right have changed places;
     - ``joints_px``: float64 (J, 2) in image pixels, NaN where missing; ``valid``: bool (J,);
     - ``inside``: bool (J,), joints inside the plain crop: the only ones the original counts;
-    - ``head_size_px``: float64, NaN where there is none and PCKh cannot be measured;
+    - ``length_px``: float64, the head size, NaN where there is none and PCKh cannot be measured;
     - ``path``: of the image.
 
     Args:
@@ -134,7 +134,7 @@ class MPIIDataset(Dataset[dict[str, Any]]):
             "joints_px": torch.from_numpy(joints),
             "valid": torch.from_numpy(np.isfinite(joints).all(-1)),
             "inside": torch.from_numpy(inside),
-            "head_size_px": float(self.head_size_px[number]),
+            "length_px": float(self.head_size_px[number]),
             "name": self._name(number),
             "path": str(self._path(number)),
         }

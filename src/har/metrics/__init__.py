@@ -1,7 +1,18 @@
 """Metrics of poses and actions (torchmetrics classes, summed over processes)."""
 
 from har.metrics.action import ActionMetrics
-from har.metrics.pck import PCKh, by_part
+from har.metrics.clips import ClipMetrics
+from har.metrics.pck import PCK, PCKh, by_part
+from har.metrics.persons import PersonMetrics
 from har.metrics.pose3d import PCK3D, MeanJointError
 
-__all__ = ["PCK3D", "ActionMetrics", "MeanJointError", "PCKh", "by_part"]
+__all__ = [
+    "PCK",
+    "PCK3D",
+    "ActionMetrics",
+    "ClipMetrics",
+    "MeanJointError",
+    "PCKh",
+    "PersonMetrics",
+    "by_part",
+]

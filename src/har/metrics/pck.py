@@ -1,7 +1,8 @@
-"""PCKh: the share of joints that lie within a part of the head size of where they should be.
+"""PCK: the share of joints that lie within a part of a length of where they should be.
 
-Andriluka et al., "2D Human Pose Estimation: New Benchmark and State of the Art Analysis",
-CVPR 2014.
+PCKh measures in head sizes: Andriluka et al., "2D Human Pose Estimation: New Benchmark and State of
+the Art Analysis", CVPR 2014. PCK takes any length, as that of a torso or a box: Yang and Ramanan,
+"Articulated Human Detection with Flexible Mixtures of Parts", TPAMI 2013.
 """
 
 import torch
@@ -10,17 +11,18 @@ from torchmetrics import Metric
 
 from har.errors import HarError
 from har.layouts import Layout, get_layout
+from har.precision import exact_dtype
 
 
-class PCKh(Metric):
+class PCK(Metric):
     """Correct joints in percent: in total, of each joint, and averaged over thresholds.
 
-    A joint is correct if its distance is at most ``threshold`` head sizes; on the threshold counts.
-    MPII's total weighs every annotated joint alike and leaves pelvis and thorax out. Counts are
-    summed over batches and processes, so uneven batches do no harm.
+    A joint is correct if its distance is at most ``threshold`` lengths; on the threshold counts.
+    As in MPII, the total weighs every annotated joint alike and leaves pelvis and thorax out.
+    Counts are summed over batches and processes, so uneven batches do no harm.
 
     Args:
-        threshold: allowed distance in head sizes; MPII's published figures use 0.5.
+        threshold: allowed distance in lengths.
         layout: order of the joints, a layout or its name.
     """
 
@@ -31,64 +33,72 @@ class PCKh(Metric):
     correct: Tensor
     correct_by_threshold: Tensor
     annotated: Tensor
+    persons: Tensor
+    without_length: Tensor
 
-    def __init__(self, threshold: float = 0.5, layout: str | Layout = "pa16j") -> None:
+    _length_name = "length"
+
+    def __init__(self, threshold: float = 0.2, layout: str | Layout = "pa16j") -> None:
         super().__init__()
         self.threshold = threshold
-        self.layout = layout if isinstance(layout, Layout) else get_layout(layout)
+        self.layout = get_layout(layout)
         joints = self.layout.num_joints
-        # i / 100 is the float nearest to each threshold, which a sum of steps would miss
-        self.auc_thresholds = tuple(i / 100 for i in range(51))
         zeros = torch.zeros(joints, dtype=torch.long)
         self.add_state("correct", zeros.clone(), dist_reduce_fx="sum")
         self.add_state("annotated", zeros.clone(), dist_reduce_fx="sum")
-        self.add_state(
-            "correct_by_threshold", zeros.repeat(len(self.auc_thresholds), 1), dist_reduce_fx="sum"
-        )
+        self.add_state("correct_by_threshold", zeros.repeat(51, 1), dist_reduce_fx="sum")
+        self.add_state("persons", zeros.new_zeros(()), dist_reduce_fx="sum")
+        self.add_state("without_length", zeros.new_zeros(()), dist_reduce_fx="sum")
 
-    def update(self, pred: Tensor, target: Tensor, valid: Tensor, head_size: Tensor) -> None:
-        """Count the joints of N persons.
+    def update(self, pred: Tensor, target: Tensor, valid: Tensor, length: Tensor) -> None:
+        """Counts the joints of N persons.
 
         Args:
             pred: (N, J, 2) in image pixels; what is not a number counts as wrong.
             target: (N, J, 2) in image pixels.
             valid: (N, J) bool, joints that are annotated.
-            head_size: (N,) in image pixels: 0.6 times the diagonal of MPII's head box.
+            length: (N,) in image pixels: what the threshold is multiplied by.
 
         Raises:
-            HarError: another number of joints than the layout has, or a head size that is not
-                greater than 0.
+            HarError: another number of joints than the layout has.
         """
         joints = self.layout.num_joints
         if pred.shape != target.shape or pred.shape[1:] != (joints, 2):
             raise HarError(
-                f"PCKh with layout {self.layout.name} compares poses of shape (N, {joints}, 2), "
-                f"but got {tuple(pred.shape)} and {tuple(target.shape)}."
+                f"{type(self).__name__} with layout {self.layout.name} compares poses of shape "
+                f"(N, {joints}, 2), but got {tuple(pred.shape)} and {tuple(target.shape)}."
             )
-        head = head_size.to(torch.float64).reshape(-1, 1)
-        without = int((~(torch.isfinite(head) & (head > 0))).sum())
-        if without:
-            raise HarError(
-                f"PCKh needs head sizes greater than 0 pixels, but {without} of {len(head)} "
-                "persons have none: leave them out, or mend their head boxes."
-            )
-        # in float64, and divided: a joint exactly on the threshold stays there
-        distance = (pred.to(torch.float64) - target.to(torch.float64)).norm(dim=-1) / head  # (N, J)
+        exact = exact_dtype(pred.device)
+        length = length.to(exact).reshape(-1, 1)
+        # Divided, not multiplied: a joint exactly on the threshold stays there.
+        distance = (pred.to(exact) - target.to(exact)).norm(dim=-1) / length  # (N, J)
         valid = valid.bool()
-        levels = torch.tensor(self.auc_thresholds, dtype=torch.float64, device=distance.device)
+        # i / 100 is the float nearest to each threshold, which a sum of steps would miss.
+        levels = torch.arange(51, dtype=exact, device=distance.device) / 100
         self.correct += ((distance <= self.threshold) & valid).sum(0)
         self.correct_by_threshold += ((distance <= levels[:, None, None]) & valid).sum(1)
         self.annotated += valid.sum(0)
+        self.persons += len(length)
+        self.without_length += (~(torch.isfinite(length) & (length > 0))).sum()
 
     def compute(self) -> dict[str, Tensor]:
-        """All in percent; NaN where nothing is annotated.
+        """Shares in percent; NaN where nothing is annotated.
 
         Returns:
             "total": scalar; "per_joint": (J,); "auc": scalar, the mean of the totals at thresholds
             0, 0.01, ..., 0.5.
+
+        Raises:
+            HarError: a person had a length that is not greater than 0.
         """
-        used = torch.ones_like(self.annotated, dtype=torch.bool)
-        used[list(self.layout.excluded_from_pck)] = False
+        without = int(self.without_length)
+        if without:
+            raise HarError(
+                f"{type(self).__name__} needs a {self._length_name} greater than 0 pixels, but "
+                f"{without} of {int(self.persons)} persons have none: leave them out, or mend "
+                "their annotations."
+            )
+        used = [i for i in range(len(self.annotated)) if i not in self.layout.excluded_from_pck]
         annotated = self.annotated[used].sum()
         return {
             "total": _percent(self.correct[used].sum(), annotated),
@@ -97,21 +107,44 @@ class PCKh(Metric):
         }
 
 
+class PCKh(PCK):
+    """PCK in head sizes, as MPII publishes it at 0.5: see :class:`PCK`.
+
+    ``update(pred, target, valid, head_size)``; MPII's head size is 0.6 times the diagonal of the
+    head box.
+
+    Args:
+        threshold: allowed distance in head sizes.
+        layout: order of the joints, a layout or its name.
+    """
+
+    _length_name = "head size"
+
+    def __init__(self, threshold: float = 0.5, layout: str | Layout = "pa16j") -> None:
+        super().__init__(threshold, layout)
+
+    def update(self, pred: Tensor, target: Tensor, valid: Tensor, head_size: Tensor) -> None:
+        """Counts the joints of N persons; see :meth:`PCK.update`."""
+        super().update(pred, target, valid, head_size)
+
+
 def by_part(per_joint: Tensor, layout: Layout) -> dict[str, float]:
-    """Figures of single joints as the rows of a published table, the plain mean of left and right.
+    """Values of single joints as the rows of a published table, the plain mean of left and right.
 
     Args:
         per_joint: (J,).
         layout: the order of the joints.
 
     Returns:
-        part without its side ("head", "shoulder", ...) to figure, in the layout's order.
+        part without its side ("head", "shoulder", ...) to value, in the layout's order.
     """
     values: dict[str, list[float]] = {}
     for joint, value in zip(layout.joints, per_joint.tolist(), strict=True):
-        values.setdefault(joint.removeprefix("left ").removeprefix("right "), []).append(value)
-    return {part: sum(figures) / len(figures) for part, figures in values.items()}
+        part = " ".join(word for word in joint.split() if word not in ("left", "right"))
+        values.setdefault(part, []).append(value)
+    return {part: sum(of_part) / len(of_part) for part, of_part in values.items()}
 
 
 def _percent(part: Tensor, whole: Tensor) -> Tensor:
-    return 100 * part.to(torch.float64) / whole.to(torch.float64)
+    exact = exact_dtype(part.device)
+    return 100 * part.to(exact) / whole.to(exact)

@@ -5,11 +5,14 @@ Protocols: Ionescu et al., "Human3.6M", TPAMI 2014 (mean error per joint); Mehta
 3D Human Pose Estimation in the Wild", 3DV 2017 (3D PCK at 150 mm and its area under the curve).
 """
 
+from functools import reduce
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from har.errors import HarError
+from har.precision import exact_dtype
 
 # The number of joints is known with the first batch only, but states must have one shape on all
 # processes, also on one that gets no batch: so there are as many places as any layout may need.
@@ -32,7 +35,7 @@ class _JointMetric(Metric):
         self.add_state("counted", torch.zeros(_PLACES, dtype=torch.long), dist_reduce_fx="sum")
 
     def _distances(self, pred: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Distance (N, J) of every joint in float64, and whether it counts (N, J)."""
+        """Distance (N, J) of every joint, and whether it counts (N, J)."""
         joints = pred.shape[1] if pred.ndim == 3 else 0
         if pred.shape != target.shape or pred.shape[:2] != valid.shape or not 0 < joints <= _PLACES:
             raise HarError(
@@ -40,13 +43,32 @@ class _JointMetric(Metric):
                 f"{tuple(pred.shape)}, {tuple(target.shape)} and {tuple(valid.shape)}."
             )
         valid = valid.bool()
-        pred, target = pred.to(torch.float64), target.to(torch.float64)
+        exact = exact_dtype(pred.device)
+        pred, target = pred.to(exact), target.to(exact)
         if self.root is not None:
             root = slice(self.root, self.root + 1)
             pred, target = pred - pred[:, root], target - target[:, root]
             valid = valid & valid[:, root]
         self.num_joints = torch.clamp(self.num_joints, min=joints)
         return (pred - target).norm(dim=-1), valid
+
+
+def _add(one: Tensor, other: Tensor) -> Tensor:
+    """Sum of two sums (2, P), each a float32 number and what it lacks, to twice its digits.
+
+    Knuth, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B: so a sum over any
+    number of batches needs no float64.
+    """
+    high = one[0] + other[0]
+    part = high - one[0]
+    low = (one[0] - (high - part)) + (other[0] - part) + one[1] + other[1]
+    total = high + low
+    return torch.stack([total, low - (total - high)])
+
+
+def _total(sums: Tensor) -> Tensor:
+    """The sum of the processes' sums (W, 2, P)."""
+    return reduce(_add, sums)
 
 
 class MeanJointError(_JointMetric):
@@ -60,14 +82,14 @@ class MeanJointError(_JointMetric):
 
     higher_is_better = False
 
-    distance: Tensor
+    distance: Tensor  # (2, P): a float32 sum, and what it lacks
 
     def __init__(self, root: int | None = 0) -> None:
         super().__init__(root)
-        self.add_state("distance", torch.zeros(_PLACES, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("distance", torch.zeros(2, _PLACES), dist_reduce_fx=_total)
 
     def update(self, pred: Tensor, target: Tensor, valid: Tensor) -> None:
-        """Add N poses.
+        """Adds N poses.
 
         Args:
             pred: (N, J, 3) in mm, or (N, J, 2) in pixels.
@@ -79,14 +101,18 @@ class MeanJointError(_JointMetric):
         """
         distance, valid = self._distances(pred, target, valid)
         joints = distance.shape[1]
-        # not distance x valid: a joint that is missing may be NaN
-        self.distance[:joints] += torch.where(valid, distance, 0.0).sum(0)
+        # Not distance x valid: a joint that is missing may be NaN.
+        added = torch.where(valid, distance, 0.0).sum(0)
+        high = added.float()
+        pair = torch.stack([high, (added - high).float()])
+        self.distance = _add(self.distance, nn.functional.pad(pair, (0, _PLACES - joints)))
         self.counted[:joints] += valid.sum(0)
 
     def compute(self) -> dict[str, Tensor]:
         """ "total": scalar, the mean over all joints; "per_joint": (J,); NaN where none counted."""
-        per_joint = (self.distance / self.counted)[: int(self.num_joints)]
-        return {"total": self.distance.sum() / self.counted.sum(), "per_joint": per_joint}
+        distance = self.distance.to(exact_dtype(self.distance.device)).sum(0)
+        per_joint = (distance / self.counted)[: int(self.num_joints)]
+        return {"total": distance.sum() / self.counted.sum(), "per_joint": per_joint}
 
 
 class PCK3D(_JointMetric):
@@ -106,16 +132,15 @@ class PCK3D(_JointMetric):
     def __init__(self, threshold_mm: float = 150, root: int | None = 0) -> None:
         super().__init__(root)
         self.threshold_mm = threshold_mm
-        self.auc_thresholds_mm = tuple(threshold_mm * i / 30 for i in range(31))
         self.add_state("correct", torch.zeros(_PLACES, dtype=torch.long), dist_reduce_fx="sum")
         self.add_state(
             "correct_by_threshold",
-            torch.zeros(len(self.auc_thresholds_mm), dtype=torch.long),
+            torch.zeros(31, dtype=torch.long),
             dist_reduce_fx="sum",
         )
 
     def update(self, pred: Tensor, target: Tensor, valid: Tensor) -> None:
-        """Count the joints of N poses.
+        """Counts the joints of N poses.
 
         Args:
             pred: (N, J, 3) in mm; what is not a number counts as wrong.
@@ -129,7 +154,8 @@ class PCK3D(_JointMetric):
         if self.root is not None:
             valid[:, self.root] = False
         joints = distance.shape[1]
-        levels = torch.tensor(self.auc_thresholds_mm, dtype=torch.float64, device=distance.device)
+        levels = torch.arange(31, dtype=distance.dtype, device=distance.device)
+        levels = self.threshold_mm * levels / 30
         self.correct[:joints] += ((distance <= self.threshold_mm) & valid).sum(0)
         self.correct_by_threshold += ((distance <= levels[:, None, None]) & valid).sum((1, 2))
         self.counted[:joints] += valid.sum(0)
@@ -141,7 +167,7 @@ class PCK3D(_JointMetric):
             "total": scalar; "per_joint": (J,); "auc": scalar, the mean over 31 thresholds from 0 to
             ``threshold_mm`` (0, 5, ..., 150).
         """
-        counted = self.counted.to(torch.float64)
+        counted = self.counted.to(exact_dtype(self.counted.device))
         per_joint = 100 * self.correct / counted
         return {
             "total": 100 * self.correct.sum() / counted.sum(),

@@ -41,7 +41,7 @@ class PhasedModule(LightningModule):
         results: metrics of the last test.
     """
 
-    in_progress_bar: ClassVar[tuple[str, ...]] = ("pckh",)  # of the validation metrics
+    in_progress_bar: ClassVar[tuple[str, ...]] = ("pckh", "pck")  # of the validation metrics
 
     def __init__(
         self,

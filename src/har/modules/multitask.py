@@ -10,10 +10,9 @@ from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import nn
 
 from har.losses import action_loss
+from har.metrics import ClipMetrics, PersonMetrics
 from har.modules.base import PhasedModule
-from har.modules.person_scores import PersonScores
 from har.modules.schedule import Phase
-from har.modules.scores import MultitaskScores
 from har.transforms import normalize_images
 
 
@@ -52,8 +51,8 @@ class MultitaskModule(PhasedModule):
         super().__init__(network, phases, layout, batch_norm_momentum)
         self.save_hyperparameters({"action_weight": action_weight}, logger=False)
         self.action_weight = action_weight
-        self.scores: MultitaskScores | None = None
-        self.person_scores: PersonScores | None = None
+        self.scores: ClipMetrics | None = None
+        self.person_scores: PersonMetrics | None = None
 
     # ---------------------------------------------------------------- phases and optimizers
 
@@ -103,37 +102,40 @@ class MultitaskModule(PhasedModule):
         parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]
         return self.logged("action", self.action_weight * torch.stack(parts).sum(), parts, batch)
 
-    def _evaluate(self, batch: Mapping[str, Any]) -> Any:
+    def _evaluate(self, batch: Mapping[str, Any], kind: str) -> Any:
         images = normalize_images(batch["images"], batch["gamma"])
         out = self.network(images)
-        if "head_size_px" in batch:  # persons of MPII
+        if kind == "person":
             assert self.person_scores is not None
             return self.person_scores.update(out.poses, batch)
         assert self.scores is not None
-        self.scores.update(out, batch)
+        self.scores.update(out.poses, batch, out.actions)
         return {"pose": out.poses[-1], "probabilities": out.actions[-1] if out.actions else None}
 
     def validation_step(
         self, batch: Mapping[str, Any], batch_idx: int, dataloader_idx: int = 0
     ) -> STEP_OUTPUT:
-        return self._evaluate(batch)
+        return self._evaluate(batch, self.data.val_kinds[dataloader_idx])
 
     def test_step(
         self, batch: Mapping[str, Any], batch_idx: int, dataloader_idx: int = 0
     ) -> STEP_OUTPUT:
-        return self._evaluate(batch)
+        return self._evaluate(batch, self.data.test_kinds[dataloader_idx])
 
     def _new_scores(self) -> None:
-        self.scores = MultitaskScores(
+        self.scores = ClipMetrics(
             self.layout,
             len(self.label_names),
             self.network.num_pose_outputs,
             self.network.num_action_outputs,
+            self.data.camera,
+            self.data.depth_range_mm,
         ).to(self.device)
         self.person_scores = None
-        if self.data.evaluates_persons:
-            blocks = self.network.num_pose_outputs
-            self.person_scores = PersonScores(self.layout, blocks).to(self.device)
+        if self.data.person_metric is not None:
+            self.person_scores = PersonMetrics(
+                self.layout, self.network.num_pose_outputs, *self.data.person_metric
+            ).to(self.device)
 
     def _measured(self) -> dict[str, Any]:
         assert self.scores is not None
@@ -141,4 +143,4 @@ class MultitaskModule(PhasedModule):
         return {**self.scores.compute(), **persons}
 
     def _scalars(self, results: Mapping[str, Any]) -> dict[str, float]:
-        return MultitaskScores.scalars(results)
+        return ClipMetrics.scalars(results)

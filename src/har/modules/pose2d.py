@@ -9,9 +9,10 @@ from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from har.errors import HarError
+from har.metrics import PersonMetrics
 from har.modules.base import PhasedModule
-from har.modules.person_scores import PersonScores, poses_of_views
 from har.modules.schedule import Phase
+from har.modules.views import poses_of_views
 from har.transforms import normalize_images
 
 
@@ -51,7 +52,7 @@ class Pose2DModule(PhasedModule):
                 f"module.phases has {', '.join(self.schedule.phases)}; a network of poses alone "
                 "has the phase pose only."
             )
-        self.scores: PersonScores | None = None
+        self.scores: PersonMetrics | None = None
 
     # ---------------------------------------------------------------- steps
 
@@ -73,11 +74,15 @@ class Pose2DModule(PhasedModule):
         return self._evaluate(batch)
 
     def _new_scores(self) -> None:
-        self.scores = PersonScores(self.layout, self.network.num_pose_outputs).to(self.device)
+        metric = self.data.person_metric
+        assert metric is not None, "Pose2DModule evaluates persons in images"
+        self.scores = PersonMetrics(self.layout, self.network.num_pose_outputs, *metric).to(
+            self.device
+        )
 
     def _measured(self) -> dict[str, Any]:
         assert self.scores is not None
         return self.scores.compute()
 
     def _scalars(self, results: Mapping[str, Any]) -> dict[str, float]:
-        return PersonScores.scalars(results)
+        return PersonMetrics.scalars(results)

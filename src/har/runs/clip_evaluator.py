@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from har.data.modules.base import start_worker
+from har.data.ntu.targets import COLOR_CAMERA, DEPTH_RANGE_MM
 from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
-from har.models.spnet import NetworkOutput
-from har.modules.scores import MultitaskScores
+from har.metrics import ClipMetrics
 from har.runtime.shared_frames import answer_clips, join_answers, look_at_frames
 from har.transforms import normalize_images
 
@@ -51,7 +51,7 @@ class ClipEvaluation(LightningModule):
         self.network: Any = network.to(memory_format=torch.channels_last)
         self.samples, self.label_names, self.layout = samples, list(labels), layout
         self.crops_per_batch, self.num_workers = crops_per_batch, num_workers
-        self.scores: MultitaskScores | None = None
+        self.scores: ClipMetrics | None = None
         self.results: dict[str, Any] = {}  # what the last test measured
 
     def test_dataloader(self) -> DataLoader[dict[str, Any]]:
@@ -71,11 +71,13 @@ class ClipEvaluation(LightningModule):
         )
 
     def on_test_epoch_start(self) -> None:
-        self.scores = MultitaskScores(
+        self.scores = ClipMetrics(
             self.layout,
             len(self.label_names),
             self.network.num_pose_outputs,
             self.network.num_action_outputs,
+            COLOR_CAMERA,
+            DEPTH_RANGE_MM,
         ).to(self.device)
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
@@ -87,7 +89,7 @@ class ClipEvaluation(LightningModule):
 
         assert self.scores is not None
         self.scores.update(
-            NetworkOutput(tuple(of_frames(pose) for pose in poses), tuple(log_probabilities)),
+            [of_frames(pose) for pose in poses],
             {
                 "action": batch["action"],
                 "images": batch["crops"],
@@ -98,6 +100,7 @@ class ClipEvaluation(LightningModule):
                     for key in ("affine", "root_depth_mm", "depth_scale", "frame_width")
                 },
             },
+            log_probabilities,
         )
         # For the callback that draws figures, every sequence is its first clip.
         shown = batch["clips"][batch["first_clip"]]  # (N, T)

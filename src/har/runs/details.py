@@ -28,7 +28,7 @@ def add_blocks_and_pairs(
     """The figures, and which block and which pairs of actions stand out.
 
     Args:
-        results: of :class:`har.modules.scores.MultitaskScores`.
+        results: of :class:`har.metrics.ClipMetrics`.
         confusion: (C, C) counts, rows the true actions.
         labels: names of the C actions.
 

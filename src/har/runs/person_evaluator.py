@@ -9,7 +9,8 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import nn
 
-from har.modules.person_scores import PersonScores, poses_of_views
+from har.metrics import PersonMetrics
+from har.modules.views import poses_of_views
 
 
 class PersonEvaluation(LightningModule):
@@ -24,11 +25,14 @@ class PersonEvaluation(LightningModule):
         super().__init__()
         self.network: Any = network.to(memory_format=torch.channels_last)
         self.layout = layout
-        self.scores: PersonScores | None = None
+        self.scores: PersonMetrics | None = None
         self.results: dict[str, Any] = {}  # what the last test measured
 
     def on_test_epoch_start(self) -> None:
-        self.scores = PersonScores(self.layout, self.network.num_pose_outputs).to(self.device)
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.scores = PersonMetrics(
+            self.layout, self.network.num_pose_outputs, *data.person_metric
+        ).to(self.device)
 
     def test_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:
         assert self.scores is not None
@@ -37,5 +41,5 @@ class PersonEvaluation(LightningModule):
     def on_test_epoch_end(self) -> None:
         assert self.scores is not None
         self.results = self.scores.compute()
-        for name, value in PersonScores.scalars(self.results).items():
+        for name, value in PersonMetrics.scalars(self.results).items():
             self.log(f"test/{name}", value, rank_zero_only=True)

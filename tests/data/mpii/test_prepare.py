@@ -186,7 +186,7 @@ def test_batches(tiny_mpii: Path) -> None:
         "joints_px": (4, 17, 2),
         "valid": (4, 17),
         "inside": (4, 17),
-        "head_size_px": (4,),
+        "length_px": (4,),
     }
     assert batch["affine"].dtype == batch["joints_px"].dtype == torch.float64
     assert not batch["valid"][:, 16].any()
@@ -208,7 +208,7 @@ def test_persons_without_head_box(copy: Path, caplog: pytest.LogCaptureFixture) 
     assert report.without_head_size == report.persons["validation"]
     data = module(copy.parent)
     assert caplog.text.count("6 of 6 test persons have no head box") == 1
-    assert np.isnan(data.test_samples[0]["head_size_px"])
+    assert np.isnan(data.test_samples[0]["length_px"])
     # curves may use an estimate: they are not reported
     sizes = data.val_samples.head_size_px
     assert (np.isfinite(sizes)).mean() > 0.8

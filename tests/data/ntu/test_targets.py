@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from har.data.augment import AugmentParams
-from har.data.ntu.targets import Target, clip_box, clip_target, pose_to_camera_mm
+from har.data.ntu.targets import COLOR_CAMERA, DEPTH_RANGE_MM, Target, clip_box, clip_target
 from har.errors import HarError
 from har.geometry import INVALID, transform_points
 from har.layouts import get_layout
+from har.metrics.camera import pose_to_camera_mm
 from tests.helpers.golden import golden_arrays, golden_path
 
 FRAME_SIZE = (960, 540)
@@ -176,6 +178,12 @@ def test_a_layout_that_ntu_does_not_have_is_refused(walk):
         clip_target(*walk, layout=get_layout("mpii"), frame_size=FRAME_SIZE, draw=AugmentParams())
 
 
+def in_camera(*crop: np.ndarray | float) -> np.ndarray:
+    """Poses in mm by the metrics' own geometry: pose, affine, root depth, scale, frame width."""
+    tensors = [torch.from_numpy(np.asarray(value, dtype=np.float64)) for value in crop]
+    return pose_to_camera_mm(*tensors, COLOR_CAMERA, DEPTH_RANGE_MM).numpy()
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -207,12 +215,11 @@ def test_back_to_millimeters(walk, draw):
     visible = target.pose[..., 3] == 1
     assert visible.sum() > 40
     assert target.root_depth_mm == pytest.approx(truth[:, 0, 2].mean())
-    camera = pose_to_camera_mm(
-        target.pose, target.affine, target.root_depth_mm, target.depth_scale, FRAME_SIZE[0]
-    )
+    crop = target.affine, target.root_depth_mm, target.depth_scale, FRAME_SIZE[0]
+    camera = in_camera(target.pose, *crop)
     np.testing.assert_allclose(camera[visible], truth[:, order][visible], atol=0.05)
     assert (camera[~visible] == INVALID).all()
-    batch = pose_to_camera_mm(  # two clips at once
+    batch = in_camera(  # two clips at once
         np.stack([target.pose] * 2),
         np.stack([target.affine] * 2),
         np.array([target.root_depth_mm, target.root_depth_mm + 100]),

@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 from har.data.framestore.reader import keep_freed_memory
 from har.data.sampling import EpochBatches, Key, Order, SampleOrder, UnpaddedDistributedSampler
 from har.errors import HarError
+from har.geometry import Camera
+from har.precision import batch_for_device
 
 BATCHES_AHEAD = 4  # that a loader process makes in advance
 _SHARED_BYTES = 2**16  # less than a pipe holds: to copy it is quicker than to share it
@@ -77,13 +79,19 @@ class TrainingDataModule(LightningDataModule):
         datasets: what training batches are drawn from, by kind; empty before ``setup``.
         labels, actions: names and NTU numbers of the classes; empty without actions.
         schedule: which batches every epoch has; has to be set before training.
-        evaluates_persons: whether evaluation batches of MPII's persons come beside those of clips.
+        camera, depth_range_mm: what turns poses of clips into millimeters; None in 2-D.
+        person_metric: name and threshold of the metric of persons in images, see
+            :class:`har.metrics.PersonMetrics`; None without such persons.
+        val_kinds, test_kinds: what every loader of evaluation holds: ``clip`` or ``person``.
     """
-
-    evaluates_persons = False
 
     labels: Sequence[str] = ()
     actions: Sequence[int] = ()
+    camera: Camera | None = None
+    depth_range_mm: float | None = None
+    person_metric: tuple[str, float] | None = None
+    val_kinds: Sequence[str] = ("clip",)
+    test_kinds: Sequence[str] = ("clip",)
 
     def __init__(
         self, *, batch_sizes: Mapping[str, int], eval_batch_size: int, num_workers: int, seed: int
@@ -178,6 +186,13 @@ class TrainingDataModule(LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._resumed_batches = int(state_dict["batches_done"])
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        return super().transfer_batch_to_device(
+            batch_for_device(batch, device), device, dataloader_idx
+        )
 
     # ---------------------------------------------------------------- evaluation
 

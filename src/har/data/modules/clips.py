@@ -16,6 +16,7 @@ from har.data.framestore.staging import open_prepared
 from har.data.modules.base import TrainingDataModule
 from har.data.ntu.labels import ACTION_NAMES
 from har.data.ntu.splits import split_indices
+from har.data.ntu.targets import COLOR_CAMERA, DEPTH_RANGE_MM
 from har.data.own.folder import SPLITS
 from har.data.own.record import OwnActions, is_own
 from har.errors import HarError
@@ -49,6 +50,8 @@ class NTUDataModule(TrainingDataModule):
     Raises:
         HarError: data missing, or a selection without a single training sample.
     """
+
+    camera, depth_range_mm = COLOR_CAMERA, DEPTH_RANGE_MM
 
     def __init__(
         self,

@@ -54,8 +54,6 @@ class MixedPoseDataModule(TrainingDataModule):
         HarError: batches without any image.
     """
 
-    evaluates_persons = True
-
     def __init__(
         self,
         data_dir: str,
@@ -85,6 +83,8 @@ class MixedPoseDataModule(TrainingDataModule):
         super().__init__(
             batch_sizes=sizes, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed
         )
+        self.camera, self.depth_range_mm = self.ntu.camera, self.ntu.depth_range_mm
+        self.person_metric = self.mpii.person_metric
         self.layout, self.resolution = layout, (int(resolution[0]), int(resolution[1]))
 
     def setup(self, stage: str | None = None) -> None:
@@ -116,11 +116,15 @@ class MixedPoseDataModule(TrainingDataModule):
         del ntu["actions"]  # of which nothing is said here
         return {"split": f"{ntu['split']} and {mpii['split']}", "ntu": ntu, "mpii": mpii}
 
-    def _loaders(self, *samples: Any) -> list[DataLoader[dict[str, Any]]]:
-        return [self._eval_loader(part) for part in samples if part]
+    def _loaders(self, *samples: Any) -> tuple[list[DataLoader[dict[str, Any]]], tuple[str, ...]]:
+        """Loaders of the samples that there are, and their kinds: clips, then persons."""
+        there = {kind: part for kind, part in zip(("clip", "person"), samples, strict=True) if part}
+        return [self._eval_loader(part) for part in there.values()], tuple(there)
 
     def val_dataloader(self) -> Any:
-        return self._loaders(self.ntu.val_clips, self.mpii.val_samples)
+        loaders, self.val_kinds = self._loaders(self.ntu.val_clips, self.mpii.val_samples)
+        return loaders
 
     def test_dataloader(self) -> Any:
-        return self._loaders(self.ntu.test_clips, self.mpii.test_samples)
+        loaders, self.test_kinds = self._loaders(self.ntu.test_clips, self.mpii.test_samples)
+        return loaders

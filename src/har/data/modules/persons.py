@@ -50,6 +50,9 @@ class MPIIDataModule(TrainingDataModule):
         HarError: data missing, or a selection without a training person.
     """
 
+    person_metric = ("pckh", 0.5)
+    val_kinds = test_kinds = ("person",)
+
     def __init__(
         self,
         data_dir: str,

@@ -15,12 +15,11 @@ from har.data.augment import Augmentation, AugmentParams
 from har.errors import HarError
 from har.geometry import (
     INVALID,
+    Camera,
     box_around,
     box_from_center,
     center_and_window,
     crop_affine,
-    invert_affine,
-    transform_points,
     union_box,
 )
 from har.layouts import LAYOUTS, Layout
@@ -33,9 +32,8 @@ _RECIPE_WIDTH_PX = 960
 _BLOCK_PX = 16  # JPEG stores blocks of this size
 _BESIDE_PX = 8  # beside a crop, read by the warp and for the colors of its last pixels
 
-# The color camera, least squares over well-tracked joints of real files (pixels of 1920x1080).
-_FOCAL_PX = (1059.0, 1056.0)
-_PRINCIPAL_PX = (962.0, 575.0)
+COLOR_CAMERA = Camera((1059.0, 1056.0), (962.0, 575.0), COLOR_WIDTH_PX)
+"""The color camera, least squares over well-tracked joints of real files."""
 
 
 @dataclass(frozen=True)
@@ -271,43 +269,3 @@ def _mean(values: NDArray[np.float64]) -> float:
     """Mean of what is not NaN; NaN where nothing is."""
     known = values[~np.isnan(values)]
     return float(known.sum() / known.size) if known.size else math.nan
-
-
-def pose_to_camera_mm(
-    pose: ArrayLike,
-    affine: ArrayLike,
-    root_depth_mm: ArrayLike,
-    depth_scale: ArrayLike,
-    frame_width: ArrayLike,
-) -> NDArray[np.float64]:
-    """Poses in a crop as millimeters in the color camera's space: x right, y up, z away.
-
-    The depth of the root is taken as known. Invalid joints come out as ``INVALID``.
-
-    Args:
-        pose: (..., J, 3 or more), x, y, z in [0, 1] of the crop and its depth range.
-        affine: (..., 3, 3) of :class:`Target`, as are the next two; their axes are those of
-            ``pose`` from the left, so that one crop may serve all frames of its clip.
-        root_depth_mm: (...).
-        depth_scale: (...).
-        frame_width: (...) width of the stored frames in pixels.
-
-    Returns:
-        (..., J, 3) float64 in mm.
-    """
-    pose = np.asarray(pose, dtype=np.float64)
-    back = invert_affine(affine)
-    back = back.reshape(*back.shape[:-2], *[1] * (pose.ndim - back.ndim), 3, 3)
-
-    def spread(per_clip: ArrayLike) -> NDArray[np.float64]:
-        values = np.asarray(per_clip, dtype=np.float64)
-        return values.reshape(values.shape + (1,) * (pose.ndim - 1 - values.ndim))
-
-    color = (
-        transform_points(back, pose[..., :2]) * (COLOR_WIDTH_PX / spread(frame_width))[..., None]
-    )
-    z = spread(root_depth_mm) + (pose[..., 2] - 0.5) * DEPTH_RANGE_MM * spread(depth_scale)
-    x = (color[..., 0] - _PRINCIPAL_PX[0]) * z / _FOCAL_PX[0]
-    y = -(color[..., 1] - _PRINCIPAL_PX[1]) * z / _FOCAL_PX[1]
-    valid = (pose[..., :3] > INVALID / 1e3).all(-1, keepdims=True)
-    return np.where(valid, np.stack([x, y, z], axis=-1), INVALID)

@@ -1,0 +1,125 @@
+"""What a validation or test pass over persons in images measures: PCK, in one crop or several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from har.layouts import Layout, get_layout
+from har.metrics.camera import crop_to_image
+from har.metrics.clips import plain
+from har.metrics.pck import PCK, PCKh, by_part
+
+
+def poses_in_image(poses: Tensor, affine: Tensor, flipped: Tensor, layout: Layout) -> Tensor:
+    """Poses in crops brought back to the image: the mean over a person's views.
+
+    Args:
+        poses: (N, V, J, 2 or more), coordinates in [0, 1] of the crops.
+        affine: (N, V, 3, 3), image pixels to [0, 1] of every crop.
+        flipped: (N, V) bool, crops in which left and right have changed places.
+        layout: of the joints.
+
+    Returns:
+        (N, J, 2) in pixels of the images: float64, or float32 on a device without float64.
+    """
+    places = crop_to_image(poses[..., :2], affine)
+    # joint by joint: a list as an index would be copied to the device
+    mirrored = torch.stack([places[:, :, joint] for joint in layout.flip], dim=2)
+    return torch.where(flipped[..., None, None], mirrored, places).mean(1)
+
+
+class PersonMetrics(nn.Module):
+    """PCK of every prediction block, measured in pixels of the images, over processes.
+
+    All annotated joints count, as in MPII's official evaluation. Beside it stands the value of
+    the original program, which leaves out joints that lie outside the crop. Persons without a
+    length to measure in are left out. Everything stays on the device until :meth:`compute`.
+
+    Args:
+        layout: joint layout of the poses, or its name.
+        num_pose_outputs: of the network.
+        metric: ``pckh`` for lengths that are head sizes, else ``pck``; results are named by it.
+        threshold: allowed distance in lengths.
+    """
+
+    def __init__(
+        self,
+        layout: str | Layout,
+        num_pose_outputs: int,
+        metric: str = "pckh",
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.layout, self.metric = get_layout(layout), metric
+        kind = PCKh if metric == "pckh" else PCK
+        # nn.Module's own annotations would make these a Tensor or Module
+        self.blocks: Any = nn.ModuleList(
+            kind(threshold, self.layout) for _ in range(num_pose_outputs)
+        )
+        self.inside: Any = kind(threshold, self.layout)
+
+    def update(
+        self,
+        poses: Sequence[Tensor],
+        batch: Mapping[str, Any],
+        probabilities: Sequence[Tensor] = (),
+    ) -> None:
+        """Adds N persons.
+
+        Args:
+            poses: per block (N, V, J, dim + 1), coordinates in [0, 1] of the crops.
+            batch: of :class:`har.data.persons.PersonDataset`.
+            probabilities: of actions, which single images do not have; not used.
+        """
+        scored = batch["length_px"] > 0
+        length = torch.where(scored, batch["length_px"], 1.0)
+        true = batch["joints_px"].nan_to_num()
+        valid = batch["valid"] & scored[:, None]
+        for metric, pose in zip(self.blocks, poses, strict=True):
+            places = poses_in_image(pose, batch["affine"], batch["flipped"], self.layout)
+            metric.update(places, true, valid, length)
+        self.inside.update(places, true, valid & batch["inside"], length)
+
+    def compute(self) -> dict[str, Any]:
+        """Values in percent, None where nothing was annotated; joints and parts by name."""
+        found = [metric.compute() for metric in self.blocks]
+        last = found[-1]
+        per_joint = last["per_joint"]
+        by_joint = dict(zip(self.layout.joints, per_joint.tolist(), strict=True))
+        results = {
+            "": plain(last["total"]),
+            "_auc": plain(last["auc"]),
+            "_inside_crop": plain(self.inside.compute()["total"]),
+            "_by_block": plain(torch.stack([block["total"] for block in found])),
+            "_by_joint": _annotated(by_joint),
+            "_by_part": _annotated(by_part(per_joint, self.layout)),
+        }
+        return {self.metric + name: value for name, value in results.items()}
+
+    @staticmethod
+    def scalars(results: Mapping[str, Any]) -> dict[str, float]:
+        """The values of :meth:`compute` as single numbers, each under a name of its own."""
+        flat: dict[str, float] = {}
+        for name, value in results.items():
+            if isinstance(value, float):
+                flat[name] = value
+            elif name.endswith("_by_block"):
+                blocks = enumerate(value, start=1)
+                short = name.removesuffix("_by_block")
+                flat |= {f"{short}/block_{i}": v for i, v in blocks if v is not None}
+            elif name.endswith("_by_joint"):
+                short = name.removesuffix("_by_joint")
+                flat |= {f"{short}_joint/{j.replace(' ', '_')}": v for j, v in value.items()}
+        return flat
+
+    def confusion_matrix(self) -> None:
+        """None: poses have no classes."""
+
+
+def _annotated(values: Mapping[str, float]) -> dict[str, float]:
+    """The values of joints that the data set annotates."""
+    return {name: value for name, value in values.items() if value == value}
