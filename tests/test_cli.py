@@ -128,6 +128,12 @@ def test_missing_data_is_one_sentence(tmp_path: Path) -> None:
         (["har.evaluate", "experiment=demo"], "Say what to evaluate"),
         (["har.evaluate", "ckpt_path=nowhere/last.ckpt"], "There is no checkpoint nowhere"),
         (["har.train", "experiment=nothing"], "nothing"),
+        (["har.predict", "boxes=a b.csv"], "boxes of version 0.1.0 is called boxes_file now"),
+        (["har.prepare", "ntu", "ntu.reach.scale=1"], "is called ntu.margin.scale now"),
+        (
+            ["har.train", "data.augmentation.colour_powers=[1]"],
+            "is called data.augmentation.gammas now",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(words: list[str], says: str, tmp_path: Path) -> None:

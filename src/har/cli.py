@@ -35,8 +35,14 @@ from har.runs.config import config_dir, har_error_behind
 log = logging.getLogger(__name__)
 
 # Values of these keys are file names: Hydra would trip over `=`, `(`, `,` or non-ASCII letters.
-_PATH_KEYS = ("weights", "ckpt_path", "source", "out", "boxes", "detector_weights")
+_PATH_KEYS = ("weights", "ckpt_path", "source", "out", "boxes_file", "detector_weights")
 _PATH_ENDINGS = ("_path", "_dir", ".dir")
+# Names of 0.1.0 in the keys of a command ("": of all), and what they are called now.
+_RENAMED = {
+    "": {"colour_powers": "gammas"},
+    "predict": {"box": "finder", "boxes": "boxes_file"},
+    "prepare": {"ntu.reach": "ntu.margin"},
+}
 
 
 def help_text(config_name: str) -> str:
@@ -107,6 +113,19 @@ def rewrite_arguments(arguments: Sequence[str], has_task: bool = False) -> list[
     if has_task and words and not words[0].startswith("-") and "=" not in words[0]:
         words[0] = f"task={words[0]}"
     return [word if word.startswith("-") else quote_argument(word) for word in words]
+
+
+def refuse_old_keys(config_name: str, words: Sequence[str]) -> None:
+    """Refuses keys of version 0.1.0 that have another name now.
+
+    Raises:
+        HarError: names the new key.
+    """
+    for key in (word.partition("=")[0].lstrip("+~") for word in words):
+        for old, new in (_RENAMED[""] | _RENAMED.get(config_name, {})).items():
+            if f".{old}." in f".{key}.":
+                now = f".{key}.".replace(f".{old}.", f".{new}.").strip(".")
+                raise HarError(f"{key} of version 0.1.0 is called {now} now.")
 
 
 def _is_override(word: str) -> bool:
@@ -193,6 +212,7 @@ def entry_point(
                 print(help_text(config_name))
                 return
             words = rewrite_arguments(sys.argv[1:], has_task)
+            refuse_old_keys(config_name, words)
             sys.argv[1:] = _own_folder(_resolve_last(config_name, words, resume))
             decorate = hydra.main(
                 config_path=str(config_dir()), config_name=config_name, version_base="1.3"

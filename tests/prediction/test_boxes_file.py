@@ -1,4 +1,4 @@
-"""Boxes that somebody else found, and rows that make no sense."""
+"""Boxes of another program, and rows that are not valid."""
 
 import json
 from pathlib import Path
@@ -45,24 +45,24 @@ def test_boxes_of_images(tmp_path: Path, ending: str) -> None:
     np.testing.assert_array_equal(boxes, [[1, 2, 3, 4]])
     assert file.of_image("b.png")[0] == [0]
     assert file.of_image("other.png")[1].shape == (0, 4)
-    with pytest.raises(HarError, match="a video needs one"):
+    with pytest.raises(HarError, match="a video needs a column frame"):
         file.of_video()
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"x1": "left"}, "have to be numbers"),
-        ({"x1": None}, "have to be numbers"),
-        ({"x2": float("nan")}, "no area"),
-        ({"x2": float("inf")}, "no area"),
-        ({"x2": -5}, "no area"),
+        ({"x1": "left"}, "must be numbers"),
+        ({"x1": None}, "must be numbers"),
+        ({"x2": float("nan")}, "area is 0"),
+        ({"x2": float("inf")}, "area is 0"),
+        ({"x2": -5}, "area is 0"),
         ({"frame": "first"}, "whole number"),
         ({"frame": -1}, "counts from 0"),
         ({"id": "Anna"}, "whole number"),
     ],
 )
-def test_senseless_rows_are_said_with_their_number(
+def test_invalid_rows_are_reported_with_their_number(
     tmp_path: Path, change: dict[str, object], sentence: str
 ) -> None:
     path = tmp_path / "boxes.json"
@@ -74,7 +74,7 @@ def test_senseless_rows_are_said_with_their_number(
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{}", b"[1, 2]", b"[", b"\xff\xfe\x00", b"[" * 100_000]
 )
-def test_files_that_are_none_are_said(tmp_path: Path, content: bytes) -> None:
+def test_files_of_another_kind_are_reported(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "boxes.json"
     path.write_bytes(content)
     with pytest.raises(HarError, match=r"boxes\.json"):
@@ -83,11 +83,11 @@ def test_files_that_are_none_are_said(tmp_path: Path, content: bytes) -> None:
         BoxesFile(tmp_path / "missing.csv")
 
 
-def test_a_table_without_the_columns_is_said(tmp_path: Path) -> None:
+def test_a_table_without_the_columns_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "boxes.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(HarError, match="have to be numbers"):
+    with pytest.raises(HarError, match="must be numbers"):
         BoxesFile(path)
     path.write_text("")
-    with pytest.raises(HarError, match="empty"):
+    with pytest.raises(HarError, match="has no boxes"):
         BoxesFile(path)

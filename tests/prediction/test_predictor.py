@@ -1,4 +1,4 @@
-"""The Python API: what it takes, what it answers, and that threads may share it."""
+"""The Python API: its inputs, its results, and that threads may share it."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -127,12 +127,12 @@ def test_one_frame_is_an_image(predictor: Predictor, tmp_path: Path) -> None:
         Path("missing.mp4"),
     ],
 )
-def test_what_cannot_be_looked_at_is_said(predictor: Predictor, source: object) -> None:
+def test_other_inputs_are_an_error(predictor: Predictor, source: object) -> None:
     with pytest.raises(HarError):
         predictor(source)  # type: ignore[arg-type]
 
 
-def test_the_answer_is_plain_json(predictor: Predictor) -> None:
+def test_the_result_is_plain_json(predictor: Predictor) -> None:
     answer = json.loads(json.dumps(predictor(np.array(walking(30))).to_dict(), allow_nan=False))
     assert len(answer["poses"]) == 30
     assert answer["poses"][3]["frame"] == 3

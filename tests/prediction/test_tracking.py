@@ -93,13 +93,13 @@ def test_a_person_is_found_and_followed_with_poses_in_pixels() -> None:
         assert person.depth_mm[16] == pytest.approx(200, abs=0.1)  # 0.1 of 2000 mm
 
 
-def test_a_followed_person_costs_one_look_a_frame() -> None:
+def test_a_followed_person_costs_one_crop_a_frame() -> None:
     engine = red_engine()
     list(follow(engine, frames_of(walking(80)), OnePerson(engine, SPAN_S)))
     assert engine.runtime.crops <= 80 + 3
 
 
-def test_nobody_is_nobody_and_is_not_searched_for_in_every_frame() -> None:
+def test_an_empty_scene_has_no_person_and_is_not_searched_in_every_frame() -> None:
     engine = red_engine()
     answers = list(follow(engine, frames_of([picture()] * 90), OnePerson(engine, SPAN_S)))
     assert all(answer.people == [] for answer in answers)
@@ -118,11 +118,11 @@ def test_a_person_is_lost_and_found_again() -> None:
         assert np.abs(answer.people[0].joints_px - wanted).max() < 5
 
 
-def test_somebody_elsewhere_is_somebody_else() -> None:
+def test_a_person_elsewhere_is_another_person() -> None:
     far = picture((10, 10, 40, 90), size=(900, 240))
     near = picture((800, 100, 860, 220), size=(900, 240))
-    nobody = picture(size=(900, 240))
-    answers = answers_of([far] * 40 + [nobody] * 40 + [near] * 60, OnePerson(red_engine(), SPAN_S))
+    empty = picture(size=(900, 240))
+    answers = answers_of([far] * 40 + [empty] * 40 + [near] * 60, OnePerson(red_engine(), SPAN_S))
     assert {person.track for answer in answers[:40] for person in answer.people} == {0}
     assert [person.track for person in answers[-1].people] == [1]
 
@@ -181,7 +181,7 @@ def test_who_is_not_detected_any_more_is_gone_and_a_new_one_has_a_new_number() -
     assert [person.track for person in answers[-1].people] == [1]
 
 
-def test_a_detector_that_finds_nobody() -> None:
+def test_a_detector_that_finds_no_person() -> None:
     answers = answers_of([picture()] * 20, DetectedPeople(lambda _: np.empty((0, 4)), SPAN_S))
     assert all(answer.people == [] for answer in answers)
 
@@ -287,7 +287,7 @@ def test_the_seen_box_is_the_training_box_of_the_pose() -> None:
     engine, seen = red_engine(), []
 
     class Watches(GivenBoxes):
-        def seen(self, track, times_s, boxes, confidence):  # type: ignore[no-untyped-def]
+        def update(self, track, times_s, boxes, confidence):  # type: ignore[no-untyped-def]
             seen.append((times_s, boxes, confidence))
 
     finder = Watches({0: np.array([0, 7])}, {0: np.array([LEFT] * 2, float)})

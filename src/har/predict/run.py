@@ -1,4 +1,4 @@
-"""Prediction from the command line: whatever the source is, answers as files, and a table."""
+"""``python -m har.predict``: poses and actions of any source as files, and a table."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from rich.console import Console
 from rich.table import Table
 
 from har.errors import HarError
-from har.predict.images import predict_images
-from har.predict.videos import Boxes, predict_video
 from har.prediction.boxes_file import BoxesFile
+from har.prediction.images import predict_images
 from har.prediction.predictor import Predictor
 from har.prediction.sources import camera_number, find_files, is_image, read_pipe
+from har.prediction.videos import Boxes, predict_video
 from har.video import Video
 
 _MOST_ROWS = 20  # of a table
-_FINDERS = ("search", "detector")
+_FINDERS = ("pose", "detector")
 
 
 def predict(cfg: DictConfig) -> None:
-    """Looks at everything the source means, writes what is seen and prints a table.
+    """Predicts all images and videos of the source, writes the results and prints a table.
 
     Raises:
-        HarError: no source or weights, nothing in the source that can be read, or no place for the
-            results.
+        HarError: no source or weights, a source without anything that can be read, or results that
+            cannot be written.
     """
     if cfg.source is None or cfg.weights is None:
         raise HarError(
-            "Say what to look at and with which network: source=<image, folder, pattern, video, "
-            "camera number or -> weights=<published name or file>."
+            "Give a source and a network: source=<image, folder, pattern, video, camera number or "
+            "-> weights=<published name or file>."
         )
-    if cfg.box not in _FINDERS:
-        raise HarError(f"box={cfg.box}: choose {' or '.join(_FINDERS)}, or give boxes=<file>.")
+    if cfg.finder not in _FINDERS:
+        raise HarError(
+            f"finder={cfg.finder}: choose {' or '.join(_FINDERS)}, or give boxes_file=<file>."
+        )
     with ExitStack() as stack:
-        # first what is quick to see, missing files and cameras; torch is imported after that
+        # missing files and cameras are reported before torch is imported, which takes seconds
         images, videos = _find(str(cfg.source), stack)
         out = _make_folder(cfg, [*images, *(video for video in videos if isinstance(video, Path))])
         boxes = _boxes(cfg)
@@ -55,7 +57,7 @@ def predict(cfg: DictConfig) -> None:
 
 
 def _find(source: str, stack: ExitStack) -> tuple[list[Path], list[Path | Video]]:
-    """Images and videos to look at; a camera is opened at once."""
+    """Returns the images and videos of a source; a camera is opened at once."""
     camera = camera_number(source)
     if camera is not None:
         video = Video(camera)
@@ -66,15 +68,15 @@ def _find(source: str, stack: ExitStack) -> tuple[list[Path], list[Path | Video]
         return ([path], []) if is_image(path) else ([], [path])
     found = find_files(source)
     if found.others:
-        print(f"{found.others} other files in {source} are left out.")
+        print(f"{found.others} other files in {source} are skipped.")
     return found.images, list(found.videos)
 
 
 def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
-    """The folder of the results, which is never that of what they are made from.
+    """Makes the folder of the results, which is never that of the source.
 
     Raises:
-        HarError: it is, or it cannot be made.
+        HarError: it is that of the source, or cannot be made.
     """
     now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     out = Path(cfg.out) if cfg.out is not None else Path(cfg.paths.output_dir) / cfg.name / now
@@ -88,10 +90,10 @@ def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
 
 
 def _boxes(cfg: DictConfig) -> Boxes:
-    """Where boxes come from: a file, a detector, or nowhere."""
-    if cfg.boxes is not None:
-        return BoxesFile(cfg.boxes)
-    if cfg.box == "detector":
+    """Returns the file of boxes, the detector, or None to locate one person."""
+    if cfg.boxes_file is not None:
+        return BoxesFile(cfg.boxes_file)
+    if cfg.finder == "detector":
         from har.prediction.detector import PersonDetector
         from har.runtime.loading import choose_device
 
@@ -121,7 +123,7 @@ def _predict_videos(
     boxes: Boxes,
     alone: bool,
 ) -> list[dict[str, Any]]:
-    """Every video into a folder of its own; one alone directly into ``out``.
+    """Predicts every video into a folder of its own, a single one directly into ``out``.
 
     Raises:
         HarError: the only one, or none of them, can be read.
@@ -133,7 +135,18 @@ def _predict_videos(
         try:
             video = source if isinstance(source, Video) else Video(source)
             try:
-                rows.append(predict_video(predictor, video, folder, boxes, cfg))
+                rows.append(
+                    predict_video(
+                        predictor,
+                        video,
+                        folder,
+                        boxes,
+                        annotate=cfg.video,
+                        skeleton_3d=cfg.skeleton_3d,
+                        show=cfg.show,
+                        max_frames=cfg.max_frames,
+                    )
+                )
             finally:
                 video.close()
         except HarError as error:
@@ -157,8 +170,8 @@ def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
         if "failed" in row:
             table.add_row(name, "[red]broken[/red]", "")
         else:
-            sure = row["confidence"]
-            table.add_row(name, str(row["persons"]), "" if sure is None else f"{sure:.2f}")
+            mean = row["confidence"]
+            table.add_row(name, str(row["persons"]), "" if mean is None else f"{mean:.2f}")
     console.print(table)
     if len(rows) > _MOST_ROWS:
         print(f"... and {len(rows) - _MOST_ROWS} more, see summary.json.")
@@ -178,11 +191,11 @@ def _print_videos(console: Console, rows: list[dict[str, Any]]) -> None:
         if "failed" in row:
             table.add_row(name, "", "", "", "[red]broken[/red]")
             continue
-        people = row["people"] or [{"track": "nobody", "actions": []}]
+        people = row["people"] or [{"track": "none detected", "actions": []}]
         for number, person in enumerate(people[:5]):
-            figures = (name, str(row["frames"]), f"{row['frames_per_s']:.0f}")
+            values = (name, str(row["frames"]), f"{row['frames_per_s']:.0f}")
             best = [f"{a['label']} {100 * a['probability']:.0f}%" for a in person["actions"][:1]]
-            begin = figures if number == 0 else ("", "", "")
+            begin = values if number == 0 else ("", "", "")
             table.add_row(*begin, str(person["track"]), *(best or [""]))
     console.print(table)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Pictures of answers: skeletons, what everybody does, and a time line of the actions."""
+"""Annotated frames: skeletons, the action of each person, and a timeline of the actions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from har.visual.timeline import Timeline
 from har.visual.turning import turning_skeleton
 
 _TURN_DEG_PER_S = 45.0
-_KEPT_S = 2.0  # an answer is shown until the next one, at most so long
+_KEPT_S = 2.0  # an action is shown until the next one, at most this long
 
 
 def draw_people(
     image: Image, people: list[Person], spec: ModelSpec, tags: dict[int, str] | None = None
 ) -> Image:
-    """A copy of an image with the skeletons of people, and a tag at each.
+    """Returns a copy of an image with the skeletons of people, and a tag at each.
 
     Args:
         image: uint8 RGB (H, W, 3).
         people: in the image.
-        spec: of the network that saw them.
+        spec: of the network.
         tags: text by track number.
     """
     layout = get_layout(spec.layout)
@@ -47,7 +47,7 @@ def draw_people(
 
 
 def _draw_tag(image: Image, joints_px: FloatArray, text: str) -> None:
-    """Text in a dark box above a person, inside the image, in place."""
+    """Draws text in a dark box above a person, inside the image, in place."""
     height = min(text_height(image.shape[1]), 24)
     wide = min(text_width(text, height) + 2 * height, image.shape[1])
     tall = min(2 * height, image.shape[0])
@@ -61,13 +61,13 @@ def _draw_tag(image: Image, joints_px: FloatArray, text: str) -> None:
 
 
 class Annotator:
-    """Draws the answers of a video, in order.
+    """Draws the predictions of a video, in order.
 
     Args:
         spec: of the network.
         size: width and height of the frames in pixels.
         duration_s: of the video; None: not known.
-        skeleton_3d: a turning 3-D skeleton beside the picture.
+        skeleton_3d: adds a turning 3-D skeleton beside the frame.
     """
 
     def __init__(
@@ -83,31 +83,29 @@ class Annotator:
         self._panel = int(min(size[1], size[0]))
         self._duration_s = duration_s
         self._timeline = self._new_timeline()
-        self._shown: int | None = None  # the person whose actions the time line shows
+        self._shown: int | None = None  # the person whose actions the timeline shows
         self._last: dict[int, tuple[float, TopAction]] = {}
 
-    def draw(self, answer: FramePrediction) -> Image:
-        """The picture of one frame, uint8 RGB, all of one size."""
-        now = answer.frame.time_s
-        for track, probabilities in answer.actions.items():
+    def draw(self, prediction: FramePrediction) -> Image:
+        """Returns the annotated frame, uint8 RGB (H, W, 3), all of one size."""
+        people, now = prediction.people, prediction.frame.time_s
+        for track, probabilities in prediction.actions.items():
             self._last[track] = now, top_actions(probabilities, self.spec.labels, 1)[0]
         self._last = {t: (s, a) for t, (s, a) in self._last.items() if now - s <= _KEPT_S}
-        tags = {
-            person.track: self._tag(person.track, len(answer.people)) for person in answer.people
-        }
-        picture = draw_people(answer.frame.image, answer.people, self.spec, tags)
-        main = self._main(answer)
+        tags = {person.track: self._tag(person.track, len(people)) for person in people}
+        picture = draw_people(prediction.frame.image, people, self.spec, tags)
+        main = self._main(people)
         if self.skeleton_3d:
             picture = np.hstack([picture, self._panel_of(main, now)])
         if self._timeline is not None:
-            if main is not None and main.track in answer.actions:
-                self._timeline.add(now, answer.actions[main.track])
+            if main is not None and main.track in prediction.actions:
+                self._timeline.add(now, prediction.actions[main.track])
             picture = np.vstack([picture, self._timeline.draw(now)])
         return picture
 
-    def _main(self, answer: FramePrediction) -> Person | None:
-        """The person shown below and beside the picture: the same one as long as he is there."""
-        tracks = {person.track: person for person in answer.people}
+    def _main(self, people: list[Person]) -> Person | None:
+        """Returns the person shown below and beside the frame: the same one while present."""
+        tracks = {person.track: person for person in people}
         if tracks and self._shown not in tracks:
             self._shown = min(tracks)
             self._timeline = self._new_timeline()
@@ -145,7 +143,7 @@ class Annotator:
 
 
 def fits_screen(image: Image, width: int = 1280) -> Image:
-    """The image, made smaller if it is wider than a usual screen."""
+    """Returns the image, shrunk if it is wider than a usual screen."""
     if image.shape[1] <= width:
         return image
     size = width, round(image.shape[0] * width / image.shape[1])

@@ -1,7 +1,7 @@
-"""Work that overlaps: a thread before and a thread behind, with short queues between.
+"""Threads that read ahead and write behind, with short queues between.
 
-Decoding, network and drawing then go on at the same time, and the slowest sets the pace. All three
-spend their time in libraries that let go of Python's lock.
+Decoding, network and drawing then run at the same time, and the slowest sets the pace: all three
+spend their time in libraries that release the GIL.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 _END = object()
-_LOOK_UP_S = 0.1  # how often a waiting thread looks whether it is still wanted
+_POLL_S = 0.1  # how often a waiting thread checks whether it was stopped
 
 
 def prefetch(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator[T]:
-    """What ``items`` gives, made by a thread of its own, at most ``size`` items ahead.
+    """Yields ``items``, which a thread of its own iterates over, at most ``size`` items ahead.
 
     Args:
         items: an exception of theirs is raised here.
         size: length of the queue.
-        newest: what nobody has fetched in time is thrown away, oldest first: a camera does not
-            wait.
+        newest: a full queue drops its oldest items instead of waiting, as a camera does not wait.
     """
     line: queue.Queue[Any] = queue.Queue(size)
     stopped = threading.Event()
@@ -33,7 +32,7 @@ def prefetch(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator
     def put(item: Any, *, pushing: bool = False) -> None:
         while not stopped.is_set():
             try:
-                line.put(item, timeout=0 if pushing else _LOOK_UP_S)
+                line.put(item, timeout=0 if pushing else _POLL_S)
                 return
             except queue.Full:
                 if pushing:
@@ -50,7 +49,7 @@ def prefetch(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator
         except BaseException as error:
             put((_END, error))
 
-    thread = threading.Thread(target=work, daemon=True, name="ahead")
+    thread = threading.Thread(target=work, daemon=True, name="prefetch")
     thread.start()
     try:
         while True:
@@ -66,24 +65,24 @@ def prefetch(items: Iterable[T], size: int, *, newest: bool = False) -> Iterator
 
 
 class BackgroundWriter(Generic[T]):
-    """A thread that does something with every item put in, in order.
+    """A thread that calls a function with every item put in, in order.
 
-    As a context manager: leaving it waits until all is done; after an exception in the block what
-    is left is dropped.
+    Leaving the context waits until all items are done; after an exception in the block the rest is
+    dropped.
 
     Args:
-        work: an exception of its is raised by the next :meth:`put`, or on leaving.
-        size: length of the queue; a full one lets :meth:`put` wait.
+        work: the function; its exception is raised by the next :meth:`put`, or on leaving.
+        size: length of the queue; :meth:`put` waits while it is full.
     """
 
     def __init__(self, work: Callable[[T], object], size: int) -> None:
         self._work, self._line = work, queue.Queue[Any](size)
         self._error: BaseException | None = None
         self._dropped = False
-        self._thread = threading.Thread(target=self._run, daemon=True, name="behind")
+        self._thread = threading.Thread(target=self._run, daemon=True, name="background writer")
 
     def put(self, item: T) -> None:
-        """Hands over an item."""
+        """Adds an item to the queue."""
         if self._error is not None:
             raise self._error
         self._line.put(item)

@@ -1,9 +1,9 @@
-"""Boxes from a file: where persons are in images or in a video, as another program says.
+"""Boxes from a file: where another program located the persons of images or of a video.
 
 A CSV file with a header, or a JSON file with a list of objects, with these columns or keys:
 
 - ``image``: file name of the image; or ``frame``: number of the video's frame, from 0;
-- ``x1``, ``y1``, ``x2``, ``y2``: a rectangle that just holds the person, in pixels;
+- ``x1``, ``y1``, ``x2``, ``y2``: the smallest rectangle around the person, in pixels;
 - ``id``: whole number of the person (optional: 0). In a video a person's box is interpolated
   between the frames that have one.
 """
@@ -32,14 +32,14 @@ class BoxesFile:
         path: ending in .csv or .json.
 
     Raises:
-        HarError: it cannot be read, or a row of it makes no sense.
+        HarError: it cannot be read, or a row is not valid.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         rows = _read_rows(self.path)
         if not rows:
-            raise HarError(f"The boxes {path} are empty.")
+            raise HarError(f"{path} has no boxes.")
         self._of_image: dict[str, list[tuple[int, list[float]]]] = {}
         self._of_frame: dict[int, dict[int, list[float]]] = {}
         for number, row in enumerate(rows, start=1):
@@ -51,7 +51,7 @@ class BoxesFile:
                 self._of_frame.setdefault(person, {})[frame] = box
 
     def of_image(self, name: str) -> tuple[list[int], FloatArray]:
-        """Persons of an image: their numbers, and boxes (N, 4) in pixels; N = 0 if none."""
+        """Numbers of the N persons in an image, and their boxes (N, 4) in pixels; N may be 0."""
         found = self._of_image.get(name, [])
         return [person for person, _ in found], np.array([box for _, box in found]).reshape(-1, 4)
 
@@ -59,10 +59,10 @@ class BoxesFile:
         """By person, the frames that have a box, ascending (K,), and the boxes (K, 4) in pixels.
 
         Raises:
-            HarError: the file is about images.
+            HarError: the boxes are those of images.
         """
         if not self._of_frame:
-            raise HarError(f"{self.path} has boxes of images, no column frame: a video needs one.")
+            raise HarError(f"{self.path} has the boxes of images: a video needs a column frame.")
         numbers = {p: np.array(sorted(boxes)) for p, boxes in self._of_frame.items()}
         return numbers, {
             person: np.array([self._of_frame[person][frame] for frame in frames])
@@ -74,17 +74,19 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise HarError(f"The boxes {path} cannot be read: {error.strerror}.") from error
+        raise HarError(f"The file of boxes {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise HarError(f"The boxes {path} are no text: give a .csv or .json file.") from error
+        raise HarError(
+            f"The file of boxes {path} is no text: give a .csv or .json file."
+        ) from error
     if path.suffix.lower() == ".csv":
         return list(csv.DictReader(text.splitlines()))
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise HarError(f"The boxes {path} are no JSON ({error}).") from error
+        raise HarError(f"The file of boxes {path} is no JSON ({error}).") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise HarError(f"The boxes {path} are no list of objects with x1, y1, x2 and y2.")
+        raise HarError(f"{path} is no list of objects with x1, y1, x2 and y2.")
     return rows
 
 
@@ -92,9 +94,9 @@ def _box_of(path: Path, number: int, row: dict[str, Any]) -> tuple[list[float], 
     try:
         box = [float(row[side]) for side in _SIDES]
     except (KeyError, TypeError, ValueError) as error:
-        raise HarError(f"{path}, box {number}: x1, y1, x2 and y2 have to be numbers.") from error
+        raise HarError(f"{path}, box {number}: x1, y1, x2 and y2 must be numbers.") from error
     if not all(map(math.isfinite, box)) or box[2] <= box[0] or box[3] <= box[1]:
-        raise HarError(f"{path}, box {number}: it has no area, x2 > x1 and y2 > y1 are needed.")
+        raise HarError(f"{path}, box {number}: its area is 0; x2 > x1 and y2 > y1 are needed.")
     person = 0 if row.get("id") in (None, "") else _whole(path, number, row, "id")
     return box, person
 

@@ -1,4 +1,4 @@
-"""Persons found by a detector of torchvision, trained on COCO."""
+"""Detection of persons by torchvision, trained on COCO."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from har.errors import HarError
 
 _PERSON = 1  # of COCO's classes
-_CONFIDENT = 0.7
+_MIN_SCORE = 0.7
 
 
 class PersonDetector:
-    """Finds persons in images (Faster R-CNN with MobileNetV3, 320 px: the quick one).
+    """Detects persons in images by Faster R-CNN with MobileNetV3 at 320 px, which is fast.
 
     Args:
         weights: a state dict of ``fasterrcnn_mobilenet_v3_large_320_fpn``; None: torchvision's,
             downloaded once.
-        device: where it computes.
+        device: of PyTorch.
 
     Raises:
         HarError: torchvision has no compiled operators here, or there are no weights.
@@ -47,17 +47,17 @@ class PersonDetector:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise HarError(
                 f"The detector's weights cannot be {what} ({reason}): give "
-                "detector_weights=<file>, boxes=<file>, or leave out box=detector."
+                "detector_weights=<file> or boxes_file=<file>, or leave out finder=detector."
             ) from error
         self._network, self._device = network.eval().to(device), device
         self._lock = threading.Lock()
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Boxes (N, 4) of the persons in an image (H, W, 3) uint8 RGB, in its pixels."""
+        """Boxes (N, 4) in pixels of the persons in an image (H, W, 3) uint8 RGB."""
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
         with self._lock, torch.inference_mode():
             found = self._network([pixels.permute(2, 0, 1).float() / 255])[0]
-        person = (found["labels"] == _PERSON) & (found["scores"] >= _CONFIDENT)
+        person = (found["labels"] == _PERSON) & (found["scores"] >= _MIN_SCORE)
         boxes = found["boxes"][person].cpu().numpy().astype(np.float64)
         extent = boxes[:, 2:] - boxes[:, :2]
         return np.asarray(boxes[(extent > 0).all(-1)])

@@ -1,4 +1,4 @@
-"""A video through the network: every frame once, the poses of everybody in it, and actions."""
+"""Poses and actions of a video: every frame passes through the network once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Person(NamedTuple):
 
     Attributes:
         track: number of the person.
-        box: (4,) x1, y1, x2, y2 in which the network looked, in pixels of the image.
+        box: (4,) x1, y1, x2, y2 of the crop that the network was given, in pixels of the image.
         joints_px: (J, 2) in pixels of the image.
         depth_mm: (J,) away from the camera, relative to the root joint; NaN of a 2-D network.
         confidence: (J,) in [0, 1].
@@ -40,12 +40,12 @@ class Person(NamedTuple):
 
 
 class FramePrediction(NamedTuple):
-    """What was found in a frame.
+    """The prediction of one frame.
 
     Attributes:
         frame: of the video.
-        people: in it.
-        actions: by track, the probabilities (C,) of the clip that ends here, where there is one.
+        people: the persons in it.
+        actions: by track, probabilities (C,) of the clip that ends here, where one is evaluated.
     """
 
     frame: Frame
@@ -60,14 +60,14 @@ def people_of(
     affines: ArrayLike,
     poses: NDArray[np.float32],
 ) -> list[Person]:
-    """Poses of crops as persons in images.
+    """Transforms the poses of crops into persons in images.
 
     Args:
         spec: of the network.
         track: number of the person.
-        boxes: (N, 4) that were asked for.
-        affines: (N, 3, 3), pixels to crops.
-        poses: (N, J, dim + 1) in the crops.
+        boxes: (N, 4) of the crops, in pixels.
+        affines: (N, 3, 3) from pixels to crop coordinates.
+        poses: (N, J, dim + 1) in crop coordinates.
     """
     joints = transform_points(invert_affine(affines), poses[..., :2])
     depth = np.full(poses.shape[:2], np.nan)
@@ -82,40 +82,40 @@ def people_of(
 def follow(
     engine: Engine, batches: Iterable[list[Frame]], finder: Finder, *, action_every_s: float = 0.25
 ) -> Iterator[FramePrediction]:
-    """Poses and actions of a video, frame by frame.
+    """Yields the poses and actions of a video, frame by frame.
 
-    The frames of a batch are looked at together, where the finder says before it sees their poses.
-    Each batch is answered when the next one comes, so that a video too short for a clip has its
-    answer in its last batch.
+    The frames of a batch are predicted together, in the boxes that the finder returns before it is
+    given their poses. Each batch is yielded when the next one was read, so that the actions of a
+    video shorter than a clip are part of its last batch.
 
     Args:
         engine: the network.
         batches: lists of frames, in order.
-        finder: where to look.
-        action_every_s: seconds from answer to answer.
+        finder: locates the persons.
+        action_every_s: seconds between two predictions of a person's actions.
     """
     clips: dict[int, TimedClips] = {}
     pending: list[FramePrediction] = []
     for frames in batches:
         yield from pending
-        pending = _look(engine, frames, finder, clips, action_every_s)
+        pending = _predict_batch(engine, frames, finder, clips, action_every_s)
     for track, clip in clips.items():
-        shown = [answer for answer in pending if any(p.track == track for p in answer.people)]
-        probabilities = clip.finish() if shown else None
+        present = [frame for frame in pending if any(p.track == track for p in frame.people)]
+        probabilities = clip.finish() if present else None
         if probabilities is not None:
-            shown[0].actions[track] = probabilities
+            present[0].actions[track] = probabilities
     yield from pending
 
 
-def _look(
+def _predict_batch(
     engine: Engine,
     frames: list[Frame],
     finder: Finder,
     clips: dict[int, TimedClips],
     action_every_s: float,
 ) -> list[FramePrediction]:
-    """One batch."""
-    answers = [FramePrediction(frame, [], {}) for frame in frames]
+    """See :func:`follow`."""
+    predictions = [FramePrediction(frame, [], {}) for frame in frames]
     for track in [t for t, clip in clips.items() if clip.is_over(frames[0].time_s)]:
         del clips[track]
     for track, boxes in finder.boxes(frames).items():
@@ -126,18 +126,18 @@ def _look(
         result = engine.forward_frames(crops)
         people = people_of(engine.spec, track, boxes[rows], affines, result.poses)
         times = np.array([frames[row].time_s for row in rows])
-        finder.seen(
+        finder.update(
             track,
             times,
             box_around(np.stack([p.joints_px for p in people]), enlarge=BOX_ENLARGEMENT),
             np.stack([p.confidence for p in people]).mean(-1),
         )
         for row, person in zip(rows, people, strict=True):
-            answers[row].people.append(person)
+            predictions[row].people.append(person)
         if engine.spec.labels:
             clip = clips.setdefault(track, TimedClips(engine, every_s=action_every_s))
             for row, time_s, features in zip(rows, times, result.features, strict=True):
                 probabilities = clip.push(float(time_s), features)
                 if probabilities is not None:
-                    answers[row].actions[track] = probabilities
-    return answers
+                    predictions[row].actions[track] = probabilities
+    return predictions

@@ -1,8 +1,7 @@
-"""Where the person is: boxes from a network's own poses, without a detector.
+"""Locates persons by a network's own poses, without a detector.
 
-A pose network looks at a box that shows a person and some room around; its pose then tells a better
-box. The box of a pose is that of the training crops: a square of 1.5 times the joints' extent
-(Luvizon et al., TPAMI 2020, section 6).
+The pose in a box that shows a person with some margin gives a better box: that of the training
+crops, a square of 1.5 times the joints' extent (Luvizon et al., TPAMI 2020, section 6).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from har.runtime.engine import Engine
 
 FloatArray = NDArray[np.float64]
 # Mean confidence of the joints, a share of their maps: about 0.8 on a person, 0.3 beside one.
-DOUBTFUL, NOBODY = 0.5, 0.2
+DOUBTFUL, NO_PERSON = 0.5, 0.2
 _SMALLEST_WINDOW = 1 / 30  # of the image's longer side, as in the recipe (32 of 960 px)
 _LARGEST_WINDOW = 1.5
 
@@ -37,7 +36,7 @@ class Located(NamedTuple):
 
     Attributes:
         boxes: (N, 4) x1, y1, x2, y2 in pixels of the images.
-        confidence: (N,) mean confidence of the joints, in the crop that was looked at last.
+        confidence: (N,) mean confidence of the joints in the last crop.
     """
 
     boxes: FloatArray
@@ -47,12 +46,12 @@ class Located(NamedTuple):
 def cut_crops(
     engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike
 ) -> tuple[NDArray[np.uint8], FloatArray]:
-    """The crops that a network wants to see, one of every image.
+    """Cuts a crop of the network's resolution out of every image.
 
     Args:
-        engine: whose crops.
+        engine: the network.
         images: N images (H, W, 3) uint8 RGB, all of one size.
-        boxes: (N, 4) in pixels of the images; boxes of no sense are brought near the image.
+        boxes: (N, 4) in pixels of the images; size and center are limited to those of the image.
 
     Returns:
         uint8 (N, height, width, 3), and (N, 3, 3) affine maps, pixels of the image to [0, 1].
@@ -74,7 +73,7 @@ def cut_crops(
 
 
 def refine_box(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike) -> Located:
-    """One look at every box: the box of the pose that is seen in it.
+    """Returns the boxes of the poses that are found in the given boxes.
 
     Args:
         engine: a network with poses.
@@ -90,7 +89,7 @@ def refine_box(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: Array
 def refine(
     engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike, rounds: int = 2
 ) -> Located:
-    """Boxes that are looked at ``rounds`` times, each time in the box of the last pose."""
+    """Refines boxes ``rounds`` times, each time in the box of the last pose."""
     located = refine_box(engine, images, boxes)
     for _ in range(rounds - 1):
         located = refine_box(engine, images, located.boxes)
@@ -98,16 +97,16 @@ def refine(
 
 
 def locate_person(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: int = 2) -> Located:
-    """Persons whom nobody has located yet.
+    """Locates the likeliest person in each image, without a box to start from.
 
-    The whole image is looked at first, then ``rounds`` times the box of the pose seen there. Where
-    that pose is doubtful, because the person is small in the image, a grid of boxes is looked at
-    in the same way, and the likeliest pose of all is taken.
+    The whole image is the first box; it is refined ``rounds`` times. Where that pose is doubtful,
+    because the person is small in the image, a grid of boxes is refined in the same way, and the
+    pose of the highest confidence is taken.
 
     Args:
         engine: a network with poses.
         images: N images (H, W, 3) uint8 RGB, all of one size.
-        rounds: looks after the first one.
+        rounds: of refinement after the first pose.
     """
     height, width = images[0].shape[:2]
     places = grid_boxes((width, height))  # (P, 4), the whole image first

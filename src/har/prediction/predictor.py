@@ -1,4 +1,4 @@
-"""The Python API: a trained network that takes images, clips and files, and answers."""
+"""The Python API: predicts poses and actions of images, clips and files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from har.runtime.engine import Engine
 from har.video import Frame, Video
 
 _BATCH_BYTES = 2**27  # of frames: fewer of a large video
-_KEPT = 8  # frames of a video that the result can show
+_KEPT = 8  # frames of a video that the result keeps for plots
 _USUAL_FPS = 30.0
 
 
 class Predictor:
-    """Poses and actions of whatever it is given. Threads may share it.
+    """Predicts poses and actions of images and videos. Threads may share it.
 
     Example:
         >>> from har import Predictor
@@ -35,8 +35,8 @@ class Predictor:
 
     Args:
         engine: see :func:`har.runtime.loading.load_engine`.
-        refine: how often the box of a person in an image is improved by the pose seen in it.
-        action_every_s: seconds of video from answer to answer about actions.
+        refine: how often the box of a person in an image is refined by the pose found in it.
+        action_every_s: seconds of video between two predictions of actions.
     """
 
     def __init__(self, engine: Engine, *, refine: int = 2, action_every_s: float = 0.25) -> None:
@@ -52,13 +52,13 @@ class Predictor:
         stop_after: int | str | None = None,
         batch_size: int = 8,
     ) -> Predictor:
-        """A predictor with trained weights; the arguments are those of ``load_engine``.
+        """Returns a predictor with trained weights; the arguments are those of ``load_engine``.
 
         Args:
             name_or_path: a published name, a ``.ckpt`` of a run, or a .safetensors, .h5 or .onnx.
             device: ``"auto"`` takes a GPU where there is one.
-            fast: the fastest safe way of computing on this device; False: plain float32.
-            stop_after: the prediction block that answers; None: the last one.
+            fast: the fastest safe mode of this device; False: plain float32.
+            stop_after: the prediction block whose output is used; None: the last one.
             batch_size: frames that pass through the network at a time.
 
         Raises:
@@ -78,20 +78,20 @@ class Predictor:
         boxes: ArrayLike | None = None,
         fps: float = _USUAL_FPS,
     ) -> Prediction:
-        """Poses and actions of an image or a video.
+        """Predicts the poses and actions of an image or a video.
 
         Args:
             source: an image, uint8 RGB (H, W, 3) or gray (H, W); a clip (T, H, W, 3) of
                 neighboring frames; or the path of an image or a video.
             boxes: rectangles around persons in pixels: of an image (N, 4); of a clip or video
-                (4,), one person who stays there. None: one person is searched for, and followed.
+                (4,), one person who stays there. None: one person is located and followed.
             fps: frames per second of a clip that is given as an array.
 
         Returns:
-            Poses in pixels of the image, actions of a video whose network knows some.
+            Poses in pixels of the image, and the actions of a video if the network has any.
 
         Raises:
-            HarError: what is given is neither, or cannot be read.
+            HarError: the source is neither, or cannot be read.
         """
         if isinstance(source, (str, Path)):
             return self._of_file(Path(source), boxes)
@@ -111,12 +111,12 @@ class Predictor:
         return self._of_frames(frames, array.shape[1:], len(array), boxes)
 
     def people(self, image: Image, boxes: ArrayLike | None = None) -> list[Person]:
-        """The persons in an image.
+        """Returns the persons in an image.
 
         Args:
             image: uint8 RGB (H, W, 3).
-            boxes: (N, 4) rectangles around them in pixels; None: the likeliest one is searched
-                for in the whole image.
+            boxes: (N, 4) rectangles around them in pixels; None: the likeliest one is located in
+                the whole image.
         """
         if boxes is None:
             found = locate_person(self.engine, [image], self.refine).boxes
@@ -139,11 +139,11 @@ class Predictor:
         )
 
     def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[FramePrediction]:
-        """A video frame by frame, see :func:`har.prediction.following.follow`."""
+        """Predicts a video frame by frame, see :func:`har.prediction.following.follow`."""
         return follow(self.engine, batches, finder, action_every_s=self.action_every_s)
 
     def one_person(self) -> OnePerson:
-        """Searches for a person and follows."""
+        """Returns the finder that locates and follows one person."""
         return OnePerson(self.engine, clip_span_s(self.engine))
 
     def _of_file(self, path: Path, boxes: ArrayLike | None) -> Prediction:
@@ -171,34 +171,34 @@ class Predictor:
         groups = batches(frames, batch_length(shape, self.engine.batch_size))
         return self._collect(self.follow(prefetch(groups, 2), finder), num_frames)
 
-    def _collect(self, answers: Iterable[FramePrediction], num_frames: int) -> Prediction:
+    def _collect(self, predictions: Iterable[FramePrediction], num_frames: int) -> Prediction:
         collected = PredictionCollector(self.engine.spec)
         images: dict[int, Image] = {}
         every = max(1, num_frames // _KEPT)
-        for answer in answers:
-            collected.add(answer)
-            number = answer.frame.number
+        for prediction in predictions:
+            collected.add(prediction)
+            number = prediction.frame.number
             if number % every == 0:
-                images[number] = answer.frame.image
-            if len(images) > 2 * _KEPT:  # longer than said: keep half of them
+                images[number] = prediction.frame.image
+            if len(images) > 2 * _KEPT:  # longer than expected: keep half of them
                 every *= 2
                 images = {n: image for n, image in images.items() if n % every == 0}
         return Prediction(collected.poses(), collected.actions(), self.engine.spec, images)
 
 
 def clip_span_s(engine: Engine) -> float:
-    """Seconds that a clip of the network covers; 0 where it knows no actions."""
+    """Returns the seconds that a clip of the network covers; 0 without actions."""
     spec = engine.spec
     return (spec.clip_size - 1) * spec.clip_seconds_between_frames if spec.labels else 0.0
 
 
 def batch_length(shape: tuple[int, ...], most: int) -> int:
-    """Number of frames (H, W, 3) to take at a time, so that large ones do not fill the memory."""
+    """Returns how many frames (H, W, 3) make a batch, so that large ones do not fill the memory."""
     return int(np.clip(_BATCH_BYTES // max(1, int(np.prod(shape))), 1, most))
 
 
 def batches(frames: Iterable[Frame], length: int) -> Iterator[list[Frame]]:
-    """Frames in lists of a length; the last one may be shorter."""
+    """Yields frames in lists of a length; the last one may be shorter."""
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)

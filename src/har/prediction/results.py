@@ -1,4 +1,4 @@
-"""The answer to an image or a video: poses, actions, and pictures of them."""
+"""The prediction for an image or a video: poses, actions, and figures of them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class Poses:
         joints_px: (M, J, 2) x, y in pixels of the original image.
         depth_mm: (M, J) away from the camera, relative to the root joint; NaN of a 2-D network.
         confidence: (M, J) in [0, 1].
-        box: (M, 4) x1, y1, x2, y2 in which the network looked, in pixels.
+        box: (M, 4) x1, y1, x2, y2 of the crop that the network was given, in pixels.
         layout: name of the joint layout, see :mod:`har.layouts`.
+        joint_names: of the J joints.
     """
 
     frame: NDArray[np.int64]
@@ -40,17 +41,13 @@ class Poses:
     confidence: FloatArray
     box: FloatArray
     layout: str
+    joint_names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.frame)
 
-    @property
-    def joint_names(self) -> tuple[str, ...]:
-        """Names of the J joints."""
-        return get_layout(self.layout).joints
-
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What ``poses.npz`` holds."""
+        """Returns the arrays of ``poses.npz`` by name."""
         names = ("frame", "time_s", "track", "joints_px", "depth_mm", "confidence", "box")
         arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in names}
         arrays["joint_names"] = np.array(self.joint_names)
@@ -67,7 +64,7 @@ class TopAction(NamedTuple):
 
 @dataclass(frozen=True)
 class Actions:
-    """Actions of clips, one row for every answer.
+    """Actions, one row for every clip that was evaluated.
 
     Attributes:
         time_s: (K,) end of the clip, seconds since the first frame.
@@ -85,14 +82,14 @@ class Actions:
         return len(self.time_s)
 
     def top(self, count: int = 5, track: int | None = None) -> list[TopAction]:
-        """The likeliest actions of the whole video: mean probability over all answers.
+        """Returns the likeliest actions of the video: mean probability over all clips.
 
         Args:
-            count: how many.
+            count: of actions.
             track: of this person only.
 
         Returns:
-            The likeliest first; empty where there is no answer.
+            The likeliest first; empty without clips.
         """
         rows = self.probabilities if track is None else self.probabilities[self.track == track]
         if not len(rows):
@@ -103,13 +100,13 @@ class Actions:
 def top_actions(
     probabilities: NDArray[Any], labels: tuple[str, ...], count: int = 5
 ) -> list[TopAction]:
-    """The likeliest of C actions, the likeliest first."""
+    """Returns the likeliest of C actions, the likeliest first."""
     order = np.argsort(-probabilities, kind="stable")[:count]
     return [TopAction(labels[number], float(probabilities[number])) for number in order]
 
 
 class PredictionCollector:
-    """Gathers the answers of a video.
+    """Collects the predictions of a video as arrays.
 
     Args:
         spec: of the network.
@@ -117,21 +114,21 @@ class PredictionCollector:
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        # numbers only, in one row of a person: thousands of frames are to fit
+        # one row of numbers per person and frame: hours of video fit into memory
         self._when: list[tuple[int, float, int]] = []
         self._rows: list[FloatArray] = []
         self._actions: list[tuple[float, int, FloatArray]] = []
 
-    def add(self, answer: FramePrediction) -> None:
-        """Takes the answer to one frame; its picture is not kept."""
-        number, time_s = answer.frame.number, answer.frame.time_s
-        for person in answer.people:
+    def add(self, prediction: FramePrediction) -> None:
+        """Adds one frame; its image is not kept."""
+        number, time_s = prediction.frame.number, prediction.frame.time_s
+        for person in prediction.people:
             self._when.append((number, time_s, person.track))
             self._rows.append(np.concatenate([p.ravel() for p in person[1:]], dtype=np.float32))
-        self._actions += [(time_s, track, values) for track, values in answer.actions.items()]
+        self._actions += [(time_s, track, values) for track, values in prediction.actions.items()]
 
     def poses(self) -> Poses:
-        """All poses so far."""
+        """Returns all poses so far."""
         joints = self.spec.num_joints
         rows = np.array(self._rows, np.float32).reshape(-1, 4 + 4 * joints)
         box, joints_px, depth, confidence = np.split(
@@ -146,10 +143,11 @@ class PredictionCollector:
             confidence=confidence,
             box=box,
             layout=self.spec.layout,
+            joint_names=get_layout(self.spec.layout).joints,
         )
 
     def actions(self) -> Actions:
-        """All answers so far."""
+        """Returns all actions so far."""
         rows = [probabilities for _, _, probabilities in self._actions]
         return Actions(
             time_s=np.array([time_s for time_s, _, _ in self._actions], np.float64),
@@ -161,13 +159,13 @@ class PredictionCollector:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What :class:`har.Predictor` answers.
+    """What :class:`har.Predictor` returns.
 
     Attributes:
         poses: of every person in every frame.
-        actions: of the clips; no rows for an image, or a network that knows poses only.
+        actions: of the clips; no rows for an image, or a network without actions.
         spec: of the network.
-        images: some of the frames, by number: what :meth:`plot` shows.
+        images: some of the frames by number, which :meth:`plot` shows.
     """
 
     poses: Poses
@@ -176,7 +174,7 @@ class Prediction:
     images: dict[int, Image]
 
     def plot(self) -> Image:
-        """Skeletons on the image, or on some frames of a video, with the likeliest actions.
+        """Draws skeletons on the image, or on some frames of a video, and the likeliest actions.
 
         Returns:
             uint8 RGB (H, W, 3).
@@ -197,7 +195,7 @@ class Prediction:
         return picture
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON holds them: what is not known is None."""
+        """Returns plain values for JSON; unknown values are None."""
         poses = [
             {
                 "frame": int(self.poses.frame[row]),
@@ -222,7 +220,7 @@ class Prediction:
         }
 
     def _draw(self, number: int, image: Image) -> Image:
-        layout = get_layout(self.poses.layout)
+        layout = get_layout(self.spec.layout)
         for row in np.flatnonzero(self.poses.frame == number):
             image = draw_skeleton(
                 image, self.poses.joints_px[row], layout, self.poses.confidence[row]
@@ -231,7 +229,7 @@ class Prediction:
 
 
 def person_dict(poses: Poses, row: int) -> dict[str, Any]:
-    """One row of poses as plain values."""
+    """Returns one row of poses as plain values."""
     depth = poses.depth_mm[row]
     return {
         "track": int(poses.track[row]),

@@ -1,4 +1,4 @@
-"""What a source names: images, videos, cameras, and what is piped in."""
+"""What ``source=`` names: images, videos, cameras, and data from a pipe."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Found(NamedTuple):
     """Files that a source names.
 
     Attributes:
-        images, videos: files that look like it by their names, sorted.
-        others: number of files that are neither.
+        images, videos: files by the endings of their names, sorted.
+        others: number of other files.
     """
 
     images: list[Path]
@@ -30,10 +30,10 @@ class Found(NamedTuple):
 
 
 def find_files(source: str) -> Found:
-    """The images and videos that a path means: a file, a folder, or a pattern with ``*``.
+    """Returns the images and videos of a path: a file, a folder, or a pattern with ``*``.
 
     Raises:
-        HarError: there is nothing.
+        HarError: there is no such file, or no image or video among them.
     """
     path = Path(source).expanduser()
     if path.is_dir():
@@ -50,7 +50,7 @@ def find_files(source: str) -> Found:
             )
     images = [file for file in files if file.suffix.lower() in _IMAGES]
     videos = [file for file in files if file.suffix.lower() in _VIDEOS]
-    if len(files) == 1 and not images and not videos:  # named by hand: look inside
+    if len(files) == 1 and not images and not videos:  # named by hand: the content decides
         (images if is_image(files[0]) else videos).append(files[0])
     if not images and not videos:
         raise HarError(f"No image or video among the {len(files)} files of {source}.")
@@ -58,7 +58,7 @@ def find_files(source: str) -> Found:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is an image: by its name, or else by its content."""
+    """Returns whether a file is an image: by its ending, or else by its content."""
     if path.suffix.lower() in _IMAGES | _VIDEOS:
         return path.suffix.lower() in _IMAGES
     with suppress(HarError):
@@ -67,15 +67,15 @@ def is_image(path: Path) -> bool:
 
 
 def camera_number(source: str) -> int | None:
-    """The number of a camera where the source is one, and no file is called so."""
+    """Returns the number of a camera; None where the source is no number, or names a file."""
     return int(source) if source.isdecimal() and not Path(source).exists() else None
 
 
 def read_pipe(folder: Path) -> Path:
-    """What is piped in, as a file in a folder: an encoded image or video.
+    """Writes the image or video from the pipe to a file in a folder.
 
     Raises:
-        HarError: nothing is piped in, or no space for it.
+        HarError: the pipe is empty, or the disk is full.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise HarError("source=- reads an image or a video from a pipe: ... | har-predict source=-")

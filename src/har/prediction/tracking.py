@@ -1,8 +1,8 @@
-"""Where to look in a video: one person found and followed, or several, each with a track number.
+"""Boxes of the persons in a video: one located and followed, or several with track numbers.
 
 In training the crop of a clip is one box for all of its frames: the smallest that holds the boxes
 of the first, middle and last one (Luvizon et al., TPAMI 2020, section 6). A stream has no last
-frame, so a followed box holds what the person took up during the last clip, and moves smoothly.
+frame, so a followed box holds the person's boxes during the last clip, and moves smoothly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from har.geometry import box_from_center, center_and_window, union_box
-from har.prediction.locating import DOUBTFUL, NOBODY, locate_person
+from har.prediction.locating import DOUBTFUL, NO_PERSON, locate_person
 from har.runtime.engine import Engine
 from har.video import Frame
 
@@ -25,27 +25,27 @@ FloatArray = NDArray[np.float64]
 Boxes = dict[int, FloatArray]
 """Boxes (F, 4) of F frames by track number, NaN in frames without the person."""
 
-# Around a rectangle that just holds a person: the crops of training are 1.5 times the extent of
-# the joints, which lie inside the body.
+# Of the smallest rectangle around a person: the crops of training are 1.5 times the extent of the
+# joints, which lie inside the body.
 _AROUND_PERSON = 1.25
 _SAME_PLACE = 0.3  # intersection over union of a person's boxes half a second apart
 _SMOOTH_S = 0.3  # in which a box covers 63 % of its way
-_LOST_S = 0.7  # nobody is seen for so long
-_SEARCH_S, _DOUBT_S = 1.0, 2.0  # from search to search for somebody lost, or doubtful
+_LOST_S = 0.7  # without a confident pose
+_SEARCH_S, _DOUBT_S = 1.0, 2.0  # from search to search for a lost or a doubtful person
 _DETECT_S = 0.5
-_CLEARLY = 0.1  # more confident, to jump to another place
+_MARGIN = 0.1  # of confidence, by which a pose elsewhere must be better
 
 
 class Finder(Protocol):
-    """Says where persons are in a video, frames in order."""
+    """Locates persons in a video, frames in order."""
 
     def boxes(self, frames: Sequence[Frame]) -> Boxes:
-        """Where to look in the next frames."""
+        """Returns the boxes of the next frames."""
 
-    def seen(
+    def update(
         self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
     ) -> None:
-        """What was seen there: boxes of the poses (F, 4), mean confidence of the joints (F,)."""
+        """Takes the result: boxes of the poses (F, 4), mean confidence of the joints (F,)."""
 
 
 class FollowedBox:
@@ -53,7 +53,7 @@ class FollowedBox:
 
     Args:
         box: (4,) to begin with.
-        time_s: of the frame in which it was found.
+        time_s: of the frame in which the person was located.
         span_s: the box holds where the person was in these last seconds; 0 for poses only.
     """
 
@@ -66,9 +66,9 @@ class FollowedBox:
         self._time_s = time_s
 
     def move(self, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray) -> None:
-        """Takes what was seen in the next frames; see :meth:`Finder.seen`."""
+        """Takes the poses of the next frames; see :meth:`Finder.update`."""
         self.confidence = float(confidence.mean())
-        sure = confidence >= NOBODY
+        sure = confidence >= NO_PERSON
         now = float(times_s[-1])
         if sure.any():
             self.seen_s = float(times_s[sure][-1])
@@ -84,7 +84,7 @@ class FollowedBox:
 
 
 class OnePerson:
-    """The likeliest person, searched for without a detector and followed.
+    """The likeliest person, located without a detector and followed.
 
     Args:
         engine: a network with poses.
@@ -110,7 +110,7 @@ class OnePerson:
             return {}
         return {self._track: np.tile(self._followed.box, (len(frames), 1))}
 
-    def seen(
+    def update(
         self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
     ) -> None:
         if self._followed is not None:
@@ -121,23 +121,23 @@ class OnePerson:
         found = locate_person(self.engine, [frame.image])
         box, confidence = found.boxes[0], float(found.confidence[0])
         old = self._followed
-        if confidence < NOBODY or (
+        if confidence < NO_PERSON or (
             old is not None
-            and (overlap(old.box, box) > _SAME_PLACE or confidence < old.confidence + _CLEARLY)
+            and (overlap(old.box, box) > _SAME_PLACE or confidence < old.confidence + _MARGIN)
         ):
             return
         before = self._last_box if old is None else None
         if before is None or overlap(before, box) < _SAME_PLACE:
-            self._track += 1  # perhaps somebody else
+            self._track += 1  # perhaps another person
         self._followed = FollowedBox(box, frame.time_s, self.span_s)
 
 
 class GivenBoxes:
-    """Boxes from somewhere else; between two frames that have one, in between.
+    """Given boxes, interpolated between two frames that have one.
 
     Args:
         numbers: by track, the frames that have a box, ascending, (K,).
-        boxes: by track, (K, 4), rectangles around the person.
+        boxes: by track, (K, 4), the smallest rectangles around the person.
     """
 
     def __init__(self, numbers: dict[int, NDArray[np.int64]], boxes: Boxes) -> None:
@@ -154,14 +154,14 @@ class GivenBoxes:
                 result[track] = np.where(there[:, None], np.stack(columns, axis=1), np.nan)
         return result
 
-    def seen(
+    def update(
         self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
     ) -> None:
-        """What is given does not move."""
+        """Does nothing: given boxes do not move."""
 
 
 class DetectedPeople:
-    """Everybody a detector finds, followed by their poses between its looks.
+    """All persons of a detector, followed by their poses between two detections.
 
     Args:
         detect: image (H, W, 3) uint8 RGB to boxes (N, 4) in pixels.
@@ -172,24 +172,24 @@ class DetectedPeople:
         self.detect, self.span_s = detect, span_s
         self._people: dict[int, FollowedBox] = {}
         self._detected: dict[int, float] = {}  # when, by track
-        self._next, self._looked_s = 0, -math.inf
+        self._next, self._detected_s = 0, -math.inf
 
     def boxes(self, frames: Sequence[Frame]) -> Boxes:
         now = frames[0].time_s
-        if now - self._looked_s >= _DETECT_S:
-            self._looked_s = now
+        if now - self._detected_s >= _DETECT_S:
+            self._detected_s = now
             self._match(around_person(self.detect(frames[0].image)), now)
         for track in [t for t, seen in self._detected.items() if now - seen > _LOST_S]:
             del self._people[track], self._detected[track]
         return {t: np.tile(person.box, (len(frames), 1)) for t, person in self._people.items()}
 
-    def seen(
+    def update(
         self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
     ) -> None:
         self._people[track].move(times_s, boxes, confidence)
 
     def _match(self, found: FloatArray, now: float) -> None:
-        """Gives every box to the track that it overlaps most with, or to a new one."""
+        """Assigns every box to the track that it overlaps most with, or to a new one."""
         tracks = list(self._people)
         overlaps = np.array(
             [[overlap(self._people[track].box, box) for box in found] for track in tracks]
@@ -205,7 +205,7 @@ class DetectedPeople:
 
 
 def around_person(boxes: ArrayLike) -> FloatArray:
-    """Rectangles (N, 4) around persons as the square crops in which a network wants to see them."""
+    """Square boxes (N, 4) of the network's crops for the smallest rectangles around persons."""
     center, window = center_and_window(np.asarray(boxes, dtype=np.float64).reshape(-1, 4))
     side = _AROUND_PERSON * window.max(-1, keepdims=True)
     return box_from_center(center, np.repeat(side, 2, axis=-1))

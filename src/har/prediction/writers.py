@@ -1,4 +1,4 @@
-"""Results as files: each appears whole or not at all."""
+"""Writes predictions to files, each whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TOP = 5
 
 
 def write_poses(path: Path, poses: Poses) -> None:
-    """``poses.npz``: the arrays of :class:`har.prediction.results.Poses`."""
+    """Writes ``poses.npz``: the arrays of :class:`har.prediction.results.Poses`."""
     with whole_file(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **poses.arrays())  # type: ignore[arg-type]
 
 
 def write_actions(path: Path, actions: Actions) -> None:
-    """``actions.csv``: time in s, track, and the five likeliest actions with probabilities."""
+    """Writes ``actions.csv``: time in s, track, the five likeliest actions and probabilities."""
     top = min(_TOP, len(actions.labels))
     columns = [f"{what}_{n}" for n in range(1, top + 1) for what in ("action", "probability")]
     with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
@@ -37,7 +37,7 @@ def write_actions(path: Path, actions: Actions) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Plain values as a JSON file."""
+    """Writes plain values as JSON."""
     with whole_file(path) as partial:
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")

@@ -22,7 +22,7 @@ from har.data.ntu.targets import BOX_ENLARGEMENT, COLOR_WIDTH_PX
 from har.errors import HarError
 from har.geometry import box_around
 from har.layouts import get_layout
-from har.prediction.locating import NOBODY, locate_person, refine
+from har.prediction.locating import NO_PERSON, locate_person, refine
 from har.runtime.loading import load_engine
 from har.visual.terminal import progress_bar
 
@@ -118,7 +118,7 @@ def boxes_of_sequence(engine: Any, images: Sequence[Image]) -> NDArray[np.float6
     found = locate_person(engine, [images[place] for place in places.tolist()])
     nearest = np.abs(np.arange(count)[:, None] - places).argmin(1)
     located = refine(engine, images, found.boxes[nearest])
-    return np.where(located.confidence[:, None] < NOBODY, np.nan, located.boxes)
+    return np.where(located.confidence[:, None] < NO_PERSON, np.nan, located.boxes)
 
 
 def overlap(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:

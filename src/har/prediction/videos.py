@@ -1,4 +1,4 @@
-"""Videos and cameras: an annotated video, poses, actions and a summary."""
+"""Predicts a video or camera: an annotated video, poses, actions and a summary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig
 
 from har.files import Image
 from har.prediction.annotation import Annotator, fits_screen
@@ -33,74 +32,85 @@ _WINDOW = "har"
 
 
 def predict_video(
-    predictor: Predictor, video: Video, out: Path, boxes: Boxes, cfg: DictConfig
+    predictor: Predictor,
+    video: Video,
+    out: Path,
+    boxes: Boxes = None,
+    *,
+    annotate: bool = True,
+    skeleton_3d: bool = False,
+    show: bool = False,
+    max_frames: int | None = None,
 ) -> dict[str, Any]:
-    """Follows the persons in a video and writes what is seen.
+    """Follows the persons in a video and writes their poses and actions.
 
-    Decoding, network and drawing go on at the same time. What ends the video, its end, an
-    interruption or ``max_frames``, everything until then is written: ``annotated.mp4``,
-    ``poses.npz``, ``actions.csv`` and, last of all, ``summary.json``.
+    Decoding, network and drawing run at the same time. Whether the video ends, is interrupted or
+    reaches ``max_frames``, everything until then is written: ``annotated.mp4``, ``poses.npz``,
+    ``actions.csv`` and, last of all, ``summary.json``.
 
     Args:
         predictor: the network.
         video: opened; it is not closed.
         out: folder of the results.
-        boxes: a file, a detector, or None: one person is searched for and followed.
-        cfg: ``video``, ``skeleton_3d``, ``show``, ``max_frames`` of ``configs/predict.yaml``.
+        boxes: a file, a detector, or None: one person is located and followed.
+        annotate: write the annotated video.
+        skeleton_3d: a turning 3-D skeleton beside the frame.
+        show: also in a window, where there is a screen; q ends.
+        max_frames: stop after this number of frames.
 
     Returns:
-        What ``summary.json`` holds.
+        The content of ``summary.json``.
 
     Raises:
-        HarError: boxes that are none of a video, or results that cannot be written.
+        HarError: the boxes are not those of a video, or results cannot be written.
     """
-    info = predictor.engine.spec
+    spec = predictor.engine.spec
     total = video.num_frames
-    if cfg.max_frames is not None:
-        total = min(cfg.max_frames, total or cfg.max_frames)
+    if max_frames is not None:
+        total = min(max_frames, total or max_frames)
     length = 1 if video.live else batch_length((*video.size, 3), predictor.engine.batch_size)
     duration_s = total / video.fps if total and not video.live else None
-    annotator = Annotator(info, video.size, duration_s, skeleton_3d=cfg.skeleton_3d)
-    collected = PredictionCollector(info)
+    annotator = Annotator(spec, video.size, duration_s, skeleton_3d=skeleton_3d)
+    collected = PredictionCollector(spec)
     frames, last_s, stopped, began = 0, 0.0, False, time.perf_counter()
     with ExitStack() as stack:
         report = stack.enter_context(progress_bar(Path(video.name).name[:24]))
-        show = stack.enter_context(_Window(cfg.show))
+        window = stack.enter_context(_Window(show))
         file = (
-            stack.enter_context(video_file(out / "annotated.mp4", video.fps)) if cfg.video else None
+            stack.enter_context(video_file(out / "annotated.mp4", video.fps)) if annotate else None
         )
 
-        def draw(answer: FramePrediction) -> None:
-            picture = annotator.draw(answer)
+        def draw(prediction: FramePrediction) -> None:
+            picture = annotator.draw(prediction)
             if file is not None:
-                file.write(picture, answer.frame.time_s)
-            show.picture = picture
+                file.write(picture, prediction.frame.time_s)
+            window.picture = picture
 
         drawing = None
-        if file is not None or show.is_open:
+        if file is not None or window.is_open:
             drawing = stack.enter_context(BackgroundWriter(draw, _WAITING * length))
-        groups = batches(video.frames(limit=cfg.max_frames), length)
-        answers = predictor.follow(
+        groups = batches(video.frames(limit=max_frames), length)
+        predictions = predictor.follow(
             prefetch(groups, _WAITING, newest=video.live), _finder(predictor, boxes)
         )
         try:
-            for answer in answers:
-                collected.add(answer)
+            for prediction in predictions:
+                collected.add(prediction)
                 if drawing is not None:
-                    drawing.put(answer)
-                frames, last_s = frames + 1, answer.frame.time_s  # a camera's are not all seen
+                    drawing.put(prediction)
+                frames, last_s = frames + 1, prediction.frame.time_s  # a camera's are not all read
                 report(frames, total, frames=frames)
-                if show.wants_end():
+                if window.wants_end():
                     stopped = True
                     break
-        except KeyboardInterrupt:  # how one ends a camera; what is done is kept
+        except KeyboardInterrupt:  # the way to end a camera; results so far are kept
             stopped = True
     seconds = time.perf_counter() - began
     summary = _summary(video, collected, frames, last_s, seconds, stopped)
     write_poses(out / "poses.npz", collected.poses())
-    if info.labels:
+    if spec.labels:
         write_actions(out / "actions.csv", collected.actions())
-    write_json(out / "summary.json", {**summary, "model": info.as_dict()})
+    write_json(out / "summary.json", {**summary, "model": spec.as_dict()})
     return summary
 
 
@@ -152,13 +162,13 @@ def _summary(
 
 
 def _tracks(poses: Poses) -> list[int]:
-    """Persons, the one seen longest first."""
+    """Returns the track numbers, the one with most frames first."""
     tracks, counts = np.unique(poses.track, return_counts=True)
     return [int(tracks[row]) for row in np.argsort(-counts, kind="stable")]
 
 
 class _Window:
-    """A window with the last picture, where there is a screen and somebody wants one."""
+    """A window with the last picture, where it is wanted and there is a screen."""
 
     def __init__(self, wanted: bool) -> None:
         no_screen = sys.platform.startswith("linux") and not (
@@ -167,13 +177,13 @@ class _Window:
         self.is_open = wanted and not no_screen
         self.picture: Image | None = None
         if wanted and no_screen:
-            print("There is no screen here: show=true is left out.")
+            print("There is no screen here: show=true is ignored.")
 
     def __enter__(self) -> _Window:
         return self
 
     def wants_end(self) -> bool:
-        """Shows the last picture; whether somebody pressed q or Escape."""
+        """Shows the last picture; returns whether q or Escape was pressed."""
         if not self.is_open or self.picture is None:
             return False
         picture, self.picture = self.picture, None

@@ -1,4 +1,4 @@
-"""Images: a picture with the skeletons and a JSON file for each."""
+"""Predicts image files: an annotated image and a JSON file for each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from har.files import Image, read_image
 from har.prediction.annotation import draw_people
 from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_file import BoxesFile
-from har.prediction.following import FramePrediction
+from har.prediction.following import FramePrediction, Person
 from har.prediction.predictor import Predictor
 from har.prediction.results import PredictionCollector, person_dict
 from har.prediction.writers import write_json
@@ -28,20 +28,20 @@ _WAITING = 2  # images between reading, network and drawing
 
 
 def predict_images(
-    predictor: Predictor, paths: list[Path], out: Path, boxes: BoxesFile | Detect | None
+    predictor: Predictor, paths: list[Path], out: Path, boxes: BoxesFile | Detect | None = None
 ) -> list[dict[str, Any]]:
-    """Poses in images, written to ``<out>/<name>.png`` and ``.json``, and ``<out>/summary.json``.
+    """Writes the poses in images to ``<out>/<name>.png`` and ``.json``, and ``summary.json``.
 
-    An image that cannot be read is told and left out.
+    An image that cannot be read is reported and skipped.
 
     Args:
         predictor: the network.
         paths: of the images.
         out: folder of the results.
-        boxes: a file, a detector, or None: one person is searched for.
+        boxes: a file, a detector, or None: one person is located.
 
     Returns:
-        For every image its ``image``, ``persons`` and ``confidence``, or why it ``failed``.
+        For every image its ``image``, ``persons`` and ``confidence``, or the reason it ``failed``.
 
     Raises:
         HarError: none of the images can be read, or the results cannot be written.
@@ -51,23 +51,21 @@ def predict_images(
     names = _result_names(paths)
 
     def write(job: tuple[Path, FramePrediction]) -> None:
-        path, answer = job
-        people = draw_people(answer.frame.image, answer.people, predictor.engine.spec)
+        path, prediction = job
+        people = draw_people(prediction.frame.image, prediction.people, predictor.engine.spec)
         write_image(out / f"{names[path]}.png", people)
-        write_json(out / f"{names[path]}.json", _as_dict(path, answer, predictor))
+        write_json(out / f"{names[path]}.json", _as_dict(path, prediction, predictor))
 
     with progress_bar("images") as report, BackgroundWriter(write, _WAITING) as drawing:
         for path, image in prefetch(_read(paths), _WAITING):
             if isinstance(image, HarError):
                 rows.append({"image": str(path), "failed": str(image)})
             else:
-                answer = FramePrediction(
-                    Frame(image, 0, 0.0), _people(predictor, path, image, boxes), {}
-                )
-                drawing.put((path, answer))
-                sure = [float(person.confidence.mean()) for person in answer.people]
-                mean = round(sum(sure) / len(sure), 4) if sure else None
-                rows.append({"image": str(path), "persons": len(sure), "confidence": mean})
+                people = _people(predictor, path, image, boxes)
+                drawing.put((path, FramePrediction(Frame(image, 0, 0.0), people, {})))
+                confidence = [float(person.confidence.mean()) for person in people]
+                mean = round(sum(confidence) / len(confidence), 4) if people else None
+                rows.append({"image": str(path), "persons": len(people), "confidence": mean})
             failed = sum("failed" in row for row in rows)
             report(len(rows), len(paths), frames=len(rows), errors=failed)
     if all("failed" in row for row in rows):
@@ -87,7 +85,7 @@ def _read(paths: list[Path]) -> Iterator[tuple[Path, Image | HarError]]:
 
 def _people(
     predictor: Predictor, path: Path, image: Image, boxes: BoxesFile | Detect | None
-) -> list[Any]:
+) -> list[Person]:
     if boxes is None:
         return predictor.people(image)
     if isinstance(boxes, BoxesFile):
@@ -97,13 +95,13 @@ def _people(
     return predictor.people(image, boxes(image))
 
 
-def _as_dict(path: Path, answer: FramePrediction, predictor: Predictor) -> dict[str, Any]:
+def _as_dict(path: Path, prediction: FramePrediction, predictor: Predictor) -> dict[str, Any]:
     collected = PredictionCollector(predictor.engine.spec)
-    collected.add(answer)
+    collected.add(prediction)
     poses = collected.poses()
     return {
         "image": str(path),
-        "size": list(answer.frame.image.shape[1::-1]),
+        "size": list(prediction.frame.image.shape[1::-1]),
         "joint_names": list(poses.joint_names),
         "people": [person_dict(poses, row) for row in range(len(poses))],
         "model": predictor.engine.spec.as_dict(),
@@ -111,7 +109,7 @@ def _as_dict(path: Path, answer: FramePrediction, predictor: Predictor) -> dict[
 
 
 def _result_names(paths: list[Path]) -> dict[Path, str]:
-    """Names of the results, without ending; ``photo.jpg`` and ``photo.png`` get different ones."""
+    """Returns names of the results, without ending, that differ for different images."""
     stems = [path.stem for path in paths]
     twice = {stem for stem in stems if stems.count(stem) > 1}
     names: dict[Path, str] = {}
