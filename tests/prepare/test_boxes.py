@@ -21,14 +21,14 @@ SIZE = (320, 180)
 class BrightnessEngine:
     """Takes the extent of what is bright for a person, and is sure of it if it is large."""
 
-    info = SimpleNamespace(
+    spec = SimpleNamespace(
         resolution=(48, 48), layout="pa17j", weights_sha256="ab" * 32, name="bright"
     )
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.stop_after, self.calls = stop_after, 0
 
-    def frames(self, images: np.ndarray) -> FrameResult:
+    def forward_frames(self, images: np.ndarray) -> FrameResult:
         self.calls += 1
         if self.stop_after is not None and self.calls > self.stop_after:
             raise KeyboardInterrupt
