@@ -17,6 +17,9 @@ from har.errors import HarError
 
 Image = NDArray[np.uint8]
 
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_TRAILER_BYTES = 4096  # cameras and programs may append something to a whole JPEG file
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -68,6 +71,29 @@ def read_image(path: str | Path) -> Image:
     if image is None:
         raise HarError(f"{path} is no image, or a broken one.")
     return image
+
+
+def read_stored_image(path: str | Path) -> Image:
+    """An image file as uint8 RGB (H, W, 3), as its pixels are stored: what annotations refer to.
+
+    Raises:
+        HarError: the file is missing, cut off, or no image.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise HarError(f"The image {path} cannot be read: {error.strerror}.") from error
+    image = None
+    # A JPEG file that is cut off would be decoded all the same, gray where its data end.
+    ends = data[-_TRAILER_BYTES:].tobytes().rfind(_JPEG_END) >= 0
+    if data.size and (data[:2].tobytes() != _JPEG_START or ends):
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise HarError(
+            f"The image {path} is damaged: download it again, or prepare the data set again, which "
+            "leaves out what cannot be read."
+        )
+    return np.asarray(image, dtype=np.uint8)
 
 
 def decode_image(data: NDArray[np.uint8]) -> Image | None:

@@ -9,18 +9,19 @@ import pytest
 
 from har.data.augment import Augmentation, AugmentParams
 from har.data.mpii.annotations import find_annotations, read_annotations
-from har.data.mpii.files import read_image
 from har.data.mpii.json_files import read_json
-from har.data.mpii.persons import PERSON, MPIIError, estimated_head_size_px, head_size_px
+from har.data.mpii.persons import PERSON, Persons, Split, estimated_head_size_px, head_size_px
 from har.data.mpii.prepare import PreparedMPII, open_prepared
-from har.data.mpii.targets import in_layout, person_affine, person_pose
-from har.data.persons import VIEWS, MPIIDataset
+from har.data.mpii.reader import person_crop, person_set
+from har.data.persons import VIEWS, PersonDataset, in_order, person_affine, person_pose
 from har.errors import HarError
+from har.files import read_stored_image
 from har.geometry import GeometryError, invert_affine, transform_points, warp
 from har.layouts import get_layout
 from tests.helpers.golden import golden_arrays, golden_path, real_path
 
-PA16J = get_layout("pa16j")
+PA16J, MPII = get_layout("pa16j"), get_layout("mpii")
+FROM_MPII = PA16J.order_from(MPII)
 RECIPE = Augmentation(
     angles_deg=range(-40, 41, 5),
     scales=[0.7, 1.0, 1.3],
@@ -34,10 +35,26 @@ def prepared(tiny_mpii: Path) -> PreparedMPII:
     return open_prepared(tiny_mpii)
 
 
-def dataset(prepared: PreparedMPII, **options) -> MPIIDataset:
-    options = {"resolution": (96, 96), **options}
-    size = head_size_px(prepared.persons)
-    return MPIIDataset(prepared.persons, prepared.images_dir, size, **options)
+def dataset(prepared: PreparedMPII, **options) -> PersonDataset:
+    options = {"resolution": (96, 96), "layout": "pa16j", **options}
+    return PersonDataset(person_set(prepared.persons, prepared.images_dir), **options)
+
+
+def prepared_length(persons: Persons) -> np.ndarray:
+    """Head sizes; of persons that do not test they may be estimates."""
+    tests = persons["split"] == Split.VALIDATION
+    return np.where(tests, head_size_px(persons), estimated_head_size_px(persons))
+
+
+def crop_of(person: np.void, size: tuple[int, int], draw: AugmentParams) -> np.ndarray:
+    """The map of a person of MPII to a crop."""
+    (center,), (window,) = person_crop(np.array([person]))
+    return person_affine(center, window, size, draw)
+
+
+def pose_of(joints: np.ndarray, affine: np.ndarray, layout=PA16J, dim: int = 2, **flipped):
+    """A pose from MPII's joints."""
+    return person_pose(joints, affine, layout, layout.order_from(MPII), dim, **flipped)
 
 
 # ----------------------------------------------------------------------------------- the original
@@ -57,14 +74,14 @@ def test_crops_and_poses_are_the_originals() -> None:
             shift_px=(fixed.get("fixed_trans_x", 0.0), fixed.get("fixed_trans_y", 0.0)),
             flip=bool(fixed.get("fixed_hflip", 0)),
         )
-        size = image.shape[1], image.shape[0]
-        affine = person_affine(golden[of + "objpos"], float(golden[of + "scale"]), size, draw)
-        case_name = f"mpii/{number:02d}/"
-        np.testing.assert_allclose(affine, golden[case_name + "afmat"], atol=1e-12)
-        pose = person_pose(golden[of + "pose"].T, affine, PA16J, flipped=draw.flip)
-        np.testing.assert_allclose(pose, golden[case_name + "pose"], atol=1e-6)
         person = np.zeros(1, PERSON)
         person["head_box_px"] = golden[of + "head"]
+        person["centre_px"], person["scale"] = golden[of + "objpos"], golden[of + "scale"]
+        affine = crop_of(person[0], (image.shape[1], image.shape[0]), draw)
+        case_name = f"mpii/{number:02d}/"
+        np.testing.assert_allclose(affine, golden[case_name + "afmat"], atol=1e-12)
+        pose = pose_of(golden[of + "pose"].T, affine, flipped=draw.flip)
+        np.testing.assert_allclose(pose, golden[case_name + "pose"], atol=1e-6)
         np.testing.assert_allclose(head_size_px(person), golden[case_name + "headsize"])
         if case_name + "frame" in golden:
             crop = warp(image, affine, (64, 64)).astype(np.float32)
@@ -80,35 +97,37 @@ def test_crops_and_poses_are_the_originals() -> None:
 def test_a_layout_with_joints_that_mpii_lacks(prepared: PreparedMPII) -> None:
     joints = prepared.persons["joints_px"][0]
     affine = np.diag([1 / 1000, 1 / 1000, 1.0])
-    narrow = person_pose(joints, affine, PA16J, 2)
-    wide = person_pose(joints, affine, get_layout("pa17j"), 3)
+    narrow = pose_of(joints, affine)
+    wide = pose_of(joints, affine, get_layout("pa17j"), 3)
     assert wide.shape == (17, 4)
     np.testing.assert_array_equal(wide[:16, [0, 1, 3]], narrow)
     assert (wide[:, 2] == np.float32(-1e9)).all()
     assert (wide[16, :3] == np.float32(-1e9)).all()
     assert np.isnan(wide[16, 3])
     assert np.isfinite(wide[:16]).all()
-    assert np.isnan(in_layout(joints, get_layout("pa21j"))[-1]).all()
+    assert np.isnan(in_order(joints, get_layout("pa21j").order_from(MPII))[-1]).all()
     with pytest.raises(HarError, match="ntu25"):
-        person_pose(joints, affine, get_layout("ntu25"))
+        pose_of(joints, affine, get_layout("ntu25"))
+    with pytest.raises(HarError, match="ntu25"):
+        dataset(prepared, layout="ntu25")
 
 
 def test_joints_round_trip_within_a_hundredth_of_a_pixel() -> None:
     persons = read_json(None, real_path("mpii/test_mpii.json")).persons
     rng = np.random.default_rng(0)
     for person in persons:
-        image = read_image(real_path("mpii/images") / person["image"].decode())
+        image = read_stored_image(real_path("mpii/images") / person["image"].decode())
         size = image.shape[1], image.shape[0]
         for _ in range(20):
             draw = RECIPE.sample(rng)
-            affine = person_affine(person["centre_px"], person["scale"], size, draw)
-            pose = person_pose(person["joints_px"], affine, PA16J, flipped=draw.flip)
+            affine = crop_of(person, size, draw)
+            pose = pose_of(person["joints_px"], affine, flipped=draw.flip)
             back = transform_points(invert_affine(affine), pose[:, :2].astype(np.float64))
             if draw.flip:
                 back = back[list(PA16J.flip)]
             seen = (pose[:, 2] == 1)[list(PA16J.flip) if draw.flip else slice(None)]
             assert seen.sum() >= 7
-            truth = in_layout(person["joints_px"], PA16J)
+            truth = in_order(person["joints_px"], FROM_MPII)
             assert np.abs(back - truth)[seen].max() < 0.01
 
 
@@ -145,7 +164,8 @@ def test_evaluation_items(prepared: PreparedMPII) -> None:
         truth, valid = item["joints_px"].numpy(), item["valid"].numpy()
         assert valid.sum() >= 5
         np.testing.assert_array_equal(np.isfinite(truth).all(-1), valid)
-        assert item["length_px"] == head_size_px(prepared.persons)[number]
+        length = prepared_length(prepared.persons)[number]
+        assert item["length_px"] == length
         first = item["pose"][0, :, 2].numpy()
         np.testing.assert_array_equal(first == 1, item["inside"].numpy() & valid)
         for pose, affine, flipped in zip(
@@ -173,8 +193,8 @@ def test_the_three_sources_give_the_same_crop(tiny_mpii: Path) -> None:
         persons = read_annotations(find_annotations(root, kind)).persons
         persons = persons[persons["split"] < 2]
         persons = persons[np.lexsort((persons["centre_px"][:, 0], persons["image"]))]
-        items = MPIIDataset(
-            persons, root / "images", head_size_px(persons), resolution=(64, 64), views="flip"
+        items = dataset(
+            PreparedMPII(persons, root / "images", kind), resolution=(64, 64), views="flip"
         )
         images[kind] = [items[number] for number in range(0, len(items), 5)]
     for kind in ("json", "deephar"):
@@ -188,7 +208,7 @@ def test_the_picture_shows_the_person_where_the_pose_says(prepared: PreparedMPII
     """Marks painted on the joints in the image lie on the crop where the pose says."""
     person = prepared.persons[0]
     path = prepared.images_dir / person["image"].decode()
-    black = np.zeros_like(read_image(path))
+    black = np.zeros_like(read_stored_image(path))
     joints = person["joints_px"]
     for draw in (
         AugmentParams(),
@@ -197,8 +217,8 @@ def test_the_picture_shows_the_person_where_the_pose_says(prepared: PreparedMPII
         AugmentParams(angle_deg=-40, flip=True),
     ):
         size = black.shape[1], black.shape[0]
-        affine = person_affine(person["centre_px"], person["scale"], size, draw)
-        pose = person_pose(joints, affine, PA16J, flipped=draw.flip)
+        affine = crop_of(person, size, draw)
+        pose = pose_of(joints, affine, flipped=draw.flip)
         order = list(np.array(PA16J.from_mpii)[list(PA16J.flip)] if draw.flip else PA16J.from_mpii)
         for joint in np.flatnonzero(pose[:, 2] == 1):
             image = black.copy()
@@ -229,14 +249,14 @@ def test_broken_images_and_crops(prepared: PreparedMPII, tmp_path: Path) -> None
         if content is not None:
             (tmp_path / name).write_bytes(content)
         items = dataset(PreparedMPII(prepared.persons, tmp_path, ""))
-        with pytest.raises(MPIIError, match=name):
+        with pytest.raises(HarError, match=name):
             items[0]
     (tmp_path / name).write_bytes(whole + b"added by a camera")
     items = dataset(PreparedMPII(prepared.persons, tmp_path, ""))
     np.testing.assert_array_equal(items[0]["images"], dataset(prepared)[0]["images"])
     persons = prepared.persons.copy()
     persons["centre_px"][0], persons["scale"][0] = 10.5, 1e-4
-    with pytest.raises(MPIIError, match="person 1 has a crop without a pixel"):
+    with pytest.raises(HarError, match="person 1 has a crop without a pixel"):
         dataset(PreparedMPII(persons, prepared.images_dir, ""))[0]
     with pytest.raises(GeometryError):
         person_affine((5, 5), np.nan, (10, 10), AugmentParams())

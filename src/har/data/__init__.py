@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from har.data.modules.clips import MultitaskDataModule, NTUDataModule
     from har.data.modules.mixed import MixedPoseDataModule
-    from har.data.modules.persons import MPIIDataModule
+    from har.data.modules.persons import MPIIDataModule, PersonDataModule
 
-__all__ = ["MPIIDataModule", "MixedPoseDataModule", "MultitaskDataModule", "NTUDataModule"]
+__all__ = [
+    "MPIIDataModule",
+    "MixedPoseDataModule",
+    "MultitaskDataModule",
+    "NTUDataModule",
+    "PersonDataModule",
+]
 
 _MODULES = {
     "MPIIDataModule": "har.data.modules.persons",
+    "PersonDataModule": "har.data.modules.persons",
     "MixedPoseDataModule": "har.data.modules.mixed",
 }
 

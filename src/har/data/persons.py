@@ -1,25 +1,27 @@
-"""MPII as samples: a crop with a pose to learn from, or a person seen in several crops."""
+"""Persons in images as samples: a crop with a pose to learn from, or a person in several crops."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
 from har.data.augment import Augmentation, AugmentParams
-from har.data.mpii.files import read_image
-from har.data.mpii.persons import MPIIError, Persons
-from har.data.mpii.targets import in_layout, person_affine, person_pose
+from har.data.records import PersonSet
 from har.data.sampling import Key, seeded_rng
 from har.errors import HarError
-from har.geometry import GeometryError, transform_points, warp
-from har.layouts import get_layout
+from har.files import read_stored_image
+from har.geometry import INVALID, GeometryError, crop_affine, transform_points, warp
+from har.layouts import MISSING, Layout, get_layout
 
 _FLIP = (False, True)
-_SHIFT_PX = 12.0  # of a crop of a person of scale 0.8, whose window is 200 px
+_SHIFT_PX = 12.0
+_SHIFT_WINDOW_PX = 200.0  # shifts are in pixels of a crop of a window of this side
 
 VIEWS: dict[str, tuple[AugmentParams, ...]] = {
     "single": (AugmentParams(),),
@@ -41,8 +43,8 @@ the plain crop. ``multicrop``: that one, 10 % smaller and larger, 6 % to the lef
 also mirrored (the original program's own list was not published)."""
 
 
-class MPIIDataset(Dataset[dict[str, Any]]):
-    """Persons of MPII.
+class PersonDataset(Dataset[dict[str, Any]]):
+    """Persons of any data set, in any joint layout.
 
     An item is asked for by ``(kind, number, draw)`` in training, where ``draw`` alone decides the
     augmentation. It holds
@@ -50,9 +52,9 @@ class MPIIDataset(Dataset[dict[str, Any]]):
     - ``images``: uint8 RGB crop (H, W, 3);
     - ``gamma``: float32 (3,), the color power of every channel, applied on the device;
     - ``pose``: float32 (J, dim + 1): x, y in [0, 1] of the crop, z = -1e9 where dim is 3,
-      visibility. Joints unlabeled or outside the crop: -1e9 and 0; those that MPII does not have:
-      -1e9 and NaN;
-    - ``name``: image and person, as text.
+      visibility. Joints unlabeled or outside the crop: -1e9 and 0; those that the data set does
+      not annotate: -1e9 and NaN;
+    - ``name``: the person's id.
 
     An item for evaluation is asked for by its number, without augmentation, in V views:
 
@@ -61,32 +63,28 @@ class MPIIDataset(Dataset[dict[str, Any]]):
     - ``flipped``: bool (V,), crops in which left and right have changed places;
     - ``joints_px``: float64 (J, 2) in image pixels, NaN where missing; ``valid``: bool (J,);
     - ``inside``: bool (J,), joints inside the plain crop: the only ones the original counts;
-    - ``length_px``: float64, the head size, NaN where there is none and PCKh cannot be measured;
+    - ``length_px``: float64, what PCK measures in; NaN: the person is not scored;
     - ``path``: of the image.
 
     Args:
-        persons: (N,) of ``PERSON``.
-        images_dir: folder of the images.
-        head_size_px: (N,) in pixels.
+        persons: who is seen.
         resolution: (width, height) of the crops in pixels.
-        layout: joint layout of the poses.
+        layout: joint layout of the poses; None: the data set's own.
         dim: 2 or 3.
         augmentation: what is drawn at random; its default draws nothing.
         views: ``single``, ``flip`` or ``multicrop``.
         seed: the run's seed.
 
     Raises:
-        HarError: unknown views, layout or dim.
+        HarError: unknown views, layout or dim, or a layout with none of the data set's joints.
     """
 
     def __init__(
         self,
-        persons: Persons,
-        images_dir: Path,
-        head_size_px: np.ndarray,
+        persons: PersonSet,
         *,
         resolution: tuple[int, int],
-        layout: str = "pa16j",
+        layout: str | Layout | Mapping[str, Any] | None = None,
         dim: int = 2,
         augmentation: Augmentation | None = None,
         views: str = "single",
@@ -96,10 +94,9 @@ class MPIIDataset(Dataset[dict[str, Any]]):
             raise HarError(f"data.views={views}: choose {', '.join(VIEWS)}.")
         if dim not in (2, 3):
             raise HarError(f"data.dim={dim}: poses have 2 or 3 dimensions.")
-        self.persons, self.images_dir = persons, images_dir
-        self.head_size_px = head_size_px
-        self.resolution, self.dim, self.seed = resolution, dim, seed
-        self.layout = get_layout(layout)
+        self.persons, self.resolution, self.dim, self.seed = persons, resolution, dim, seed
+        self.layout = persons.layout if layout is None else get_layout(layout)
+        self.order = self.layout.order_from(persons.layout)
         self.augmentation = augmentation or Augmentation()
         self.views = VIEWS[views]
 
@@ -121,10 +118,7 @@ class MPIIDataset(Dataset[dict[str, Any]]):
 
     def _evaluation_item(self, number: int) -> dict[str, Any]:
         crops, poses, affines = self._views(number, self.views)
-        joints = in_layout(self.persons["joints_px"][number], self.layout)  # (J, 2)
-        in_crop = transform_points(affines[0], joints)
-        with np.errstate(invalid="ignore"):
-            inside = ((in_crop >= 0) & (in_crop <= 1)).all(-1)
+        joints = in_order(self.persons.rows["joints_px"][number], self.order)  # (J, 2)
         return {
             "images": torch.from_numpy(crops),
             "gamma": torch.ones(3),
@@ -133,8 +127,8 @@ class MPIIDataset(Dataset[dict[str, Any]]):
             "flipped": torch.tensor([view.flip for view in self.views]),
             "joints_px": torch.from_numpy(joints),
             "valid": torch.from_numpy(np.isfinite(joints).all(-1)),
-            "inside": torch.from_numpy(inside),
-            "length_px": float(self.head_size_px[number]),
+            "inside": torch.from_numpy(_inside(transform_points(affines[0], joints))),
+            "length_px": float(self.persons.rows["length_px"][number]),
             "name": self._name(number),
             "path": str(self._path(number)),
         }
@@ -143,30 +137,114 @@ class MPIIDataset(Dataset[dict[str, Any]]):
         self, number: int, draws: tuple[AugmentParams, ...]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Crops (V, H, W, 3), poses (V, J, dim + 1) and affine maps (V, 3, 3) of a person."""
-        person = self.persons[number]
-        image = read_image(self._path(number))
+        person = self.persons.rows[number]
+        image = read_stored_image(self._path(number))
+        size = image.shape[1], image.shape[0]
         width, height = self.resolution
         crops = np.empty((len(draws), height, width, 3), dtype=np.uint8)
         poses, affines = [], []
         for draw, crop in zip(draws, crops, strict=True):
             try:
-                affine = person_affine(
-                    person["centre_px"], person["scale"], (image.shape[1], image.shape[0]), draw
-                )
+                affine = person_affine(person["center_px"], person["window_px"], size, draw)
             except GeometryError as error:
-                raise MPIIError(
-                    f"{self._name(number)} has a crop without a pixel (scale "
-                    f"{person['scale']:g}): mend the annotation or remove the person."
+                raise HarError(
+                    f"{self._name(number)} has a crop without a pixel (of "
+                    f"{person['window_px']:g} px): mend the annotation or remove the person."
                 ) from error
             warp(image, affine, self.resolution, out=crop)
             affines.append(affine)
             poses.append(
-                person_pose(person["joints_px"], affine, self.layout, self.dim, flipped=draw.flip)
+                person_pose(
+                    person["joints_px"],
+                    affine,
+                    self.layout,
+                    self.order,
+                    self.dim,
+                    flipped=draw.flip,
+                )
             )
         return crops, np.stack(poses), np.stack(affines)
 
     def _path(self, number: int) -> Path:
-        return self.images_dir / self.persons["image"][number].decode()
+        return self.persons.images_dir / self.persons.rows["image"][number].decode()
 
     def _name(self, number: int) -> str:
-        return f"{self.persons['image'][number].decode()}, person {self.persons['number'][number]}"
+        name: str = self.persons.rows["id"][number].decode()
+        return name
+
+
+def in_order(joints_px: ArrayLike, order: ArrayLike) -> NDArray[np.float64]:
+    """A data set's joints (..., K, 2) in a layout's order (..., J, 2), NaN for those it lacks.
+
+    Args:
+        joints_px: of the data set.
+        order: of :meth:`har.layouts.Layout.order_from`.
+    """
+    numbers = np.asarray(order)
+    joints = np.asarray(joints_px, dtype=np.float64)[..., numbers, :]
+    return np.where((numbers == MISSING)[:, None], np.nan, joints)
+
+
+def person_affine(
+    center_px: ArrayLike, window_px: float, image_size: tuple[int, int], draw: AugmentParams
+) -> NDArray[np.float64]:
+    """The map (3, 3) from image pixels to [0, 1] of a person's crop.
+
+    Args:
+        center_px: (2,) of the crop, in pixels.
+        window_px: side of the crop.
+        image_size: width and height in pixels.
+        draw: augmentation; its shift is in pixels of a crop of 200 px, as in the original.
+
+    Raises:
+        GeometryError: a crop without a pixel.
+    """
+    shift = window_px / _SHIFT_WINDOW_PX * np.array(draw.shift_px)
+    return crop_affine(
+        np.asarray(center_px, dtype=np.float64) + shift,
+        window_px * draw.scale,
+        image_size,
+        angle_deg=draw.angle_deg,
+        flip=draw.flip,
+    )
+
+
+def person_pose(
+    joints_px: ArrayLike,
+    affine: ArrayLike,
+    layout: Layout,
+    order: ArrayLike,
+    dim: int = 2,
+    *,
+    flipped: bool = False,
+) -> NDArray[np.float32]:
+    """The pose that a network shall find in a crop.
+
+    Args:
+        joints_px: (K, 2) in the data set's order, NaN where unlabeled.
+        affine: (3, 3), image pixels to [0, 1] of the crop.
+        layout: joint layout of the pose.
+        order: number of every joint in the data set, ``MISSING`` where it has none.
+        dim: 2, or 3 for a depth that is unknown (-1e9).
+        flipped: the crop is mirrored: left and right joints change places.
+
+    Returns:
+        (J, dim + 1) float32: x, y, [z,] visibility. Joints that are unlabeled or outside the crop:
+        -1e9, visibility 0. Joints that the data set does not annotate: -1e9, visibility NaN
+        (unknown).
+    """
+    numbers = np.asarray(order)
+    if flipped:
+        numbers = numbers[list(layout.flip)]
+    crop_xy = transform_points(affine, in_order(joints_px, numbers))
+    visible = _inside(crop_xy)
+    pose = np.full((layout.num_joints, dim + 1), INVALID, dtype=np.float32)
+    pose[visible, :2] = crop_xy[visible]
+    pose[:, -1] = np.where(numbers == MISSING, np.nan, visible)
+    return pose
+
+
+def _inside(crop_xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points (..., 2) of a crop lie in it; false for NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(((crop_xy >= 0) & (crop_xy <= 1)).all(-1))

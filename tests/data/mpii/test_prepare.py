@@ -18,6 +18,7 @@ from har.data.modules.persons import hold_out
 from har.data.mpii import prepare as prepared_module
 from har.data.mpii.persons import MPIIError, Split, head_size_px
 from har.data.mpii.prepare import open_prepared, prepare_mpii
+from har.data.mpii.reader import person_set
 from har.errors import DatasetNotFoundError, HarError
 from har.prepare import mpii as preparation
 
@@ -149,9 +150,9 @@ def names(persons: np.ndarray) -> set[bytes]:
 def test_who_trains_and_who_is_measured(tiny_mpii: Path) -> None:
     data = module(tiny_mpii)
     train, val, test = (
-        data.datasets["pose"].persons,
-        data.val_samples.persons,
-        data.test_samples.persons,
+        data.datasets["pose"].persons.rows,
+        data.val_samples.persons.rows,
+        data.test_samples.persons.rows,
     )
     assert len(val) >= 8
     assert not names(train) & names(val)
@@ -160,7 +161,7 @@ def test_who_trains_and_who_is_measured(tiny_mpii: Path) -> None:
     assert len(train) + len(val) == (everybody["split"] == Split.TRAIN).sum()
     assert len(test) == data.num_test_samples == (everybody["split"] == Split.VALIDATION).sum()
     again = module(tiny_mpii, seed=5)  # the same ones in every run
-    assert again.val_samples.persons.tobytes() == val.tobytes()
+    assert again.val_samples.persons.rows.tobytes() == val.tobytes()
     assert len(module(tiny_mpii, limit_eval=3).test_samples) == 3
     assert len(module(tiny_mpii, val_persons=0).val_samples) == 0
     protocol = module(tiny_mpii, views="flip").describe_protocol()
@@ -193,10 +194,15 @@ def test_batches(tiny_mpii: Path) -> None:
 
 
 def test_single_persons_only(tiny_mpii: Path, copy: Path) -> None:
-    everybody = module(tiny_mpii, val_persons=0).datasets["pose"].persons
-    apart = module(tiny_mpii, val_persons=0, single_person_only=True).datasets["pose"].persons
-    assert 0 < len(apart) < len(everybody)
-    assert apart.tobytes() == everybody[everybody["stands_apart"] == 1].tobytes()
+    everybody = module(tiny_mpii, val_persons=0)
+    apart = module(tiny_mpii, val_persons=0, single_person_only=True)
+    persons = open_prepared(tiny_mpii).persons
+    expected = person_set(persons[persons["stands_apart"] == 1], Path()).of_split("train").rows
+    found = apart.datasets["pose"].persons.rows
+    assert 0 < len(found) < len(everybody.datasets["pose"])
+    for name in found.dtype.names:
+        np.testing.assert_array_equal(found[name], expected[name])
+    assert apart.num_test_samples == everybody.num_test_samples
     prepare_mpii(copy, annotations="json", workers=0)
     with pytest.raises(HarError, match="do not tell which persons stand apart"):
         module(copy.parent, single_person_only=True)
@@ -210,9 +216,9 @@ def test_persons_without_head_box(copy: Path, caplog: pytest.LogCaptureFixture) 
     assert caplog.text.count("6 of 6 test persons have no head box") == 1
     assert np.isnan(data.test_samples[0]["length_px"])
     # curves may use an estimate: they are not reported
-    sizes = data.val_samples.head_size_px
+    sizes = data.val_samples.persons.rows["length_px"]
     assert (np.isfinite(sizes)).mean() > 0.8
-    assert np.isnan(head_size_px(data.val_samples.persons)).all()
+    assert np.isnan(head_size_px(open_prepared(copy.parent).persons)).all()
 
 
 def test_holding_out(tiny_mpii: Path) -> None:

@@ -1,9 +1,9 @@
-"""The LightningDataModule of MPII: who trains, who is looked at meanwhile, who is measured."""
+"""LightningDataModules of persons in images: which train, validate and test."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +12,36 @@ from torch.utils.data import DataLoader
 
 from har.data.augment import Augmentation
 from har.data.modules.base import TrainingDataModule
-from har.data.mpii.persons import Persons, Split, estimated_head_size_px, head_size_px
 from har.data.mpii.prepare import open_prepared
-from har.data.persons import VIEWS, MPIIDataset
+from har.data.mpii.reader import person_set
+from har.data.persons import VIEWS, PersonDataset
+from har.data.records import PersonSet
 from har.errors import HarError
+from har.layouts import Layout
 
 log = logging.getLogger(__name__)
 
 _HOLD_OUT_SEED = 2014  # the same persons in every run, whatever its seed
 
 
-class MPIIDataModule(TrainingDataModule):
-    """Persons of MPII Human Pose, one crop each.
+class PersonDataModule(TrainingDataModule):
+    """Persons of any data set, one crop each; a reader turns its files into records.
 
-    The test split is the validation set of Tompson et al. (CVPR 2015), on which the field reports:
-    MPII gives no joints of its own test images out. So nothing is chosen on it; curves come from
-    training persons that are held out.
+    Nothing is chosen on the test split; curves come from the validation split and from training
+    persons that are held out.
 
     Args:
-        data_dir: folder of the data set (or one that has it in ``mpii/``), prepared by
-            ``python -m har.prepare mpii``.
-        layout: joint layout of the poses.
+        data_dir: folder of the data set.
+        read: returns the persons of that folder.
+        layout: joint layout of the poses, its name or its attributes; None: the data set's own.
         dim: 2, or 3 for networks that also learn depth elsewhere.
         batch_size: persons per batch and process.
         resolution: (width, height) of crops in pixels.
         augmentation: for training crops.
         views: crops per person in the test: ``single``, ``flip`` or ``multicrop``.
         val_persons: training persons kept out of training for curves, by whole images; 0: none.
-        single_person_only: train only on persons that stand apart from others, by the official
-            annotations' list.
+        metric: ``pck``, or ``pckh`` if the records' lengths are head sizes; names the results.
+        threshold: allowed distance in lengths.
         eval_batch_size: persons per evaluation batch and process.
         limit_eval: at most so many test persons, spread evenly; None: all.
         num_workers: loader processes.
@@ -50,21 +51,24 @@ class MPIIDataModule(TrainingDataModule):
         HarError: data missing, or a selection without a training person.
     """
 
-    person_metric = ("pckh", 0.5)
     val_kinds = test_kinds = ("person",)
+    clip_size, clip_seconds_between_frames = 1, None
+    test_split, boxes = "test", "annotated"  # as the protocol describes them
 
     def __init__(
         self,
         data_dir: str,
+        read: Callable[[Path], PersonSet],
         *,
-        layout: str = "pa16j",
+        layout: str | Layout | Mapping[str, Any] | None = None,
         dim: int = 2,
         batch_size: int = 24,
         resolution: Sequence[int] = (256, 256),
         augmentation: Augmentation | None = None,
         views: str = "single",
-        val_persons: int = 200,
-        single_person_only: bool = False,
+        val_persons: int = 0,
+        metric: str = "pck",
+        threshold: float = 0.2,
         eval_batch_size: int = 24,
         limit_eval: int | None = None,
         num_workers: int = 2,
@@ -76,59 +80,50 @@ class MPIIDataModule(TrainingDataModule):
             num_workers=num_workers,
             seed=seed,
         )
-        self.data_dir = Path(data_dir)
+        self.data_dir, self.read = Path(data_dir), read
         self.layout, self.dim = layout, dim
         self.resolution = (int(resolution[0]), int(resolution[1]))
         self.augmentation, self.views = augmentation, views
-        self.val_persons, self.single_person_only = val_persons, single_person_only
-        self.limit_eval = limit_eval
-        self.val_samples: MPIIDataset | None = None
-        self.test_samples: MPIIDataset | None = None
+        self.val_persons, self.limit_eval = val_persons, limit_eval
+        self.person_metric = (metric, threshold)
+        self.val_samples: PersonDataset | None = None
+        self.test_samples: PersonDataset | None = None
 
     # ---------------------------------------------------------------- samples
 
     def setup(self, stage: str | None = None) -> None:
         if self.datasets:
             return
-        prepared = open_prepared(self.data_dir)
-        self.images_dir, self.source = prepared.images_dir, prepared.source
-        training = prepared.persons[prepared.persons["split"] == Split.TRAIN]
-        test = prepared.persons[prepared.persons["split"] == Split.VALIDATION]
-        if self.single_person_only:
-            if (training["stands_apart"] < 0).all():
-                raise HarError(
-                    f"data.single_person_only: the {self.source} in {self.data_dir} do not tell "
-                    "which persons stand apart; only the official annotations do."
-                )
-            training = training[training["stands_apart"] == 1]
-        held_out = hold_out(training, self.val_persons)
+        persons = self.read(self.data_dir)
+        self.source = persons.source
+        if self.layout is None:
+            self.layout = persons.layout
+        training, test = persons.of_split("train"), persons.of_split("test")
+        held_out = hold_out(training.rows, self.val_persons)
+        validation = np.concatenate([training.rows[held_out], persons.of_split("val").rows])
         if self.limit_eval is not None and len(test) > self.limit_eval:
             test = test[np.linspace(0, len(test) - 1, self.limit_eval).round().astype(int)]
-        without = int((~(head_size_px(test) > 0)).sum())
+        without = int((~(test.rows["length_px"] > 0)).sum())
         if without:
-            log.warning("%d of %d test persons have no head box: not scored.", without, len(test))
+            log.warning(
+                "%d of %d test persons have no head box (or other length for PCK): not scored.",
+                without,
+                len(test),
+            )
         self.datasets = {"pose": self._dataset(training[~held_out], self.augmentation)}
-        self.val_samples = self._dataset(training[held_out])
-        self.test_samples = self._dataset(test, views=self.views, head_boxes_only=True)
+        self.val_samples = self._dataset(PersonSet(validation, persons.images_dir, persons.layout))
+        self.test_samples = self._dataset(test, views=self.views)
         if stage == "fit" and len(self.datasets["pose"]) == 0:
             raise HarError(
-                f"No training person lies in {self.data_dir} ({self.source}): prepare more images, "
+                f"No training person is in {self.data_dir} ({self.source}): prepare more images, "
                 "or lower data.val_persons."
             )
 
     def _dataset(
-        self,
-        persons: Persons,
-        augmentation: Augmentation | None = None,
-        views: str = "single",
-        head_boxes_only: bool = False,
-    ) -> MPIIDataset:
-        # Curves may use an estimate where the file has no head boxes; figures never do.
-        size = head_size_px(persons) if head_boxes_only else estimated_head_size_px(persons)
-        return MPIIDataset(
+        self, persons: PersonSet, augmentation: Augmentation | None = None, views: str = "single"
+    ) -> PersonDataset:
+        return PersonDataset(
             persons,
-            self.images_dir,
-            size,
             resolution=self.resolution,
             layout=self.layout,
             dim=self.dim,
@@ -147,12 +142,12 @@ class MPIIDataModule(TrainingDataModule):
     def describe_protocol(self) -> dict[str, Any]:
         """Split, crops and annotations."""
         return {
-            "split": "MPII validation (Tompson et al.)",
+            "split": self.test_split,
             "annotations": self.source,
             "num_test_persons": self.num_test_samples,
             "views": self.views,
             "crops_per_person": len(VIEWS[self.views]),
-            "boxes": "annotated center and scale",
+            "boxes": self.boxes,
             "prediction_block": "last",
         }
 
@@ -164,15 +159,73 @@ class MPIIDataModule(TrainingDataModule):
         return self._eval_loader(self.test_samples)
 
 
-def hold_out(persons: Persons, count: int) -> np.ndarray:
+class MPIIDataModule(PersonDataModule):
+    """Persons of MPII Human Pose, one crop each.
+
+    The test split is the validation set of Tompson et al. (CVPR 2015), on which the field reports:
+    MPII publishes no joints of its own test images.
+
+    Args:
+        data_dir: folder of the data set (or one that has it in ``mpii/``), prepared by
+            ``python -m har.prepare mpii``.
+        layout, val_persons, **persons: see :class:`PersonDataModule`.
+        single_person_only: train only on persons that stand apart from others, by the official
+            annotations' list.
+
+    Raises:
+        HarError: data missing, or a selection without a training person.
+    """
+
+    test_split, boxes = "MPII validation (Tompson et al.)", "annotated center and scale"
+
+    def __init__(
+        self,
+        data_dir: str,
+        *,
+        layout: str | Layout | Mapping[str, Any] = "pa16j",
+        val_persons: int = 200,
+        single_person_only: bool = False,
+        **persons: Any,
+    ) -> None:
+        self.single_person_only = single_person_only
+        super().__init__(
+            data_dir,
+            self._read,
+            layout=layout,
+            val_persons=val_persons,
+            metric="pckh",
+            threshold=0.5,
+            **persons,
+        )
+
+    def _read(self, data_dir: Path) -> PersonSet:
+        prepared = open_prepared(data_dir)
+        persons = person_set(prepared.persons, prepared.images_dir, prepared.source)
+        if not self.single_person_only:
+            return persons
+        apart = prepared.persons["stands_apart"]
+        training = persons.rows["split"] == b"train"
+        if (apart[training] < 0).all():
+            raise HarError(
+                f"data.single_person_only: the {prepared.source} in {data_dir} do not tell which "
+                "persons stand apart; only the official annotations do."
+            )
+        return persons[(apart == 1) | ~training]
+
+
+def hold_out(persons: np.ndarray, count: int) -> np.ndarray:
     """Which persons to keep out of training, (N,) bool: at least ``count``, in whole images,
     always the same ones.
+
+    Args:
+        persons: (N,) with a field ``image``.
+        count: how many.
 
     Raises:
         HarError: there are not so many persons.
     """
     if len(persons) == 0:
-        return np.zeros(0, dtype=bool)  # somebody who only measures
+        return np.zeros(0, dtype=bool)  # an evaluation without training data
     if not 0 <= count < len(persons):
         raise HarError(
             f"data.val_persons={count}, but there are {len(persons)} training persons: keep fewer "

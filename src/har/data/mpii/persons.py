@@ -57,7 +57,7 @@ class Split(IntEnum):
 
 
 class MPIIError(HarError):
-    """Annotations or images of MPII that cannot be used."""
+    """Annotations of MPII that cannot be used."""
 
 
 @dataclass

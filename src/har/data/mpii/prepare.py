@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from har.data.mpii.annotations import AnnotationFiles, find_annotations, read_annotations
-from har.data.mpii.files import find_dataset_root, find_images, missing_data, read_image
+from har.data.mpii.files import find_dataset_root, find_images, missing_data
 from har.data.mpii.persons import PERSON, Annotations, MPIIError, Persons, Split, head_size_px
 from har.data.processes import run_in_processes
-from har.errors import DatasetNotFoundError
+from har.errors import DatasetNotFoundError, HarError
+from har.files import read_stored_image, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -107,14 +106,9 @@ def prepare_mpii(
         notes=found.notes,
     )
     text = json.dumps(asdict(report), indent=1)
-    _write_whole(output / _REPORT, lambda path: path.write_text(text, encoding="utf-8"))
+    with whole_file(output / _REPORT) as path:
+        path.write_text(text, encoding="utf-8")
     return report
-
-
-def _write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    partial_path = path.with_name(f".{path.name}.partial")
-    write(partial_path)
-    os.replace(partial_path, path)
 
 
 def _stamp(files: AnnotationFiles) -> str:
@@ -144,17 +138,14 @@ def _write_persons(
     files: AnnotationFiles,
     images_dir: Path,
 ) -> None:
-    def write(partial_path: Path) -> None:
-        with h5py.File(partial_path, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["source"] = annotations.source
-            file.attrs["stamp"] = _stamp(files)
-            file.attrs["images_dir"] = str(images_dir)
-            file["persons"] = annotations.persons
-            file["usable"] = usable
-            file["notes"] = json.dumps(annotations.notes)
-
-    _write_whole(path, write)
+    with whole_file(path) as partial_path, h5py.File(partial_path, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["source"] = annotations.source
+        file.attrs["stamp"] = _stamp(files)
+        file.attrs["images_dir"] = str(images_dir)
+        file["persons"] = annotations.persons
+        file["usable"] = usable
+        file["notes"] = json.dumps(annotations.notes)
 
 
 # --------------------------------------------------------------------------------------- images
@@ -166,8 +157,8 @@ def check_image(name: str, images_dir: str) -> tuple[str, str]:
     if not path.is_file():
         return name, "missing"
     try:
-        read_image(path)
-    except MPIIError:
+        read_stored_image(path)
+    except HarError:
         return name, "damaged"
     return name, ""
 

@@ -6,26 +6,16 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from har.data.dataset_folder import DatasetFolder
 from har.data.ntu.labels import SampleName, is_sample_name, parse_sample_name
-from har.errors import DatasetNotFoundError
 
 _IMAGES = "images-small"  # the original program's folder of extracted frames
 
 
-def missing_data(folder: Path, what: str) -> DatasetNotFoundError:
-    """The sentence for data that is not there."""
-    base = folder.parent if folder.name == "ntu" else folder
-    return DatasetNotFoundError(
-        f"NTU RGB+D is not ready: {what} in {folder.resolve()}. Download it from "
-        "https://rose1.ntu.edu.sg/dataset/actionRecognition/ into that folder, or write synthetic "
-        f"data with `python -m har.prepare synthetic paths.data_dir={base}`; then run "
-        f"`python -m har.prepare ntu paths.data_dir={base}`."
-    )
-
-
-def find_dataset_root(data_dir: Path) -> Path:
-    """Where NTU RGB+D lies: ``data_dir/ntu`` if there is such a folder, else ``data_dir``."""
-    return data_dir / "ntu" if (data_dir / "ntu").is_dir() else data_dir
+_FOLDER = DatasetFolder(
+    "ntu", "NTU RGB+D", "it from https://rose1.ntu.edu.sg/dataset/actionRecognition/"
+)
+find_dataset_root, missing_data = _FOLDER.find, _FOLDER.missing
 
 
 def find_videos(root: Path, output: Path) -> dict[str, Path]:

@@ -1,0 +1,138 @@
+"""What readers of data sets return. Nothing here needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from har.errors import HarError
+from har.layouts import Layout
+
+SPLITS = ("train", "val", "test")
+
+
+# ------------------------------------------------------------------------------------- persons
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person in an image.
+
+    Attributes:
+        id: any text, unique in its data set.
+        image: path of the image, relative to the data set's folder of images.
+        joints_px: (J, 2) in pixels of the image, NaN for joints that are not annotated.
+        center_px: (2,) center of the crop.
+        window_px: side of the crop, a square.
+        length_px: what PCK measures in, as a head size; NaN: this person is not scored.
+        split: ``train``, ``val`` or ``test``; anything else: not used.
+        visible: (J,) 1 visible, 0 hidden, -1 unknown; None: all unknown.
+    """
+
+    id: str
+    image: str
+    joints_px: ArrayLike
+    center_px: ArrayLike
+    window_px: float
+    length_px: float = np.nan
+    split: str = "train"
+    visible: ArrayLike | None = None
+
+    @staticmethod
+    def around(box_px: ArrayLike, enlarge: float = 1.25) -> tuple[NDArray[np.float64], float]:
+        """Center and window of a box (x1, y1, x2, y2): its longer side, enlarged."""
+        low, high = np.asarray(box_px, dtype=np.float64).reshape(2, 2)
+        return (low + high) / 2, enlarge * float(np.max(high - low))
+
+
+@dataclass(frozen=True)
+class PersonSet:
+    """The persons of a data set, in one array that loader processes share.
+
+    Attributes:
+        rows: (N,) with the fields of :class:`Person`; texts as bytes.
+        images_dir: folder of the images.
+        layout: the joints that the data set annotates.
+        source: where the annotations come from, for people.
+    """
+
+    rows: NDArray[np.void]
+    images_dir: Path
+    layout: Layout
+    source: str = ""
+
+    @classmethod
+    def of(
+        cls, persons: Iterable[Person], images_dir: Path, layout: Layout, source: str = ""
+    ) -> PersonSet:
+        """The set of some persons.
+
+        Raises:
+            HarError: joints of another shape than the layout's, an id that occurs twice, or a
+                crop without a size.
+        """
+        found = list(persons)
+        for person in found:
+            shape, center = np.shape(person.joints_px), np.ravel(np.asarray(person.center_px))
+            finite = np.isfinite([*center, person.window_px]).all()
+            if shape != (layout.num_joints, 2) or not finite:
+                raise HarError(
+                    f"Person {person.id} needs joints ({layout.num_joints}, 2), a center and a "
+                    f"window, but has joints {shape}: mend the annotation or leave the person out."
+                )
+        if len({person.id for person in found}) < len(found):
+            raise HarError(f"Two persons of {source or images_dir} have the same id.")
+        return cls.from_columns(
+            images_dir,
+            layout,
+            source,
+            id=np.array([person.id.encode() for person in found], dtype=np.bytes_),
+            image=np.array([person.image.encode() for person in found], dtype=np.bytes_),
+            joints_px=[person.joints_px for person in found],
+            visible=[
+                np.full(layout.num_joints, -1) if person.visible is None else person.visible
+                for person in found
+            ],
+            center_px=[person.center_px for person in found],
+            window_px=[person.window_px for person in found],
+            length_px=[person.length_px for person in found],
+            split=[person.split.encode() for person in found],
+        )
+
+    @classmethod
+    def from_columns(
+        cls, images_dir: Path, layout: Layout, source: str, **columns: Any
+    ) -> PersonSet:
+        """The same from a column (N, ...) of every field of :class:`Person`; texts as bytes."""
+        texts = {name: np.asarray(columns[name], dtype=np.bytes_) for name in ("id", "image")}
+        joints = layout.num_joints
+        rows = np.empty(
+            len(texts["id"]),
+            dtype=[
+                *((name, text.dtype.str) for name, text in texts.items()),
+                ("joints_px", np.float64, (joints, 2)),
+                ("visible", np.int8, (joints,)),
+                ("center_px", np.float64, (2,)),
+                ("window_px", np.float64),
+                ("length_px", np.float64),
+                ("split", "S8"),
+            ],
+        )
+        for name, values in columns.items():
+            rows[name] = np.asarray(values).reshape(rows[name].shape)
+        return cls(rows, images_dir, layout, source)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.int_] | slice) -> PersonSet:
+        return replace(self, rows=self.rows[chosen])
+
+    def of_split(self, split: str) -> PersonSet:
+        """The persons of a split."""
+        return self[self.rows["split"] == split.encode()]
