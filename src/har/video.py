@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ _USUAL_FPS, _HIGHEST_FPS = 30.0, 240.0
 _MEASURED_FRAMES = 60  # of which the time stamps tell the frame rate
 _MP4_STARTS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _LARGEST_HEADER = 2**28  # bytes
+_NOT_MP4 = (OSError, struct.error, ValueError, ZeroDivisionError, StopIteration)
+_VIDEO_TRACK = re.compile(rb"hdlr.{8}vide", re.DOTALL)
 
 
 class Frame(NamedTuple):
@@ -225,60 +228,37 @@ def _mp4_duration_s(path: Path) -> float | None:
 
     The file is a tree of boxes: 4 bytes of size, 4 of type, content (ISO/IEC 14496-12).
     """
-    with suppress(OSError, struct.error, ZeroDivisionError, StopIteration), path.open("rb") as file:
-        start, end = 0, os.fstat(file.fileno()).st_size
-        while start < end:
+    with suppress(*_NOT_MP4), path.open("rb") as file:
+        start, size, kind = 0, 0, b""
+        while kind != b"moov":
+            start += size
             file.seek(start)
-            head = file.read(16)
-            size, kind = struct.unpack_from(">I4s", head)
-            if size < 8:  # 1: a long size follows; 0: until the end
-                size = struct.unpack_from(">Q", head, 8)[0] if size == 1 else end - start
-            if kind == b"moov" and size <= _LARGEST_HEADER:
-                file.seek(start + 8)
-                return _shown_s(file.read(size - 8))
+            size, kind, long_size = struct.unpack(">I4sQ", file.read(16))
+            size = long_size if size == 1 else size
             if size < 8 or (start == 0 and kind not in _MP4_STARTS):
                 return None
-            start += size
-    return None
-
-
-def _shown_s(movie: bytes) -> float | None:
-    """See :func:`_mp4_duration_s`; of the content of its ``moov`` box."""
-    movie_clock, _ = _clock(next(_boxes(movie, b"mvhd")))
-    for track in _boxes(movie, b"trak"):
-        media = next(_boxes(track, b"mdia"))
-        if next(_boxes(media, b"hdlr"))[8:12] != b"vide":
-            continue
-        edits = [e for edit in _boxes(track, b"edts") for e in _boxes(edit, b"elst")]
-        shown = sum(
-            duration
-            for edit in edits
-            for duration, begin, _ in struct.iter_unpack(">QqI" if edit[0] else ">IiI", edit[8:])
-            if begin >= 0  # else: a pause before the video
-        )
-        if shown:
-            return float(shown / movie_clock)
-        clock, duration = _clock(next(_boxes(media, b"mdhd")))
+        file.seek(start)
+        movie = file.read(min(size, _LARGEST_HEADER))
+        track = next(part for part in movie.split(b"trak")[1:] if _VIDEO_TRACK.search(part))
+        movie_clock, _ = _clock(movie, b"mvhd")
+        clock, duration = _clock(track, b"mdhd")
+        place = track.find(b"elst") + 4
+        if place >= 4:
+            entry = struct.Struct(">QqI" if track[place] else ">IiI")
+            (count,) = struct.unpack_from(">I", track, place + 4)
+            edits = [entry.unpack_from(track, place + 8 + entry.size * n) for n in range(count)]
+            shown = sum(length for length, begin, _ in edits if begin >= 0)  # else: a pause before
+            if shown:
+                return float(shown / movie_clock)
         return duration / clock or None
     return None
 
 
-def _clock(header: bytes) -> tuple[int, int]:
+def _clock(data: bytes, kind: bytes) -> tuple[int, int]:
     """Units of a second, and the duration in them, of an ``mvhd`` or ``mdhd`` box."""
-    clock, duration = struct.unpack_from(">20xIQ" if header[0] else ">12xII", header)
+    place = data.index(kind) + 4
+    clock, duration = struct.unpack_from(">20xIQ" if data[place] else ">12xII", data, place)
     return clock, duration
-
-
-def _boxes(data: bytes, wanted: bytes) -> Iterator[bytes]:
-    """The contents of the boxes of a type."""
-    start = 0
-    while start + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, start)
-        if size < 8:
-            return
-        if kind == wanted:
-            yield data[start + 8 : start + size]
-        start += size
 
 
 def _open(source: str | Path | int, threads: int | None = None) -> cv2.VideoCapture:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from har.benchmark.memory import own_bytes, simulate_index
-from har.benchmark.original import OriginalWay
+from har.benchmark.original import OriginalCrops
 from har.data.augment import Augmentation
 from har.data.clips_dataset import NTUDataset
 from har.data.framestore.staging import open_prepared
@@ -43,7 +43,7 @@ def test_both_ways_make_the_same_crops(larger: Path, angles_deg: list[float]) ->
         key = ("action", draw % len(samples), draw)
         item = samples[key]
         ours = normalize_images(item["images"][None], item["gamma"][None])[0].movedim(1, -1)
-        theirs = OriginalWay(samples, [key]).run((128, 128))
+        theirs = OriginalCrops(samples, [key]).run((128, 128))
         inner = (slice(None), slice(3, -3), slice(3, -3))
         likeness = np.corrcoef(ours.numpy()[inner].ravel(), theirs[inner].ravel())[0, 1]
         # PIL turns onto a canvas of whole pixels, so that a turned picture is moved by up to one.
@@ -91,4 +91,4 @@ def test_samples_that_are_not_there_are_said(tiny_ntu: Path) -> None:
     samples = samples_of(tiny_ntu, clip_size=4)
     samples.index.names[0] = b"S001C003P099R001A001"
     with pytest.raises(HarError, match=r"S001\.h5.*S001C003P099R001A001"):
-        OriginalWay(samples, [("action", 0, 0)])
+        OriginalCrops(samples, [("action", 0, 0)])

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from har.errors import HarError
 from har.layouts import get_layout
 from har.visual.draw import (
-    SIDE_COLOURS,
+    SIDE_COLORS,
     contact_sheet,
     draw_pair,
     draw_skeleton,
@@ -105,7 +105,7 @@ def test_sides_have_their_colors() -> None:
         ("middle", ("pelvis", "spine")),
     ):
         x, y = np.mean([pose[LAYOUT.joints.index(joint)] for joint in joints], axis=0)
-        assert tuple(image[int(y), int(x)]) == SIDE_COLOURS[side], joints
+        assert tuple(image[int(y), int(x)]) == SIDE_COLORS[side], joints
 
 
 def test_colors_differ_for_the_color_blind() -> None:
@@ -121,7 +121,7 @@ def test_colors_differ_for_the_color_blind() -> None:
         return cv2.cvtColor(seen, cv2.COLOR_RGB2Lab)[0, 0]
 
     for sight in (protan, deutan):
-        left, right, middle = (lab(SIDE_COLOURS[s], sight) for s in ("left", "right", "middle"))
+        left, right, middle = (lab(SIDE_COLORS[s], sight) for s in ("left", "right", "middle"))
         assert np.linalg.norm(left - right) > 60
         assert np.linalg.norm(left - middle) > 60
         assert np.linalg.norm(right - middle) > 30
@@ -180,10 +180,10 @@ def test_a_pair_shows_the_true_pose_in_white_below_the_predicted_one() -> None:
     predicted = one_limb("pelvis", "spine", ends=((80.5, 20.0), (80.5, 100.0)))
     image = draw_pair(GREY, predicted, true, LAYOUT)
     assert tuple(image[60, 40]) == (255, 255, 255)
-    assert tuple(image[60, 80]) == SIDE_COLOURS["middle"]
+    assert tuple(image[60, 80]) == SIDE_COLORS["middle"]
     assert np.array_equal(image[60, 60], GREY[60, 60])
     same = draw_pair(GREY, predicted, predicted, LAYOUT)
-    assert tuple(same[60, 80]) == SIDE_COLOURS["middle"]
+    assert tuple(same[60, 80]) == SIDE_COLORS["middle"]
     assert not (same > 200).all(-1).any()
     assert (image > 200).all(-1).any()
 

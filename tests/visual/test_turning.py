@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from har.layouts import LAYOUTS
-from har.visual.draw import SIDE_COLOURS
+from har.visual.draw import SIDE_COLORS
 from har.visual.turning import turning_skeleton
 
 LAYOUT = LAYOUTS["pa17j"]
@@ -24,7 +24,7 @@ def pose(shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def columns(image: np.ndarray, side: str) -> np.ndarray:
-    near = np.abs(image.astype(int) - SIDE_COLOURS[side]).max(-1) < 20
+    near = np.abs(image.astype(int) - SIDE_COLORS[side]).max(-1) < 20
     return np.flatnonzero(near.any(0))
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from torch.utils.data import DataLoader
 
 from har.benchmark.frames import ACTIONS, make_frames
-from har.benchmark.original import OriginalWay
+from har.benchmark.original import OriginalCrops
 from har.benchmark.timing import ROUNDS, time_interleaved
 from har.data.clips_dataset import NTUDataset
 from har.data.framestore.jpeg import Image, Part
@@ -33,10 +33,10 @@ Key = tuple[str, int, int]
 _CLIPS = 16  # of 8 frames, in every round
 _BATCH_CLIPS = 4  # the recipe's batches: so many clips, or as many frames as they have
 _LOADED_BATCHES = 48  # of each kind
-_WAYS = {  # by row: that of the original's it is held against, and the decoding of its store
-    "action clips, whole frames": ("original's way, upright", "JPEG decoding, whole frames"),
-    "pose frames, rotated": ("original's way, rotated", "JPEG decoding, whole frames"),
-    "action clips, regions": ("original's way, upright", "JPEG decoding, regions"),
+_COMPARED = {  # by row: the variant of the original, and the decoding of its store
+    "action clips, whole frames": ("original, upright", "JPEG decoding, whole frames"),
+    "pose frames, rotated": ("original, rotated", "JPEG decoding, whole frames"),
+    "action clips, regions": ("original, upright", "JPEG decoding, regions"),
 }
 _WINDOWS = "  decoding its windows"
 
@@ -50,35 +50,35 @@ class Samples:
 
 
 def benchmark_data(cfg: DictConfig) -> None:
-    """Crops with the recipe's augmentation against the original's way and against decoding.
+    """Times crops with the recipe's augmentation against the original program and decoding alone.
 
-    One process, one core. All ways make the same crops of the same frames; colors are changed by
-    the original's way only, since ours are changed on the device, a batch at a time.
+    One process, one core. All variants make the same crops of the same frames; only the original
+    changes colors here, since har does so on the device, a batch at a time.
     """
     stores = open_stores(cfg)
     resolution = (int(cfg.resolution[0]), int(cfg.resolution[1]))
-    ways: dict[str, Callable[[], Any]] = {}
+    variants: dict[str, Callable[[], Any]] = {}
     if "full" in stores:
         full = stores["full"]
         clips, frames = _keys("action", full.clips, _CLIPS), []
-        upright = OriginalWay(full.clips, clips)
-        ways["original's way, upright"] = lambda: upright.run(resolution)
+        upright = OriginalCrops(full.clips, clips)
+        variants["original, upright"] = lambda: upright.run(resolution)
         poses = full.poses
         if poses is not None:
             frames = _keys("pose", poses, _CLIPS * cfg.clip_size)
-            rotated = OriginalWay(poses, frames)
-            ways["original's way, rotated"] = lambda: rotated.run(resolution)
-        ways["JPEG decoding, whole frames"] = lambda: _decode(full.clips, clips)
-        ways |= _ours("action clips, whole frames", full.clips, clips)
+            rotated = OriginalCrops(poses, frames)
+            variants["original, rotated"] = lambda: rotated.run(resolution)
+        variants["JPEG decoding, whole frames"] = lambda: _decode(full.clips, clips)
+        variants |= _ours("action clips, whole frames", full.clips, clips)
         if poses is not None:
-            ways |= _ours("pose frames, rotated", poses, frames)
+            variants |= _ours("pose frames, rotated", poses, frames)
     if "track" in stores:
         regions = stores["track"].clips
         cut = _keys("action", regions, _CLIPS)
-        ways["JPEG decoding, regions"] = lambda: _decode(regions, cut)
-        ways |= _ours("action clips, regions", regions, cut)
-    seconds = time_interleaved(ways)
-    per_frame = {way: 1000 * s / (_CLIPS * cfg.clip_size) for way, s in seconds.items()}
+        variants["JPEG decoding, regions"] = lambda: _decode(regions, cut)
+        variants |= _ours("action clips, regions", regions, cut)
+    seconds = time_interleaved(variants)
+    per_frame = {variant: 1000 * s / (_CLIPS * cfg.clip_size) for variant, s in seconds.items()}
     console = Console()
     console.print(_table(per_frame, next(iter(stores.values())).clips))
     if "track" in stores:
@@ -102,7 +102,7 @@ def open_stores(cfg: DictConfig) -> dict[str, Samples]:
 
 
 def _folders(cfg: DictConfig) -> dict[str, Path]:
-    """Data folders by what they store."""
+    """Returns the data folders by the kind of stored frames."""
     folder = Path(cfg.frames_dir)
     if (folder / "prepared").is_dir() or (folder / "ntu" / "prepared").is_dir():
         index, _ = open_prepared(folder)
@@ -134,32 +134,32 @@ def _keys(kind: str, samples: NTUDataset, count: int) -> list[Key]:
 
 
 def _ours(name: str, samples: NTUDataset, keys: list[Key]) -> dict[str, Callable[[], Any]]:
-    """Our way, and what of it is decoding the windows of the crops."""
+    """Returns har's variant, and the decoding of the crops' windows alone."""
     recorder = _Recorder(samples.store)
     recorded = copy.copy(samples)
     recorded.store = recorder
     _read(recorded, keys)
 
     def decode_windows() -> None:
-        for asked in recorder.asked:
-            samples.store.read_window(*asked)
+        for window in recorder.windows:
+            samples.store.read_window(*window)
 
     return {name: lambda: _read(samples, keys), f"{name}{_WINDOWS}": decode_windows}
 
 
 class _Recorder:
-    """A store that writes down which windows are asked for."""
+    """A store that records which windows are read."""
 
     def __init__(self, store: FrameStore) -> None:
         self._store = store
-        self.asked: list[tuple[Any, ...]] = []
+        self.windows: list[tuple[Any, ...]] = []
 
     def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
         return self._store.read(sample, frames)
 
-    def read_window(self, *asked: Any) -> list[Part]:
-        self.asked.append(asked)
-        return self._store.read_window(*asked)
+    def read_window(self, *window: Any) -> list[Part]:
+        self.windows.append(window)
+        return self._store.read_window(*window)
 
 
 def _read(samples: NTUDataset, keys: list[Key]) -> None:
@@ -168,7 +168,7 @@ def _read(samples: NTUDataset, keys: list[Key]) -> None:
 
 
 def _decode(samples: NTUDataset, keys: list[Key]) -> None:
-    """As many frames as the clips have, decoded one after the other."""
+    """Decodes as many frames as the clips have, one after the other."""
     for _, number, _ in keys:
         sample = int(samples.selection[number])
         name, count = samples.index.names[sample].decode(), int(samples.index.num_frames[sample])
@@ -177,12 +177,12 @@ def _decode(samples: NTUDataset, keys: list[Key]) -> None:
 
 
 def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
-    """What loader processes take for a frame of the recipe's batches, once all are at work."""
+    """Returns the seconds per frame of the recipe's batches, once all loader processes work."""
     of_kind = {"pose": samples.poses, "action": samples.clips}
     kinds = {kind: data for kind, data in of_kind.items() if data is not None}
     sizes = {"pose": _BATCH_CLIPS * clip_size, "action": _BATCH_CLIPS}
     orders = {kind: SampleOrder(kind, len(data), sizes[kind], 0) for kind, data in kinds.items()}
-    ahead = 2 * BATCHES_AHEAD * workers  # what was made in advance does not count
+    ahead = 2 * BATCHES_AHEAD * workers  # prefetched batches do not count
     of_each = _LOADED_BATCHES + ahead // len(kinds)
     batches = EpochBatches(orders, [*kinds], dict.fromkeys(kinds, 0), of_each)
     loader = DataLoader(
@@ -202,27 +202,27 @@ def _table(per_frame: dict[str, float], samples: NTUDataset) -> Table:
         title=f"Crops of {samples.resolution[0]}x{samples.resolution[1]} from frames of "
         f"{width}x{height}, one core",
         title_justify="left",
-        caption="Medians; PIL's bilinear filter in the original's way. Beyond: besides\n"
-        "decoding all that is stored of a frame, and besides decoding the windows alone.",
+        caption="Medians; PIL's bilinear filter in the original. Beyond: without the\n"
+        "decoding of all that is stored of a frame, and without that of the windows.",
         caption_justify="left",
     )
-    table.add_column("way", no_wrap=True)
+    table.add_column("variant", no_wrap=True)
     for column in ("ms per frame", "of original's", "beyond decoding", "beyond windows"):
         table.add_column(column, justify="right")
-    for way, milliseconds in per_frame.items():
-        original, decoding = _WAYS.get(way, ("", ""))
+    for variant, milliseconds in per_frame.items():
+        original, decoding = _COMPARED.get(variant, ("", ""))
         times = f"{per_frame[original] / milliseconds:.1f} x" if original in per_frame else ""
         beyond = [
             f"{milliseconds - per_frame[other]:+.2f}" if other in per_frame else ""
-            for other in (decoding, way + _WINDOWS)
+            for other in (decoding, variant + _WINDOWS)
         ]
-        name = _WINDOWS if way.endswith(_WINDOWS) else way
+        name = _WINDOWS if variant.endswith(_WINDOWS) else variant
         table.add_row(name, f"{milliseconds:.2f}", times, *beyond)
     return table
 
 
 def _stored_share(samples: NTUDataset) -> float:
-    """Share of the frames' area that is stored, mean over the samples."""
+    """Returns the stored share of the frames' area, mean over the samples."""
     shares = []
     for sample in samples.selection.tolist():
         x1, y1, x2, y2 = samples.index.region(sample)

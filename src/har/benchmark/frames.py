@@ -9,22 +9,22 @@ from har.data.ntu.targets import CropMargin
 from har.synthetic.ntu import synthetic_samples, write_ntu
 from har.visual.terminal import progress_bar
 
-ACTIONS = [1, 38]  # acts of the arms, standing
-_SUBJECTS = [1, 2, 4, 5, 8, 9]  # who train in X-Sub
+ACTIONS = [1, 38]  # of the arms, standing
+_SUBJECTS = [1, 2, 4, 5, 8, 9]  # training subjects of X-Sub
 _DISTANCE_M = 5.0  # clips reach 41 % of the frame then, as in a real recording of one person
 
 
 def make_frames(folder: Path, workers: int) -> dict[str, Path]:
-    """Twelve videos of 1920x1080, their whole frames at half size, and the regions of them.
+    """Writes twelve videos of 1920x1080 and prepares them as whole frames of half size and regions.
 
-    What is there already stays; nothing else than time is lost where it is removed.
+    Existing files are kept.
 
     Args:
-        folder: where all of it is kept.
+        folder: of all these files.
         workers: processes.
 
     Returns:
-        Data folders by what is stored, ``full`` and ``track``.
+        Data folders by the kind of stored frames, ``full`` and ``track``.
     """
     videos = folder / "videos"
     samples = synthetic_samples(_SUBJECTS, ACTIONS, [1, 2, 3], [1], cameras_per_sample=1)

@@ -1,4 +1,4 @@
-"""How the original program makes a crop, for comparison: PIL on whole frames, NumPy on floats."""
+"""Crops as the original program computes them, for comparison: PIL and NumPy on whole frames."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from har.errors import HarError
 from har.geometry import invert_affine
 
 
-class OriginalWay:
-    """The crops of a data set as the original makes them (Luvizon et al., TPAMI 2020, program).
+class OriginalCrops:
+    """The crops of a data set as the program of Luvizon et al., TPAMI 2020, computes them.
 
-    Every frame is opened, turned with its canvas enlarged, cut, resized, mirrored, made float32,
-    and every channel raised to its power. Both resamplings use PIL's bilinear filter, as there.
+    Every frame is decoded, rotated on an enlarged canvas, cropped, resized, flipped, converted to
+    float32, and every channel raised to its gamma. Both resamplings use PIL's bilinear filter.
 
     Args:
         samples: whole frames in HDF5 shards.
-        keys: (kind, number, draw) of the items, as the data set is asked for them.
+        keys: (kind, number, draw) of the items of the data set.
 
     Raises:
         HarError: Pillow is not installed.
@@ -36,7 +36,7 @@ class OriginalWay:
             from PIL import Image
         except ImportError as error:
             raise HarError(
-                "The comparison with the original's way needs Pillow: pip install pillow."
+                "The comparison with the original crops needs Pillow: pip install pillow."
             ) from error
         self._image: Any = Image
         self.items = [self._item(samples, key) for key in keys]
@@ -44,7 +44,7 @@ class OriginalWay:
     def _item(
         self, samples: NTUDataset, key: tuple[str, int, int]
     ) -> tuple[list[bytes], AugmentParams, tuple[int, ...]]:
-        """The frames' files, what is drawn, and the box on the turned canvas."""
+        """Returns the frames' files, the augmentation, and the box on the rotated canvas."""
         kind, number, draw_number = key
         rng = seeded_rng(samples.seed, kind, draw_number)
         draw = samples.augmentation.sample(rng)
@@ -63,7 +63,7 @@ class OriginalWay:
         return [files[frame] for frame in frames], draw, tuple(box.T.round().astype(int).ravel())
 
     def run(self, resolution: tuple[int, int]) -> NDArray[np.float32]:
-        """All crops; the last item's (T, H, W, 3) is returned."""
+        """Computes all crops; returns those of the last item, (T, H, W, 3)."""
         bilinear = self._image.Resampling.BILINEAR
         crops: list[NDArray[Any]] = []
         for files, draw, box in self.items:

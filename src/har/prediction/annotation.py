@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from har.files import Image
 from har.layouts import get_layout
 from har.models.spec import ModelSpec
 from har.prediction.following import FramePrediction, Person
@@ -13,7 +14,6 @@ from har.prediction.results import TopAction, top_actions
 from har.prediction.tracking import FloatArray
 from har.visual.draw import (
     BAR_COLOR,
-    Image,
     draw_skeleton,
     text_height,
     text_width,

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from har.files import Image
 from har.layouts import get_layout
 from har.models.spec import ModelSpec
 from har.prediction.following import FramePrediction
-from har.visual.draw import Image, contact_sheet, draw_skeleton, probability_bars
+from har.visual.draw import contact_sheet, draw_skeleton, probability_bars
 
 FloatArray = NDArray[np.float32]
 _DECIMALS = 4

@@ -1,6 +1,6 @@
-"""Drawing on images: skeletons, captions, bars, contact sheets; uint8 RGB (H, W, 3) in and out.
+"""Draws skeletons, captions, bars and contact sheets on images, uint8 RGB (H, W, 3).
 
-Nothing here changes its input. Pixel coordinates are continuous, as everywhere in har: the pixel in
+No function changes its input. Pixel coordinates are continuous, as everywhere in har: the pixel in
 column i covers i to i + 1.
 """
 
@@ -20,7 +20,7 @@ from har.layouts import Layout
 Color = tuple[int, int, int]
 
 # After Okabe and Ito's palette. Blue and orange stay apart for people who confuse red and green.
-SIDE_COLOURS: dict[str, Color] = {
+SIDE_COLORS: dict[str, Color] = {
     "left": (70, 180, 255),
     "right": (255, 110, 20),
     "middle": (255, 243, 130),
@@ -34,7 +34,7 @@ _GUESS: Color = (40, 98, 152)
 _RIGHT_GUESS: Color = (0, 120, 88)
 _PAPER = 250
 
-_FAINTEST = 0.2  # opacity of a joint without any confidence: still to be found
+_FAINTEST = 0.2  # opacity of a joint of confidence 0: still visible
 _THINNEST = 1.5  # px
 _FAR = 1e6  # px; squares of coordinates stay finite
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -44,15 +44,14 @@ _SMALLEST_TEXT = 9  # px of height, below which a caption is cut instead of shru
 
 
 def limb_width(image: Image) -> float:
-    """Width, in pixels, that suits a limb: about 2.5 on an image of 256 px, 6 in full HD."""
+    """Returns the width of a limb in pixels: about 2.5 on an image of 256 px, 6 in full HD."""
     return max(_THINNEST, 0.13 * float(np.hypot(*image.shape[:2])) ** 0.5)
 
 
 def drawn_links(layout: Layout) -> tuple[tuple[int, int], ...]:
-    """The links of a layout, and those from thorax to shoulders and pelvis to hips.
+    """Returns the links of a layout, and those from thorax to shoulders and from pelvis to hips.
 
-    The network layouts leave these out, as the original does; without them arms and legs hang in
-    the air.
+    The network layouts lack these, as the original does; arms and legs would be detached.
     """
     girdles = [
         (layout.joints.index(middle), joint)
@@ -65,7 +64,7 @@ def drawn_links(layout: Layout) -> tuple[tuple[int, int], ...]:
 
 
 def link_side(layout: Layout, link: tuple[int, int]) -> str:
-    """Side of a limb, "left", "right" or "middle": that of its joints, where they have one."""
+    """Returns the side of a limb, "left", "right" or "middle": that of its joints with a side."""
     sides = {layout.sides[joint] for joint in link} - {"middle"}
     return sides.pop() if len(sides) == 1 else "middle"
 
@@ -79,22 +78,22 @@ def draw_skeleton(
     color: Color | None = None,
     width: float | None = None,
 ) -> Image:
-    """A copy of an image with a skeleton on it: left blue, right orange, middle yellow.
+    """Returns a copy of an image with a skeleton on it: left blue, right orange, middle yellow.
 
-    Every limb has a dark rim, so that it shows on any background.
+    Every limb has a dark rim, so that it is visible on any background.
 
     Args:
         image: uint8 RGB (H, W, 3).
-        joints: (J, 2) in pixels; joints that are NaN or -1e9 are left out, joints outside the
-            image are not an error.
+        joints: (J, 2) in pixels; joints that are NaN or -1e9 are not drawn, joints outside the
+            image are no error.
         layout: of the joints.
-        confidence: (J,) in [0, 1], drawn as opacity: what is unsure fades.
+        confidence: (J,) in [0, 1], drawn as opacity.
         valid: (J,) bool, which joints to draw; None for all.
         color: one color for all limbs, instead of those of the sides.
-        width: of a limb, in pixels; None for one that suits the image.
+        width: of a limb in pixels; None: that of :func:`limb_width`.
 
     Raises:
-        HarError: the image or the number of joints is not as said.
+        HarError: the image or the joints have another shape.
     """
     result = _copy(image)
     points, there = _points(joints, valid, layout)
@@ -107,12 +106,12 @@ def draw_skeleton(
     opacity = _FAINTEST + (1 - _FAINTEST) * sure
     width = limb_width(result) if width is None else width
     links = [link for link in drawn_links(layout) if there[link[0]] and there[link[1]]]
-    # The unsure ones first: what is sure covers them.
+    # the least confident first, so that confident limbs cover them
     for a, b in sorted(links, key=lambda link: min(sure[link[0]], sure[link[1]])):
-        paint = color or SIDE_COLOURS[link_side(layout, (a, b))]
+        paint = color or SIDE_COLORS[link_side(layout, (a, b))]
         _stroke(result, points[a], points[b], paint, width, min(opacity[a], opacity[b]))
     for joint in sorted(np.flatnonzero(there), key=lambda joint: sure[joint]):
-        paint = color or SIDE_COLOURS[layout.sides[joint]]
+        paint = color or SIDE_COLORS[layout.sides[joint]]
         _stroke(result, points[joint], points[joint], paint, 1.7 * width, opacity[joint])
     return result
 
@@ -124,7 +123,7 @@ def draw_pair(
     layout: Layout,
     confidence: ArrayLike | None = None,
 ) -> Image:
-    """A copy of an image with the true pose in thin white and the predicted one over it.
+    """Returns a copy of an image with the true pose in thin white and the predicted one over it.
 
     Args:
         image: uint8 RGB (H, W, 3).
@@ -134,7 +133,7 @@ def draw_pair(
         confidence: (J,) in [0, 1], of the prediction.
 
     Raises:
-        HarError: the image or the number of joints is not as said.
+        HarError: the image or the joints have another shape.
     """
     thin = max(_THINNEST, limb_width(image) / 2)
     truth = draw_skeleton(image, true, layout, color=TRUE_COLOR, width=thin)
@@ -142,7 +141,7 @@ def draw_pair(
 
 
 def _copy(image: Image) -> Image:
-    """A writable copy that OpenCV takes."""
+    """Returns a writable, contiguous copy, as OpenCV needs it."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise HarError(
             f"A picture to draw on is uint8 RGB (height, width, 3); this one is {image.dtype} "
@@ -154,7 +153,7 @@ def _copy(image: Image) -> Image:
 def _points(
     joints: ArrayLike, valid: ArrayLike | None, layout: Layout
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Joints as finite numbers, and which of them to draw."""
+    """Returns the joints as finite numbers, and which of them to draw."""
     points = np.asarray(joints, dtype=np.float64)
     if points.shape != (layout.num_joints, 2):
         raise HarError(
@@ -175,7 +174,7 @@ def _stroke(
     width: float,
     opacity: float,
 ) -> None:
-    """A line with round ends and a dark rim, in place; a disc where both ends are one.
+    """Draws a line with round ends and a dark rim, in place; a disc where both ends are equal.
 
     Painted by the distance of every pixel from the line, for smooth edges at any width: OpenCV's
     circles of a few pixels come out as diamonds, and its lines have whole widths.
@@ -203,10 +202,10 @@ def _stroke(
 
 
 def label(image: Image, text: str) -> Image:
-    """The image with text in a dark bar below it.
+    """Returns the image with text in a dark bar below it.
 
-    Text too long for the image is made smaller, and cut when it would be too small to read. The
-    font has ASCII only: accents are dropped, other letters become "?".
+    Text too long for the image is shrunk, and cut when it would be too small to read. The font has
+    ASCII only: accents are dropped, other letters become "?".
 
     Args:
         image: uint8 RGB (H, W, 3).
@@ -230,7 +229,7 @@ def probability_bars(
     top: int = 5,
     true: int | None = None,
 ) -> Image:
-    """The likeliest classes as bars, the likeliest first; to be put under a picture.
+    """Draws the likeliest classes as bars, the likeliest first, to be put under an image.
 
     Args:
         image_width: of the result, in pixels.
@@ -255,15 +254,15 @@ def probability_bars(
         share = float(np.clip(np.nan_to_num(values[number]), 0.0, 1.0))
         ink = _RIGHT_GUESS if number == true else _GUESS
         track[:, : round(share * track.shape[1])] = ink
-        figure = f"{100 * share:.0f}%"
+        percent = f"{100 * share:.0f}%"
         room = text_width("100%", height) + height  # the same for all rows
         write_text(track, names[number], height, left=height // 2, right=room)
-        write_text(track, figure, height, left=None, right=height // 2)
+        write_text(track, percent, height, left=None, right=height // 2)
     return bars
 
 
 def text_height(image_width: int) -> int:
-    """Height of capitals, in pixels, that suits an image."""
+    """Returns the height of capitals in pixels for an image."""
     return int(np.clip(image_width // 28, _SMALLEST_TEXT, 40))
 
 
@@ -279,13 +278,13 @@ def _scale(height: float) -> float:
 
 
 def text_width(text: str, height: float) -> int:
-    """Width, in pixels, of text with capitals of a height in pixels."""
+    """Returns the width in pixels of text whose capitals have a height in pixels."""
     (width, _), _ = cv2.getTextSize(text, _FONT, _scale(height), 1)
     return int(width)
 
 
 def write_text(bar: Image, text: str, height: int, left: int | None, right: int) -> None:
-    """Text in the middle of a bar, in place: from ``left``, or ending at ``right`` if None."""
+    """Draws text on a bar, in place: from ``left``, or ending at ``right`` where that is None."""
     room = bar.shape[1] - (left or 0) - right
     text = _ascii(text)
     while height > _SMALLEST_TEXT and text_width(text, height) > room:
@@ -308,11 +307,11 @@ def write_text(bar: Image, text: str, height: int, left: int | None, right: int)
 def contact_sheet(
     images: Sequence[Image], columns: int, captions: Sequence[str] | None = None, margin: int = 6
 ) -> Image:
-    """Images in a grid on white; those smaller than the largest are centered in their cells.
+    """Arranges images in a grid on white; those smaller than the largest are centered.
 
     Args:
         images: uint8 RGB, at least one.
-        columns: images in a row.
+        columns: number of images in a row.
         captions: one for every image, in a bar below it.
         margin: around every image, in pixels.
 
@@ -342,11 +341,11 @@ def write_image(path: str | Path, image: Image) -> None:
     """Writes an image, whole or not at all, in the format of its name's ending; makes the folder.
 
     Args:
-        path: with any letters; .png, .jpg and what else OpenCV writes.
+        path: ending in .png, .jpg or another format that OpenCV writes.
         image: uint8 RGB (H, W, 3).
 
     Raises:
-        HarError: OpenCV does not write such files, or the place cannot be written to.
+        HarError: OpenCV does not write this format, or the file cannot be written.
     """
     path = Path(path)
     try:

@@ -1,4 +1,4 @@
-"""Plots with matplotlib, as figures of their own: no pyplot, no global state, no window."""
+"""Figures of matplotlib: no pyplot, no global state, no window."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,16 +17,16 @@ from har.layouts import Layout
 from har.visual.draw import drawn_links, link_side
 
 # Okabe and Ito's palette, in its shades that show on white.
-_SIDE_COLOURS = {"left": "#0072B2", "right": "#D55E00", "middle": "#4A4A4A"}
+_SIDE_COLORS = {"left": "#0072B2", "right": "#D55E00", "middle": "#4A4A4A"}
 _TRUE_COLOR = "#B4B4B4"
 _CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4A4A4A")
 _GREY = "#6A6A6A"
-_LARGEST_NUMBERED = 30  # classes up to which a confusion matrix has room for figures
-_LARGEST_COLUMN = 40  # bars above each other
+_LARGEST_NUMBERED = 30  # classes up to which the cells of a confusion matrix have numbers
+_LARGEST_COLUMN = 40  # bars in a column
 
 
 def figure_to_image(figure: Figure) -> NDArray[np.uint8]:
-    """A figure as uint8 RGB (H, W, 3)."""
+    """Renders a figure as uint8 RGB (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -38,11 +38,11 @@ def figure_to_image(figure: Figure) -> NDArray[np.uint8]:
 def plot_skeleton_3d(
     joints: ArrayLike, layout: Layout, true: ArrayLike | None = None, title: str = ""
 ) -> Figure:
-    """A 3-D pose from three sides: as the camera sees it, from the person's side, from above.
+    """Plots a 3-D pose from three sides: of the camera, from the person's side, from above.
 
     Args:
         joints: (J, 3), x to the right, y down, z away from the camera, in mm or in crop
-            coordinates; joints that are NaN or -1e9 are left out.
+            coordinates; joints that are NaN or -1e9 are not drawn.
         layout: of the joints.
         true: (J, 3) of the same kind, drawn in gray.
         title: above the plot.
@@ -55,7 +55,7 @@ def plot_skeleton_3d(
     low, high = _extent(pose if truth is None else np.concatenate([truth, pose]))
     center, half = (low + high) / 2, float((high - low).max()) / 2
     figure = Figure(figsize=(9.0, 4.0), layout="constrained")
-    # Turned a little: in an exact front view a limb towards the camera would be a point.
+    # rotated a little: in an exact front view a limb towards the camera would be a point
     views = (("camera", 10, -80), ("side", 10, -5), ("above", 80, -90))
     for number, (name, elevation, azimuth) in enumerate(views, start=1):
         axes: Axes3D = figure.add_subplot(1, len(views), number, projection="3d")
@@ -79,7 +79,7 @@ def plot_skeleton_3d(
 
 
 def _pose(joints: ArrayLike, layout: Layout) -> NDArray[np.float64]:
-    """A copy in which joints that do not exist are NaN."""
+    """Returns a copy in which missing joints are NaN."""
     pose = np.array(joints, dtype=np.float64)
     if pose.shape != (layout.num_joints, 3):
         raise HarError(
@@ -91,7 +91,7 @@ def _pose(joints: ArrayLike, layout: Layout) -> NDArray[np.float64]:
 
 
 def _extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lowest and highest coordinates of the points that exist; a unit where there is no size."""
+    """Returns the lowest and highest coordinates of valid points; a unit cube without extent."""
     known = points[is_valid(points)]
     if not len(known):
         return np.zeros(3), np.ones(3)
@@ -100,7 +100,7 @@ def _extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _draw_floor(axes: Axes3D, center: NDArray[np.float64], half: float, height: float) -> None:
-    """A grid under the pose, by which the eye finds up and depth."""
+    """Draws a grid under the pose, which shows the vertical and the depth."""
     x, depth, margin = center[0], center[2], 0.8 * half
     for step in np.linspace(-margin, margin, 7):
         for line in (
@@ -113,17 +113,17 @@ def _draw_floor(axes: Axes3D, center: NDArray[np.float64], half: float, height: 
 def _draw_pose(axes: Axes3D, pose: NDArray[np.float64], layout: Layout, gray: bool) -> None:
     for link in drawn_links(layout):
         x, y, z = pose[list(link)].T
-        color = _TRUE_COLOR if gray else _SIDE_COLOURS[link_side(layout, link)]
+        color = _TRUE_COLOR if gray else _SIDE_COLORS[link_side(layout, link)]
         axes.plot(x, z, -y, color=color, linewidth=2.0 if gray else 2.6, solid_capstyle="round")
     known = is_valid(pose)
     x, y, z = pose[known].T
     sides = [side for side, there in zip(layout.sides, known, strict=True) if there]
-    colors = [_TRUE_COLOR if gray else _SIDE_COLOURS[side] for side in sides]
+    colors = [_TRUE_COLOR if gray else _SIDE_COLORS[side] for side in sides]
     axes.scatter(x, z, -y, c=colors, s=8 if gray else 14, depthshade=False)
 
 
 def _pose_legend(figure: Figure, with_truth: bool) -> None:
-    entries = {"left": _SIDE_COLOURS["left"], "right": _SIDE_COLOURS["right"]}
+    entries = {"left": _SIDE_COLORS["left"], "right": _SIDE_COLORS["right"]}
     if with_truth:
         entries["true"] = _TRUE_COLOR
     lines = [figure.axes[0].plot([], [], color=color, lw=3)[0] for color in entries.values()]
@@ -136,10 +136,10 @@ def _pose_legend(figure: Figure, with_truth: bool) -> None:
 
 
 def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
-    """A confusion matrix in which every row, a true class, shows where its clips went.
+    """Plots a confusion matrix; every row is a true class and sums to 100 %.
 
-    The colors rise steeply near 0, since what is worth finding is a class mistaken for another in
-    a few of a hundred clips. Rows without clips are gray. Up to 30 classes the cells have figures.
+    The color scale is steep near 0, to show classes that are mistaken for others in a few percent
+    of their clips. Rows without clips are gray. Up to 30 classes the cells have numbers.
 
     Args:
         matrix: (C, C) counts, or weights, rows the true classes.
@@ -186,7 +186,7 @@ def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
 
 
 def _number_cells(axes: Axes, shares: NDArray[np.float64], font: float) -> None:
-    """Percentages in the cells that are not empty."""
+    """Writes percentages into the cells that are not empty."""
     for row, column in np.argwhere(np.nan_to_num(shares) > 0):
         share = shares[row, column]
         text = "<1" if share < 0.005 else f"{100 * share:.0f}"
@@ -195,7 +195,7 @@ def _number_cells(axes: Axes, shares: NDArray[np.float64], font: float) -> None:
 
 
 def plot_per_class(accuracy: ArrayLike, names: Sequence[str]) -> Figure:
-    """Accuracy of every class as bars, the best first, with the mean as a line.
+    """Plots the accuracy of every class as bars, the best first, with the mean as a line.
 
     Args:
         accuracy: (C,) in [0, 1], NaN for classes without clips, which come last.
@@ -237,10 +237,10 @@ def plot_per_class(accuracy: ArrayLike, names: Sequence[str]) -> Figure:
 def plot_curves(
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]], xlabel: str, ylabel: str, title: str = ""
 ) -> Figure:
-    """Curves in one plot, such as a loss or an accuracy over the steps of several runs.
+    """Plots curves, such as a loss or an accuracy over the steps of several runs.
 
     Args:
-        curves: x and y values by name; values that are not finite are left out.
+        curves: x and y values by name; values that are not finite are skipped.
         xlabel: under the plot.
         ylabel: beside the plot.
         title: above the plot.
@@ -277,22 +277,22 @@ def plot_speed(
     joint_error_mm: Sequence[float | None],
     title: str = "",
 ) -> Figure:
-    """What every prediction block costs and, where it was measured, what it is worth.
+    """Plots the cost of every prediction block and, where measured, its accuracy.
 
     Args:
         names: of the blocks, B, in the order of the network.
         multiply_adds: (B,) per frame, in thousands of millions.
         milliseconds: (B,) per frame.
-        accuracy: B, top-1 in percent; None where a block has no actions or nothing was measured.
+        accuracy: B, top-1 in percent; None where a block has no actions or was not measured.
         joint_error_mm: B, likewise.
         title: above the plot.
     """
     work, times = np.asarray(multiply_adds, np.float64), np.asarray(milliseconds, np.float64)
-    worth = [
+    metrics = [
         ("top-1 accuracy, %", np.array([np.nan if v is None else v for v in accuracy], float)),
         ("joint error, mm", np.array([np.nan if v is None else v for v in joint_error_mm], float)),
     ]
-    shown = [(label, values) for label, values in worth if np.isfinite(values).any()]
+    shown = [(label, values) for label, values in metrics if np.isfinite(values).any()]
     figure = Figure(figsize=(4.6 * (1 + len(shown)), 3.6), layout="constrained")
     panels = figure.subplots(1, 1 + len(shown), squeeze=False)[0]
     slope = float((work * times).sum() / (work**2).sum())  # time in proportion to the work
@@ -320,7 +320,7 @@ def plot_speed(
 def _name_points(
     axes: Axes, names: Sequence[str], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> None:
-    """Names below the points, one below the other where points lie close together."""
+    """Writes names below the points, stacked where points are close together."""
     # In points, which the labels are placed in; the layout is not final yet.
     width, height = np.asarray(axes.bbox.size) * 72 / axes.figure.dpi
     across = x * width / np.ptp(axes.get_xlim())
@@ -342,7 +342,7 @@ def _name_points(
 
 
 def _quiet(axes: Axes, grid: str) -> None:
-    """No box around the plot; pale lines behind it."""
+    """Removes the box around the plot and draws pale grid lines."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_GREY)
     axes.tick_params(length=0, labelsize=8)

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line per tenth where there is no screen."""
+"""Progress of long work: a bar on a terminal, a line per tenth elsewhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ProgressCallback(Protocol):
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[ProgressCallback]:
-    """A bar with count, rate, time left and errors; a line per tenth where there is no screen."""
+    """Shows a bar with count, rate, time left and errors; a line per tenth without a terminal."""
     console = Console()
     bar = Progress(
         TextColumn("{task.description}"),
@@ -39,17 +39,17 @@ def progress_bar(what: str) -> Iterator[ProgressCallback]:
         disable=not console.is_terminal,
     )
     task = bar.add_task(what, total=None, rate="", errors="")
-    told = -1
+    printed_tenth = -1
 
     def report(done: int, total: int | None, frames: int = 0, errors: int = 0) -> None:
-        nonlocal told
+        nonlocal printed_tenth
         seconds = bar.tasks[0].elapsed or 0.0
         rate = f"{frames / seconds:.0f} frames/s" if frames and seconds else ""
         failed = f"{errors} errors" if errors else ""
         bar.update(task, completed=done, total=total, rate=rate, errors=failed)
-        tenth = 10 * done // max(total, 1) if total is not None else -1  # None: not known
-        if bar.disable and tenth > told:
-            told = tenth
+        tenth = 10 * done // max(total, 1) if total is not None else -1  # None: unknown
+        if bar.disable and tenth > printed_tenth:
+            printed_tenth = tenth
             console.print(f"{what}: {done}/{total} {failed}".rstrip())
 
     with bar:

@@ -1,4 +1,4 @@
-"""The actions of a video over time, as a strip to put under its pictures."""
+"""The actions of a video over time, as a strip below its frames."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from har.files import Image
 from har.visual.draw import (
     BAR_COLOR,
     TEXT_COLOR,
     TRACK_COLOR,
     Color,
-    Image,
     text_height,
     text_width,
     write_text,
 )
 
 _INK: Color = (70, 180, 255)
-_WINDOW_S = 20.0  # shown of a stream whose end nobody knows
+_WINDOW_S = 20.0  # shown of a stream of unknown length
 _NAME_SHARE = 0.34  # of the width
 _MOST_ROWS = 5
 _LARGEST_TEXT = 16  # px of height
 
 
 class Timeline:
-    """The likeliest actions of a video, a row for each: the higher the line, the likelier.
+    """The likeliest actions of a video, a row with a curve of the probability for each.
 
-    The rows are the actions that were the likeliest on average so far. A row keeps its place as
-    long as its action is among them.
+    The rows are the actions of the highest mean probability so far. A row keeps its place as long
+    as its action is among them.
 
     Args:
         width: of the strip in pixels.
         labels: names of the C actions.
-        duration_s: length of the video; None: not known, so the last 20 s are shown.
-        clip_s: length of a clip: the first answer speaks of so many seconds before it.
+        duration_s: length of the video; None: unknown, the last 20 s are shown.
+        clip_s: length of a clip; the curve starts this long before the first prediction.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Timeline:
         self._sum = np.zeros(len(labels))
         self._times: list[float] = []
         self._values: list[NDArray[np.float32]] = []
-        self._drawn: Image | None = None  # without the line that marks the time
+        self._drawn: Image | None = None  # without the marker of the current time
 
     @property
     def height(self) -> int:
@@ -65,7 +65,7 @@ class Timeline:
         return self._step * self.rows + self._text // 2
 
     def add(self, time_s: float, probabilities: ArrayLike) -> None:
-        """Takes an answer, (C,) probabilities of the clip that ends at a time."""
+        """Adds the probabilities (C,) of the clip that ends at a time."""
         values = np.asarray(probabilities, dtype=np.float32)
         self._drawn = None
         self._sum += values
@@ -82,7 +82,7 @@ class Timeline:
         self._shown = [n if n in best else next(free) for n in self._shown] or best
 
     def draw(self, time_s: float) -> Image:
-        """The strip at a time of the video, uint8 RGB (height, width, 3)."""
+        """Returns the strip at a time of the video, uint8 RGB (height, width, 3)."""
         left = round(_NAME_SHARE * self.width)
         right = self.width - text_width("100%", self._text) - self._text
         now, start, end = self._span(time_s)
@@ -94,7 +94,7 @@ class Timeline:
         return strip
 
     def _span(self, time_s: float) -> tuple[float, float, float]:
-        """Now, and the times at the left and right border."""
+        """Returns the current time, and the times at the left and right border."""
         if self._duration_s is not None:
             return min(time_s, self._duration_s), 0.0, self._duration_s
         start = max(0.0, time_s - _WINDOW_S)
@@ -131,6 +131,6 @@ class Timeline:
                 cv2.LINE_AA,
             )
             bar[:] = part
-        name, figure = bar[:, :left], f"{100 * values[-1]:.0f}%"
+        name, percent = bar[:, :left], f"{100 * values[-1]:.0f}%"
         write_text(name, self.labels[number], self._text, left=self._text // 2, right=4)
-        write_text(bar, figure, self._text, left=None, right=self._text // 2)
+        write_text(bar, percent, self._text, left=None, right=self._text // 2)

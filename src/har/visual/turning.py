@@ -1,4 +1,4 @@
-"""A 3-D skeleton that turns, drawn quickly enough for every frame of a video."""
+"""A turning 3-D skeleton, drawn fast enough for every frame of a video."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from har.files import Image
 from har.geometry import center_and_window
 from har.layouts import Layout
-from har.visual.draw import Image, draw_skeleton
+from har.visual.draw import draw_skeleton
 
 _PAPER = (38, 41, 46)
 _FLOOR = (64, 68, 75)
 _BOX_MM = 2550.0  # 1.5 times the 1.7 m from the head to the ankles of an adult
-_TILT_DEG = 12.0  # seen a little from above
+_TILT_DEG = 12.0  # the view from a little above
 _RING_MM = 700.0
 
 
@@ -28,10 +29,10 @@ def turning_skeleton(
     angle_deg: float,
     confidence: ArrayLike | None = None,
 ) -> Image:
-    """A pose from the side, turned about the vertical axis through its root.
+    """Draws a pose rotated about the vertical axis through its root.
 
-    How many millimeters a pixel is, a single camera does not say: the box of a person is taken for
-    that of a standing adult, so that depth is too flat for children and for people who sit.
+    A single camera does not give the size of a pixel in millimeters: the box is taken for that of
+    a standing adult, so that depth is too flat for children and for people who sit.
 
     Args:
         joints_px: (J, 2) in pixels of the image.
@@ -39,7 +40,7 @@ def turning_skeleton(
         box: (4,) around the person, in pixels.
         layout: of the joints.
         size: width and height of the picture in pixels.
-        angle_deg: 0 is the camera's own view.
+        angle_deg: of the rotation; 0 is the view of the camera.
         confidence: (J,) in [0, 1].
 
     Returns:
@@ -55,15 +56,15 @@ def turning_skeleton(
     ring = np.linspace(0, 2 * math.pi, 49)
     floor = _RING_MM * np.stack([np.cos(ring), np.zeros(49), np.sin(ring)], axis=1)
     floor[:, 1] = y.max()
-    line = np.rint(_seen(floor, angle_deg, center_y) * scale + size / 2).astype(np.int32)
+    line = np.rint(_project(floor, angle_deg, center_y) * scale + size / 2).astype(np.int32)
     cv2.polylines(panel, [line], True, _FLOOR, max(1, size // 200), cv2.LINE_AA)
     return draw_skeleton(
-        panel, _seen(pose, angle_deg, center_y) * scale + size / 2, layout, confidence
+        panel, _project(pose, angle_deg, center_y) * scale + size / 2, layout, confidence
     )
 
 
-def _seen(points: np.ndarray, angle_deg: float, center_y: float) -> np.ndarray:
-    """Points (N, 3) in mm as they are seen, (N, 2) in mm, x right and y down."""
+def _project(points: np.ndarray, angle_deg: float, center_y: float) -> np.ndarray:
+    """Projects points (N, 3) in mm to the view, (N, 2) in mm, x right and y down."""
     angle, tilt = math.radians(angle_deg), math.radians(_TILT_DEG)
     x = points[:, 0] * math.cos(angle) + points[:, 2] * math.sin(angle)
     z = points[:, 2] * math.cos(angle) - points[:, 0] * math.sin(angle)
