@@ -87,7 +87,8 @@ def _groups(config_name: str) -> list[str]:
         if isinstance(entry, str):
             names += [] if entry == "_self_" else _groups(entry)
         else:
-            names += [str(name) for name in entry if name not in ("paths", "hydra")]
+            groups = [str(name).partition("@")[0] for name in entry]
+            names += [name for name in groups if name not in ("paths", "hydra", "display")]
     return list(dict.fromkeys(names))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from har.callbacks import LastCheckpoint
+from har.callbacks import Checkpoint
 from har.data import MultitaskDataModule
 from har.data.augment import Augmentation
 from har.models import SPNet
@@ -56,6 +56,10 @@ class Recorder(pl.Callback):
         self.steps.append((trainer.global_step, module.phase, tuple(batch["name"]), loss))
 
 
+def last_checkpoint(folder: Path, every_n_steps: int = 1) -> Checkpoint:
+    return Checkpoint(str(folder), save_last=True, save_top_k=0, every_n_train_steps=every_n_steps)
+
+
 def fit(
     data_dir: Path,
     folder: Path,
@@ -70,6 +74,7 @@ def fit(
 ) -> tuple[MultitaskModule, list[tuple[int, str, tuple[str, ...], float]]]:
     module = module or make_module()
     recorder = Recorder()
+    callbacks = trainer_arguments.pop("callbacks", [last_checkpoint(folder, every_n_steps)])
     trainer = pl.Trainer(
         **{
             "accelerator": "cpu",
@@ -77,13 +82,13 @@ def fit(
             "max_epochs": module.schedule.total_epochs,
             "max_steps": max_steps,
             "logger": False,
-            "enable_checkpointing": False,
+            "enable_checkpointing": any(isinstance(each, Checkpoint) for each in callbacks),
             "enable_progress_bar": False,
             "enable_model_summary": False,
             "num_sanity_val_steps": 0,
             "reload_dataloaders_every_n_epochs": 1,
             "use_distributed_sampler": False,
-            "callbacks": [recorder, LastCheckpoint(str(folder), every_n_steps)],
+            "callbacks": [recorder, *callbacks],
             **trainer_arguments,
         }
     )

@@ -8,7 +8,6 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from har.callbacks import LastCheckpoint
 from har.data import MixedPoseDataModule, MPIIDataModule, MultitaskDataModule
 from har.data.augment import Augmentation
 from har.geometry import transform_points
@@ -16,7 +15,7 @@ from har.metrics import PCKh
 from har.models import SPNet
 from har.modules import MultitaskModule, Phase
 from har.weights.file import load_weights
-from tests.helpers.tiny import Recorder, make_module
+from tests.helpers.tiny import Recorder, last_checkpoint, make_module
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")
 
@@ -64,13 +63,12 @@ def fit(folder: Path, run: Path, ckpt_path: Path | None = None, max_steps: int =
         max_epochs=1,
         max_steps=max_steps,
         logger=False,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
-        callbacks=[recorder, LastCheckpoint(str(run), 1)],
+        callbacks=[recorder, last_checkpoint(run)],
     )
     data = mixed_data(folder)
     data.schedule = module.schedule

@@ -1,7 +1,8 @@
-"""What happens beside training: checkpoints, throughput, figures, the progress bar."""
+"""What happens beside training: checkpoints, early stopping, throughput, pictures, progress."""
 
-from har.callbacks.checkpoint import LastCheckpoint
+from har.callbacks.checkpoint import Checkpoint, EarlyStopping
+from har.callbacks.csv_logger import CSVLogger
 from har.callbacks.figures import Figures
 from har.callbacks.progress import ProgressBar, Throughput
 
-__all__ = ["Figures", "LastCheckpoint", "ProgressBar", "Throughput"]
+__all__ = ["CSVLogger", "Checkpoint", "EarlyStopping", "Figures", "ProgressBar", "Throughput"]

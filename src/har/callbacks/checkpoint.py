@@ -1,42 +1,105 @@
-"""``last.ckpt``, from which a killed run goes on."""
+"""Checkpoints and early stopping: Lightning's own, for runs that are killed and train in phases."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
+import os
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning import callbacks
+from pytorch_lightning.trainer.states import TrainerFn
+
+from har.errors import HarError
+from har.modules.base import PhasedModule
+
+log = logging.getLogger(__name__)
 
 
-class LastCheckpoint(Callback):
-    """Writes ``last.ckpt`` every few steps and at the end.
+class _WatchesLastPhase(callbacks.Callback):
+    """Where a metric is monitored, only the last phase's validations count: a phase of poses alone
+    has nothing to say about actions."""
 
-    One file, replaced in one move, so a kill at any moment leaves the old one or the new one.
-    Nothing is chosen by a metric: the published recipe reports the last weights.
+    monitor: Any
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        if self.monitor is not None and not sum(trainer.num_val_batches):
+            log.warning(
+                "There is no validation set, so nothing is chosen by %s: data.val_subjects or "
+                "data.val_persons keeps a part of the training set out.",
+                self.monitor,
+            )
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
+            return
+        if self.monitor is not None:
+            if self.monitor not in trainer.callback_metrics:
+                names = sorted(name for name in trainer.callback_metrics if "val/" in name)
+                raise HarError(
+                    f"monitor={self.monitor} is not measured by this run; its validation metrics "
+                    f"are {', '.join(names)}."
+                )
+            assert isinstance(pl_module, PhasedModule)
+            if not pl_module.schedule.in_last_phase(trainer.current_epoch):
+                return
+        super().on_validation_end(trainer, pl_module)
+
+
+class Checkpoint(_WatchesLastPhase, callbacks.ModelCheckpoint):
+    """Lightning's checkpoints: every file is written whole, and after the scalars before it.
+
+    A run that is killed at any moment leaves the old file or the new one, and its loggers lack no
+    scalar before that file: they keep them in memory for a while, so they are flushed first.
 
     Args:
         dirpath: folder of the checkpoints.
-        every_n_steps: batches between two writings.
+        **arguments: see :class:`pytorch_lightning.callbacks.ModelCheckpoint`. With ``save_last``
+            the last step is always written. With ``monitor`` only the last phase counts.
     """
 
-    def __init__(self, dirpath: str, every_n_steps: int = 200) -> None:
-        self.path = Path(dirpath) / "last.ckpt"
-        self.every_n_steps = every_n_steps
-        self._written_at = -1
+    def __init__(self, dirpath: str, **arguments: Any) -> None:
+        names = {"auto_insert_metric_name": False, "enable_version_counter": False}
+        super().__init__(dirpath, **{**names, **arguments})
 
-    def _write(self, trainer: pl.Trainer) -> None:
-        if self._written_at != trainer.global_step:
-            self._written_at = trainer.global_step
-            partial = self.path.with_name("last.ckpt.partial")
-            # every process takes part, the first one writes; optimizer and loops are in it
-            trainer.save_checkpoint(partial, weights_only=False)
-            if trainer.is_global_zero:
-                partial.replace(self.path)
+    @property
+    def state_key(self) -> str:
+        """One per file name, so that a resumed run may write more or less often."""
+        return f"{type(self).__qualname__}({self.filename or self.CHECKPOINT_NAME_LAST})"
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        if trainer.is_global_zero:
+            for logger in trainer.loggers:
+                logger.save()
+        partial = f"{filepath}.partial"
+        super()._save_checkpoint(trainer, partial)  # every process takes part, the first one writes
+        self._last_checkpoint_saved = filepath
+        if trainer.is_global_zero:
+            os.replace(partial, filepath)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        if trainer.global_step % self.every_n_steps == 0:
-            self._write(trainer)
+        # A resumed run does not repeat the validation behind an epoch's last step: what it measured
+        # belongs to the checkpoint, which is therefore written when the epoch ends.
+        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            super().on_train_batch_end(trainer, *args)
 
-    def on_train_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        self._write(trainer)
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_batch_end(trainer, pl_module, None, None, 0)
+        super().on_train_epoch_end(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.save_last and self._last_global_step_saved != trainer.global_step:
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+
+class EarlyStopping(_WatchesLastPhase, callbacks.EarlyStopping):
+    """Lightning's early stopping, in the last phase.
+
+    Args:
+        monitor: the metric that has to improve.
+        **arguments: see :class:`pytorch_lightning.callbacks.EarlyStopping`.
+    """
+
+    def __init__(self, monitor: str, **arguments: Any) -> None:
+        super().__init__(monitor, check_on_train_epoch_end=False, **arguments)

@@ -8,15 +8,26 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from har.layouts import get_layout
 from har.visual.draw import contact_sheet, draw_pair, label, write_image
 from har.visual.plots import figure_to_image, plot_confusion, plot_skeleton_3d
 
 
+def log_picture(logger: Logger, name: str, picture: np.ndarray, step: int) -> None:
+    """Hands an RGB picture (H, W, 3) uint8 to a logger; those that take none are left alone."""
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image(name, picture, step, dataformats="HWC")
+    elif isinstance(logger, WandbLogger):
+        logger.log_image(name, [picture], step=step)
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_image(logger.run_id, picture, key=name, step=step)
+
+
 class Figures(Callback):
-    """Draws figures after every validation and test, for TensorBoard and as the newest PNG files.
+    """Draws figures after every validation and test, for all loggers that take pictures and as
+    the newest PNG files.
 
     Args:
         dirpath: folder of the PNG files.
@@ -37,7 +48,7 @@ class Figures(Callback):
         images = batch["images"].cpu().numpy()  # (N, T, H, W, 3), or the views of persons
         predicted = outputs["pose"].float().cpu().numpy()  # (N, T, J, dim + 1)
         true = batch["pose"].cpu().numpy()
-        probabilities = outputs["probabilities"]  # None where a network says poses only
+        probabilities = outputs["probabilities"]  # None for a network of poses only
         for i in range(min(len(images), self.num_samples - len(self._tiles))):
             frame = images.shape[1] // 2
             image = images[i, frame]
@@ -71,10 +82,8 @@ class Figures(Callback):
         self.dirpath.mkdir(parents=True, exist_ok=True)
         for name, picture in pictures.items():
             write_image(self.dirpath / f"{stage}_{name}.png", picture)
-            if isinstance(trainer.logger, TensorBoardLogger):
-                trainer.logger.experiment.add_image(
-                    f"{stage}/{name}", picture, trainer.global_step, dataformats="HWC"
-                )
+            for logger in trainer.loggers:
+                log_picture(logger, f"{stage}/{name}", picture, trainer.global_step)
 
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *args: Any

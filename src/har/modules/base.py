@@ -132,16 +132,29 @@ class PhasedModule(LightningModule):
         return self.logged("pose", torch.stack(parts).sum(), parts, batch)
 
     def logged(
-        self, kind: str, loss: Tensor, parts: Sequence[Tensor], batch: Mapping[str, Any]
+        self,
+        kind: str,
+        loss: Tensor,
+        parts: Sequence[Tensor],
+        batch: Mapping[str, Any],
+        **others: Tensor,
     ) -> Tensor:
-        """The loss, after it and its parts were logged."""
-        self._unchecked.append((self.global_step, self.phase, batch["name"], loss.detach()))
-        size = len(batch["images"])
-        blocks = {f"train/{kind}_loss/block_{i + 1}": part for i, part in enumerate(parts)}
-        self.log_dict(blocks, batch_size=size)
-        self.log(f"train/{kind}_loss", loss, prog_bar=True, batch_size=size)
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.log("train/learning_rate", rate, batch_size=size)
+        """The loss, after it, its parts and other values were logged.
+
+        Lightning's own way to the loggers would repeat the losses of an epoch's other kinds of
+        batches, and come after the checkpoint of the step.
+        """
+        trainer: Any = self.trainer  # its annotations lack what its connectors set
+        step, size = self.global_step, len(batch["images"])
+        self._unchecked.append((step, self.phase, batch["name"], loss.detach()))
+        shown = {f"train/{kind}_loss": loss, **{f"train/{k}": v for k, v in others.items()}}
+        self.log_dict(shown, prog_bar=True, logger=False, batch_size=size)
+        if (step + 1) % trainer.log_every_n_steps == 0:
+            values = {f"train/{kind}_loss/block_{i}": v for i, v in enumerate(parts, start=1)}
+            scalars = {name: float(value) for name, value in {**shown, **values}.items()}
+            scalars["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+            for logger in trainer.loggers:
+                logger.log_metrics({**scalars, "epoch": self.current_epoch}, step)
         return loss
 
     def check_losses(self) -> None:
@@ -183,8 +196,8 @@ class PhasedModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         for name, value in self._scalars(self._measured()).items():
-            shown = name in self.in_progress_bar
-            self.log(f"val/{name}", value, prog_bar=shown, rank_zero_only=True)
+            # the same value in every process, each of which may choose by it
+            self.log(f"val/{name}", value, prog_bar=name in self.in_progress_bar)
 
     def on_test_epoch_end(self) -> None:
         self.results = self._measured()

@@ -98,9 +98,9 @@ class MultitaskModule(PhasedModule):
             return self.pose_step(getattr(self.network, "pose_net", self.network), images, batch)
         out = self.network(images)
         hits = (out.action_logits[-1].argmax(1) == batch["action"]).float().mean()
-        self.log("train/action_top1", 100 * hits, prog_bar=True, batch_size=len(images))
         parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]
-        return self.logged("action", self.action_weight * torch.stack(parts).sum(), parts, batch)
+        loss = self.action_weight * torch.stack(parts).sum()
+        return self.logged("action", loss, parts, batch, action_top1=100 * hits)
 
     def _evaluate(self, batch: Mapping[str, Any], kind: str) -> Any:
         images = normalize_images(batch["images"], batch["gamma"])

@@ -59,7 +59,11 @@ def measure(cfg: DictConfig) -> None:
         if cfg.callbacks.get(name) is not None
     ]
     trainer = make_trainer(
-        cfg, 1, callbacks=callbacks, logger=instantiate(cfg.logger), enable_checkpointing=False
+        cfg,
+        1,
+        callbacks=callbacks,
+        logger=[instantiate(node) for node in cfg.logger.values() if node is not None],
+        enable_checkpointing=False,
     )
     trainer.test(judge, datamodule=None if judge is not module else data, verbose=False)
     results = dict(judge.results)

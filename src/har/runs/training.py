@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from har.callbacks import Checkpoint
 from har.errors import HarError
 from har.modules.schedule import Schedule
 from har.precision import trainer_precision
@@ -27,6 +28,7 @@ logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
 )
 warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*")
 warnings.filterwarnings("ignore", message=r".*dataloader is not resumable.*")
+warnings.filterwarnings("ignore", message=r".*recommended to use `self.log.*sync_dist=True.*")
 warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
 
 
@@ -134,12 +136,13 @@ def train(cfg: DictConfig) -> None:
     if cfg.report_untrained and cfg.ckpt_path is None:
         quiet = make_trainer(cfg, 1, logger=False, enable_checkpointing=False)
         untrained = _test(quiet, module, data)
+    callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
     trainer = make_trainer(
         cfg,
         cast(Any, module).schedule.total_epochs,
-        callbacks=[instantiate(node) for node in cfg.callbacks.values() if node is not None],
-        logger=instantiate(cfg.logger),
-        enable_checkpointing=False,
+        callbacks=callbacks,
+        logger=[instantiate(node) for node in cfg.logger.values() if node is not None],
+        enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
     )
     trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     results = _test(trainer, module, data) if cfg.test else {}
