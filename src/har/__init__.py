@@ -5,21 +5,27 @@ network (:mod:`har.models`) turns them into poses and actions; losses, metrics a
 the result (:mod:`har.losses`, :mod:`har.metrics`, :mod:`har.visual`).
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from har.errors import HarError
 
 if TYPE_CHECKING:
     from har.prediction.predictor import Predictor
+    from har.weights import create_model, list_models
 
-__all__ = ["HarError", "Predictor"]
+__all__ = ["HarError", "Predictor", "create_model", "list_models"]
 __version__ = "0.1.0"
+
+_LAZY = {
+    "Predictor": "har.prediction.predictor",
+    "create_model": "har.weights",
+    "list_models": "har.weights",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """``from har import Predictor`` without importing torch for everybody else."""
-    if name == "Predictor":
-        from har.prediction.predictor import Predictor
-
-        return Predictor
+    """``from har import Predictor`` without importing torch for commands that do without."""
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'har' has no attribute {name!r}")

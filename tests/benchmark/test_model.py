@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from har.benchmark.blocks import _cost, _PeakMemory, stopped
+from har.benchmark.blocks import _cost, _PeakMemory
 from har.models import ReceptionNet, SPNet
 from har.runtime.parts import FramePart
 from har.visual.plots import plot_speed
@@ -61,7 +61,7 @@ def test_multiply_adds_and_parameters_of_a_network_by_hand() -> None:
 )
 def test_a_stopped_copy_has_the_weights(network: nn.Module, stop_after: int | str) -> None:
     network.eval()
-    short = stopped(network, stop_after)
+    short = network.stopped(stop_after)
     images = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
     with torch.inference_mode():
         x = images.permute(0, 3, 1, 2).float() / 127.5 - 1

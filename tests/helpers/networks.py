@@ -1,18 +1,25 @@
 """Networks small enough for a test, and engines of them."""
 
+import importlib.util
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from har.models import ActionMergeNet, ReceptionNet, SPNet
-from har.models.spec import ModelSpec
+from har.models.base import PoseNetwork
 from har.runtime.engine import Engine
 from har.runtime.modes import PLAIN, Mode
 from har.runtime.torch_runtime import TorchRuntime
+from har.weights import spec_of
 
 SIZE = 64
+needs_onnx = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="the extra `export` is not installed",
+)
 
 
 def randomize(network: nn.Module) -> nn.Module:
@@ -22,7 +29,8 @@ def randomize(network: nn.Module) -> nn.Module:
         if isinstance(layer, nn.BatchNorm2d):
             layer.running_mean.normal_(0, 0.2, generator=generator)
             layer.running_var.uniform_(0.5, 1.5, generator=generator)
-            layer.weight.data.uniform_(0.7, 1.3, generator=generator)
+            if isinstance(layer.weight, nn.Parameter):  # else a factor that is always 1
+                layer.weight.data.uniform_(0.7, 1.3, generator=generator)
             layer.bias.data.normal_(0, 0.2, generator=generator)
     return network.eval()
 
@@ -50,19 +58,16 @@ def action_merge(**arguments: Any) -> ActionMergeNet:
     return randomize(network)
 
 
-def engine(network: Any, mode: Mode = PLAIN, *, batch_size: int = 8, **arguments: Any) -> Engine:
-    config = getattr(network.config, "pose_net", network.config)
-    spec = ModelSpec(
-        layout="pa17j",
-        num_joints=config.num_joints,
-        dim=config.dim,
+def engine(
+    network: PoseNetwork, mode: Mode = PLAIN, *, batch_size: int = 8, **arguments: Any
+) -> Engine:
+    spec = spec_of(
+        network,
+        name="tiny",
         resolution=(SIZE, SIZE),
-        labels=("a", "b", "c") if network.num_action_outputs else (),
+        labels=("a", "b", "c"),
         clip_size=8,
         clip_seconds_between_frames=0.2,
-        depth_range_mm=2000.0,
-        name="tiny",
-        weights_sha256="",
     )
     runtime = TorchRuntime(network, torch.device("cpu"), mode, batch_size=batch_size, **arguments)
     return Engine(runtime, spec, batch_size=batch_size)

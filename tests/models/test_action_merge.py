@@ -9,8 +9,8 @@ import torch
 
 from har.errors import HarError
 from har.models import ActionMergeNet, ReceptionNet
+from har.models.registry import build_network
 from har.weights import infer_config, load_keras_h5
-from har.weights.file import build_network
 from har.weights.pretrained import PUBLISHED
 from tests.helpers.golden import golden_arrays, golden_json, golden_path
 from tests.models.test_reception import assert_pose, reception_of
@@ -86,8 +86,8 @@ def test_frames_may_pass_through_the_pose_part_alone() -> None:
     clip = torch.rand(1, 8, 3, 32, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
         whole, images = model(clip), model(clip[0])
-        _, features = model.pose_part(clip[0])
-        logits = model.action_part([type(f)(f.pose[None], f.visual[None]) for f in features])
+        features = model.forward_frames(clip[0]).features
+        logits = model.forward_clips([type(f)(f.pose[None], f.visual[None]) for f in features])
     assert images.actions == ()
     torch.testing.assert_close(images.poses[0], whole.poses[0][0], rtol=1e-4, atol=1e-4)
     for ours, theirs in zip(logits, whole.action_logits, strict=True):
@@ -132,14 +132,14 @@ def test_other_clips_are_refused() -> None:
         small()(torch.zeros(1, 6, 3, 32, 32))
 
 
-@pytest.mark.parametrize("name", [n for n, entry in PUBLISHED.items() if entry.network != "SPNet"])
+@pytest.mark.parametrize("name", [n for n in PUBLISHED if not n.startswith("spnet")])
 def test_published_networks_are_built(name: str) -> None:
     """From the arguments in the list, without their values (``meta``)."""
-    entry = PUBLISHED[name]
+    spec = PUBLISHED[name].spec
     with torch.device("meta"):
-        network: Any = build_network(entry.network, entry.config)
-    pose_net = getattr(network, "pose_net", network)
-    assert f"pa{pose_net.config.num_joints}j" == entry.layout
+        network: Any = build_network(spec.network, spec.arguments)
+    pose_net = network.pose_network
+    assert f"pa{pose_net.config.num_joints}j" == spec.layout
     assert network.num_pose_outputs == (8 if network is pose_net else 1)
     assert network.num_action_outputs == (0 if network is pose_net else 9)
     with torch.device("meta"):

@@ -10,7 +10,7 @@ from torch import Tensor
 from har.errors import HarError
 from har.losses import action_loss, pose_loss
 from har.models import SPNet
-from har.models.spnet import FrameFeatures
+from har.models.base import FrameFeatures
 from har.weights import infer_config, load_keras_h5
 from tests.helpers.golden import golden_arrays, golden_json, golden_path
 from tests.helpers.keras_names import spnet_of
@@ -134,10 +134,10 @@ def test_frames_one_by_one_and_a_buffer_give_the_clip() -> None:
     model = small_network().eval()
     video = torch.rand(6, 3, 64, 64) * 2 - 1
     with torch.no_grad():
-        frames = [model.pose_part(image[None]) for image in video]
+        frames = [model.forward_frames(image[None]) for image in video]
         for start in range(3):
             window = frames[start : start + 4]
-            blocks = zip(*(features for _, features in window), strict=True)
+            blocks = zip(*(frame.features for frame in window), strict=True)
             features = [
                 FrameFeatures(
                     torch.stack([f.pose for f in block], 1),  # (1, T, J, dim)
@@ -145,12 +145,12 @@ def test_frames_one_by_one_and_a_buffer_give_the_clip() -> None:
                 )
                 for block in blocks
             ]
-            logits = model.action_part(features)
+            logits = model.forward_clips(features)
             whole = model(video[None, start : start + 4])
             for ours, expected in zip(logits, whole.action_logits, strict=True):
                 torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
             for block, expected in enumerate(whole.poses):
-                ours = torch.stack([poses[block] for poses, _ in window], 1)
+                ours = torch.stack([frame.poses[block] for frame in window], 1)
                 torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
 
 
@@ -203,7 +203,7 @@ def test_image_sizes_run_or_are_refused_in_a_sentence(
                 with pytest.raises(HarError, match=f"64x{height} .*multiples of"):
                     model(images)
                 with pytest.raises(HarError, match="multiples of"):
-                    model.pose_part(images.mT)
+                    model.forward_frames(images.mT)
                 seen.add("refused")
             else:
                 assert model(images).poses[-1].shape == (1, 5, 4)
@@ -220,13 +220,13 @@ def test_other_shapes(shape: tuple[int, ...], said: str) -> None:
     with pytest.raises(HarError, match=said):
         model(torch.zeros(shape))
     with pytest.raises(HarError, match="SPNet"):
-        model.pose_part(torch.zeros(shape))
+        model.forward_frames(torch.zeros(shape))
 
 
 def test_misuse_of_the_input() -> None:
     model = small_network()
     with pytest.raises(HarError, match="flatten a clip's frames"):
-        model.pose_part(torch.zeros(1, 2, 3, 64, 64))
+        model.forward_frames(torch.zeros(1, 2, 3, 64, 64))
     with pytest.raises(HarError, match=r"floating-point images in \[-1, 1\], not torch.uint8"):
         model(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
 

@@ -9,7 +9,7 @@ import torchvision
 
 from har.errors import HarError
 from har.models import TorchvisionPoseNet
-from har.weights.file import load_network, load_weights, save_weights
+from har.weights import load_network, load_weights, save_weights
 
 NETWORKS = [
     ("resnet18", "layer4"),

@@ -16,7 +16,7 @@ from har.modules import MultitaskModule, Phase
 from har.runs.clip_evaluator import ClipEvaluation
 from har.runs.config import config_dir, instantiate
 from har.transforms import normalize_images
-from har.weights.file import load_weights, save_weights
+from har.weights import load_weights, save_weights
 from tests.helpers.tiny import fit, make_data
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")

@@ -14,7 +14,7 @@ from har.geometry import transform_points
 from har.metrics import PCKh
 from har.models import SPNet
 from har.modules import MultitaskModule, Phase
-from har.weights.file import load_weights
+from har.weights import load_weights
 from tests.helpers.tiny import Recorder, last_checkpoint, make_module
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")

@@ -78,7 +78,7 @@ def test_a_3d_skeleton_stands_beside_and_turns(tmp_path: Path, engine: Engine) -
 def test_video_false_and_a_network_without_actions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = ModelSpec(**{**INFO.as_dict(), "labels": ()})  # type: ignore[arg-type]
+    info = ModelSpec(**{**INFO.to_dict(), "labels": ()})  # type: ignore[arg-type]
     monkeypatch.setattr("har.runtime.loading.load_engine", lambda *_, **__: red_engine(spec=info))
     video = write_video(tmp_path / "film.avi", walking(10))
     assert names(run(tmp_path, video, "video=false")) == {"poses.npz", "summary.json"}

@@ -142,7 +142,7 @@ def test_the_result_is_plain_json(predictor: Predictor) -> None:
 
 
 def test_a_network_without_depth_or_actions() -> None:
-    flat = ModelSpec(**{**INFO.as_dict(), "depth_range_mm": None, "labels": ()})  # type: ignore[arg-type]
+    flat = ModelSpec(**{**INFO.to_dict(), "depth_range_mm": None, "labels": ()})  # type: ignore[arg-type]
     result = Predictor(red_engine(spec=flat))(np.array(walking(20)))
     assert np.isnan(result.poses.depth_mm).all()
     assert result.to_dict()["poses"][0]["depth_mm"] is None

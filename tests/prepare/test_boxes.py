@@ -13,7 +13,7 @@ from har.geometry import box_from_center
 from har.prediction.locating import locate_person, refine
 from har.prepare import boxes as task
 from har.prepare.boxes import boxes_of_sequence, overlap, predict_boxes
-from har.runtime.engine import FrameResult
+from har.runtime.engine import EngineOutput
 
 SIZE = (320, 180)
 
@@ -28,7 +28,7 @@ class BrightnessEngine:
     def __init__(self, stop_after: int | None = None) -> None:
         self.stop_after, self.calls = stop_after, 0
 
-    def forward_frames(self, images: np.ndarray) -> FrameResult:
+    def forward_frames(self, images: np.ndarray) -> EngineOutput:
         self.calls += 1
         if self.stop_after is not None and self.calls > self.stop_after:
             raise KeyboardInterrupt
@@ -40,7 +40,7 @@ class BrightnessEngine:
                 y = np.array([rows.min(), rows.max() + 1]) / 48
                 pose[:, :2] = [(x[0], y[0]), (x[1], y[0]), (x[0], y[1]), (x[1], y[1])]
                 pose[:, 2] = min(1.0, 0.1 + 1.5 * np.ptp(x))
-        return FrameResult(poses, [()] * len(images))
+        return EngineOutput(poses, [()] * len(images))
 
 
 def picture(center: tuple[int, int], side: int) -> tuple[np.ndarray, np.ndarray]:

@@ -53,8 +53,7 @@ def test_confidences_of_raw_heat_maps_are_made_probabilities(network) -> None:
     images = normalized(crops(3))
     result = engine(network).forward_frames(crops(3))
     with torch.inference_mode():
-        pose_net = getattr(network, "pose_net", network)
-        maps = pose_net(images, heat_maps=True).heat_maps[-1].double().numpy()
+        maps = network.pose_network(images, heat_maps=True).heat_maps[-1].double().numpy()
         raw = network(images).poses[-1][..., -1].numpy()
     shares = np.exp(maps - maps.max((2, 3), keepdims=True))
     shares /= shares.sum((2, 3), keepdims=True)

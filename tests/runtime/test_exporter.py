@@ -16,16 +16,11 @@ from har.errors import HarError
 from har.models import SPNet
 from har.runtime import exporter as export
 from har.runtime.exporter import METADATA_KEY, export_network, require_onnx
-from har.runtime.loading import load_engine, load_for_inference, read_spec
+from har.runtime.loading import load_engine, load_for_inference
 from har.runtime.parts import WholeNetwork
-from har.weights import load_network, save_weights
-from har.weights.description import Description
+from har.weights import WeightsFile, load_network, save_weights, spec_of
 from tests.helpers.golden import golden_arrays, golden_path
-
-needs_onnx = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
-    reason="the extra `export` is not installed",
-)
+from tests.helpers.networks import needs_onnx
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +39,15 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_visual_features=16,
     )
     path = tmp_path_factory.mktemp("export") / "small.safetensors"
-    save_weights(network, path, Description("pa16j", (32, 32), ("a", "b", "c"), 4, 0.2))
+    spec = spec_of(
+        network,
+        layout="pa16j",
+        resolution=(32, 32),
+        labels=("a", "b", "c"),
+        clip_size=4,
+        clip_seconds_between_frames=0.2,
+    )
+    save_weights(network, path, spec)
     return path
 
 
@@ -92,11 +95,12 @@ def test_the_file_says_what_its_numbers_mean(exported: Path) -> None:
     model = onnx.load(exported)
     onnx.checker.check_model(model)
     stored = json.loads({entry.key: entry.value for entry in model.metadata_props}[METADATA_KEY])
-    assert stored["info"]["labels"] == ["a", "b", "c"]
-    assert (stored["joints"][0], len(stored["joints"])) == ("pelvis", 16)
+    assert stored["spec"]["labels"] == ["a", "b", "c"]
+    joints = stored["spec"]["joint_names"]
+    assert (joints[0], len(joints)) == ("pelvis", 16)
     assert "[-1, 1]" in stored["normalization"]
     assert stored["version"] == "0.1.0"
-    assert (stored["network"], stored["info"]["resolution"]) == ("SPNet", [32, 32])
+    assert (stored["spec"]["network"], stored["spec"]["resolution"]) == ("SPNet", [32, 32])
     assert stored["frames"] == [2, 15]  # from 16 on SPNet pools frames as well
 
 
@@ -115,7 +119,7 @@ def test_an_onnx_file_is_used_like_a_checkpoint(weights: Path, exported: Path) -
         )
     with pytest.raises(HarError, match="2 to 15 frames, not of 16"):
         second.classify_clips([found.features[0]] * 16)
-    assert first.spec.labels == second.info.labels
+    assert first.spec.labels == second.spec.labels
     assert second.spec.name == exported.name
     with pytest.raises(HarError, match=r"har\.export"):
         load_engine(exported, stop_after=1)
@@ -140,7 +144,7 @@ def test_torch_export_is_written_with_its_facts(
     export_network(network, info, tmp_path / "small.pt2", "torch_export")
     facts = {METADATA_KEY: ""}
     program = torch.export.load(tmp_path / "small.pt2", extra_files=facts)
-    assert json.loads(facts[METADATA_KEY])["info"]["layout"] == "pa16j"
+    assert json.loads(facts[METADATA_KEY])["spec"]["layout"] == "pa16j"
     clip = torch.rand(5, 6, 3, 32, 32) * 2 - 1
     with torch.inference_mode():
         found, expected = program.module()(clip), network(clip)
@@ -213,7 +217,8 @@ def test_golden_networks_in_onnxruntime(name: str, tmp_path: Path) -> None:
     images = np.ascontiguousarray(np.moveaxis(arrays["x"], -1, -3))
     path, out = golden_path(f"{name}.h5"), tmp_path / "golden.onnx"
     network = load_network(path, **HIDDEN.get(name, {}))
-    info = read_spec(network, path, path, (images.shape[-1], images.shape[-2]))
+    info = WeightsFile.open(path).spec(network)
+    info = dataclasses.replace(info, resolution=(images.shape[-1], images.shape[-2]))
     if info.labels:
         info = dataclasses.replace(info, clip_size=images.shape[1])
     export_network(network, info, out, "onnx")

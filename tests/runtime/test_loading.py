@@ -15,7 +15,6 @@ from har.data.ntu.labels import ACTION_NAMES
 from har.errors import HarError
 from har.runtime.loading import load_engine
 from har.weights import save_weights
-from har.weights.description import Description, from_json
 from tests.helpers.networks import action_merge, crops, reception, spnet
 
 LABELS = ["drink", "fall", "wave"]
@@ -96,10 +95,10 @@ def test_converted_checkpoints_keep_what_they_know(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     converted = tmp_path / "last.safetensors"
     with safe_open(converted, framework="pt") as file:
-        assert json.loads(file.metadata()["har_description"])["labels"] == LABELS
+        assert json.loads(file.metadata()["har_spec"])["labels"] == LABELS
     first, second = (load_engine(p, device="cpu", fast=False) for p in (path, converted))
-    assert first.spec.as_dict() | {"name": "", "weights_sha256": ""} == (
-        second.spec.as_dict() | {"name": "", "weights_sha256": ""}
+    assert first.spec.to_dict() | {"name": "", "weights_sha256": ""} == (
+        second.spec.to_dict() | {"name": "", "weights_sha256": ""}
     )
     np.testing.assert_array_equal(
         first.forward_frames(crops(2)).poses, second.forward_frames(crops(2)).poses
@@ -140,9 +139,3 @@ def test_devices_and_names_that_are_not_there(tmp_path: Path) -> None:
         load_engine(spnet_checkpoint(tmp_path), device="tpu9")
     with pytest.raises(HarError, match="no weights file"):
         load_engine(tmp_path / "none.ckpt")
-
-
-def test_descriptions_survive_the_header() -> None:
-    known = Description("pa16j", (96, 64), ("a", "b"), 8, 0.2)
-    assert from_json(known.to_json()) == known
-    assert from_json('{"layout": "mpii", "colour": "blue"}') == Description("mpii")

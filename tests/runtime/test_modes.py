@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from har.runtime import torch_runtime
-from har.runtime.modes import PLAIN, Mode, fastest_mode, optimize
+from har.runtime.modes import PLAIN, Mode, fastest_mode
 from tests.helpers.networks import action_merge, crops, engine, normalized, reception, spnet
 
 EAGER = Mode(compiled=False)
@@ -32,7 +32,7 @@ def normalizations(network: nn.Module) -> int:
 )
 def test_folded_networks_answer_the_same(network: Any, left: int | None) -> None:
     before = normalizations(network)
-    folded = optimize(network)
+    folded = network.fuse()
     assert normalizations(network) == before  # the original stays
     assert normalizations(folded) == (left if left is not None else normalizations(folded))
     assert normalizations(folded) < before
@@ -48,7 +48,7 @@ def test_folded_networks_answer_the_same(network: Any, left: int | None) -> None
 def test_what_stays_behind_a_convolution_is_read_by_others_too() -> None:
     """Seen from outside: which normalizations are handed a convolution's very output."""
     network = spnet()
-    folded = optimize(network)
+    folded = network.fuse()
     convolved: list[torch.Tensor] = []
     found: list[str] = []
     for name, layer in folded.named_modules():

@@ -1,4 +1,4 @@
-"""Whether faster ways of computing say the same, on the clips of a test split."""
+"""Whether faster modes give the same outputs, on the clips of a test split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from har.runs.config import instantiate
 from har.runtime.engine import Engine
 from har.visual.terminal import progress_bar
 
-_POSE_CROP_PX = 256  # the crop in whose pixels differences are said, whatever the network's own
+_POSE_CROP_PX = 256  # the crop in whose pixels differences are given, whatever the network's own
 
 
 def test_data(cfg: DictConfig, spec: ModelSpec) -> Any:
@@ -38,32 +38,32 @@ def benchmark_agreement(cfg: DictConfig, engines: dict[str, Engine]) -> None:
     """Every engine on the test clips, against the first one.
 
     Printed per engine: the distance of its poses, in pixels of a 256-pixel crop, its accuracy, and
-    how many clips it calls by another name.
+    how many clips it classifies differently.
     """
     names = list(engines)
     spec = engines[names[0]].spec
     clips = test_data(cfg, spec).test_clips
     loader = DataLoader(clips, batch_size=cfg.data.eval_batch_size)
     poses: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
-    said: dict[str, list[NDArray[np.int64]]] = {name: [] for name in names}
+    classes_by_name: dict[str, list[NDArray[np.int64]]] = {name: [] for name in names}
     true: list[NDArray[np.int64]] = []
-    with progress_bar(f"{len(clips)} test clips, {len(names)} ways") as progress:
+    with progress_bar(f"{len(clips)} test clips, {len(names)} variants") as progress:
         for number, batch in enumerate(loader, start=1):
             images = batch["images"].numpy()  # (N, T, H, W, 3)
             true.append(batch["action"].numpy())
-            for name, ready in engines.items():
-                pose, classes = _answers(ready, images)
+            for name, engine in engines.items():
+                pose, classes = _answers(engine, images)
                 poses[name].append(pose)
-                said[name].append(classes)
+                classes_by_name[name].append(classes)
             progress(number, len(loader))
     table = Table(title=f"the same answers? {len(clips)} test clips", title_justify="left")
-    for column in ("way", "mean px", "99 % px", "top-1", "other names"):
-        table.add_column(column, justify="left" if column == "way" else "right")
+    for column in ("variant", "mean px", "99 % px", "top-1", "other names"):
+        table.add_column(column, justify="left" if column == "variant" else "right")
     labels, exact = np.concatenate(true), np.concatenate(poses[names[0]])
-    first = np.concatenate(said[names[0]])
+    first = np.concatenate(classes_by_name[names[0]])
     for name in names:
         away = np.linalg.norm(np.concatenate(poses[name]) - exact, axis=-1) * _POSE_CROP_PX
-        classes = np.concatenate(said[name])
+        classes = np.concatenate(classes_by_name[name])
         table.add_row(
             name,
             f"{away.mean():.3f}",
@@ -75,10 +75,10 @@ def benchmark_agreement(cfg: DictConfig, engines: dict[str, Engine]) -> None:
 
 
 def _answers(
-    ready: Engine, images: NDArray[np.uint8]
+    engine: Engine, images: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Places of the joints (N T, J, 2) and classes (N,) of clips."""
     count, frames = images.shape[:2]
-    result = ready.forward_frames(images.reshape(-1, *images.shape[2:]))
+    result = engine.forward_frames(images.reshape(-1, *images.shape[2:]))
     clips = [result.features[i * frames : (i + 1) * frames] for i in range(count)]
-    return result.poses[..., :2], ready.classify_clips(clips).argmax(1)
+    return result.poses[..., :2], engine.classify_clips(clips).argmax(1)

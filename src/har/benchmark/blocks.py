@@ -1,8 +1,7 @@
-"""A network stopped after each of its prediction blocks: what a block costs and what it brings."""
+"""A network stopped after each of its prediction blocks: cost and accuracy of a block."""
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import weakref
 from collections.abc import Callable
@@ -24,22 +23,21 @@ from torch.utils.flop_counter import FlopCounterMode
 from har.benchmark.agreement import test_data
 from har.benchmark.timing import time_interleaved
 from har.metrics import ClipMetrics
+from har.models.base import PoseNetwork
 from har.models.spec import ModelSpec
 from har.runs.config import run_folder
-from har.runtime.modes import optimize
 from har.runtime.parts import FramePart
 from har.transforms import normalize_images
 from har.visual.plots import plot_speed
 from har.visual.terminal import progress_bar
-from har.weights.file import build_network
 
 
 @dataclass
 class Block:
-    """What stopping after a block costs, per frame, and what its answers are worth.
+    """Cost per frame of the network up to a block, and the accuracy of that block.
 
     Attributes:
-        name: of the block; SPNet's say pyramid and level.
+        name: of the block; SPNet's give pyramid and level.
         parameters: of the network up to here.
         multiply_adds: of one frame and its share of a clip.
         memory_bytes: weights, and the most that intermediate results of a batch take at a time.
@@ -58,45 +56,29 @@ class Block:
 
 
 def benchmark_blocks(
-    cfg: DictConfig, network: nn.Module, spec: ModelSpec, device: torch.device
+    cfg: DictConfig, network: PoseNetwork, spec: ModelSpec, device: torch.device
 ) -> None:
     """Measures, prints and plots every prediction block of a network that can stop early."""
-    if not hasattr(getattr(network, "config", None), "stop_after"):
-        return  # one answer only
+    if not network.block_names:
+        return  # one block only
     width, height = spec.resolution
     images = torch.randint(0, 256, (spec.clip_size, height, width, 3), dtype=torch.uint8)
     blocks: list[Block] = []
-    ways: dict[str, Callable[[], Any]] = {}
-    for number, name in enumerate(_block_names(network), start=1):
-        short = stopped(network, number if name.isdecimal() else name).to(device)
-        part = FramePart(optimize(short))
+    variants: dict[str, Callable[[], Any]] = {}
+    for number, name in enumerate(network.block_names, start=1):
+        short = network.stopped(number if name.isdecimal() else name).to(device)
+        part = FramePart(short.fuse())
         blocks.append(_cost(name, short, part, images.to(device)))
-        ways[name] = _run(part, images, device)
-    for block, seconds in zip(blocks, time_interleaved(ways).values(), strict=True):
+        variants[name] = _run(part, images, device)
+    for block, seconds in zip(blocks, time_interleaved(variants).values(), strict=True):
         block.seconds = seconds / len(images)
     if cfg.weights is not None and cfg.measure:
-        _judge(cfg, network, spec, device, blocks)
+        _evaluate(cfg, network, spec, device, blocks)
     _print(blocks, spec)
     path = run_folder() / "blocks.png"
     figure = _plot(blocks, spec)
     figure.savefig(path, dpi=150)
     Console().print(f"Speed against accuracy, as a picture: {path}")
-
-
-def _block_names(network: Any) -> list[str]:
-    """SPNet's blocks by pyramid and level, ReceptionNet's by number."""
-    if hasattr(network, "steps"):
-        return [step.block for step in network.steps]
-    return [str(number + 1) for number in range(len(network.blocks))]
-
-
-def stopped(network: Any, stop_after: int | str) -> nn.Module:
-    """A copy of a network that ends with a prediction block."""
-    arguments = {**dataclasses.asdict(network.config), "stop_after": stop_after}
-    short = build_network(type(network).__name__, arguments)
-    state = network.state_dict()
-    short.load_state_dict({name: state[name] for name in short.state_dict()})
-    return short.eval()
 
 
 def _run(part: nn.Module, images: Tensor, device: torch.device) -> Callable[[], Any]:
@@ -139,8 +121,8 @@ class _PeakMemory(TorchDispatchMode):
             self.now -= size
 
 
-def _cost(name: str, network: Any, part: nn.Module, images: Tensor) -> Block:
-    clip = images.permute(0, 3, 1, 2)[None] / 127.5 - 1
+def _cost(name: str, network: PoseNetwork, part: nn.Module, images: Tensor) -> Block:
+    clip = normalize_images(images)[None]
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         network(clip if network.num_action_outputs else clip[0])
@@ -156,10 +138,14 @@ def _cost(name: str, network: Any, part: nn.Module, images: Tensor) -> Block:
     )
 
 
-def _judge(
-    cfg: DictConfig, network: Any, spec: ModelSpec, device: torch.device, blocks: list[Block]
+def _evaluate(
+    cfg: DictConfig,
+    network: PoseNetwork,
+    spec: ModelSpec,
+    device: torch.device,
+    blocks: list[Block],
 ) -> None:
-    """The test split through the whole network once: every block answers on the way."""
+    """The test split through the whole network once, which has the outputs of every block."""
     data = test_data(cfg, spec)
     scores = ClipMetrics(
         spec.layout,
@@ -170,7 +156,7 @@ def _judge(
         data.depth_range_mm,
     ).to(device)
     loader = DataLoader(data.test_clips, batch_size=cfg.data.eval_batch_size)
-    network = network.to(device=device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     with progress_bar("clips of the test split") as progress, torch.inference_mode():
         for number, batch in enumerate(loader, start=1):
             batch = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from har.benchmark.timing import print_ways, time_interleaved
+from har.benchmark.timing import print_variants, time_interleaved
 from har.data.protocols import ClipProtocol, ProtocolDataset, collate_sequences
 from har.runs.clip_evaluator import ClipEvaluation
 from har.runs.config import instantiate
@@ -21,7 +21,7 @@ _CLIPS_AT_A_TIME = 8
 def benchmark_evaluation(cfg: DictConfig) -> None:
     """Clips of neighboring frames, half overlapping: the same answers in less time.
 
-    Two ways of judging one test sequence, in float32: every clip by itself, and every frame once.
+    One test sequence is evaluated in float32: every clip by itself, and every frame once.
     """
     data = instantiate(cfg.data, resolution=list(cfg.resolution), clip_size=cfg.clip_size)
     data.setup("test")
@@ -37,7 +37,7 @@ def benchmark_evaluation(cfg: DictConfig) -> None:
         logits = []
         for lot in batch["clips"].split(_CLIPS_AT_A_TIME):
             crops = batch["crops"][lot]  # (N, T, H, W, 3)
-            images = normalize_images(crops, torch.ones(len(lot), 3))
+            images = normalize_images(crops)
             logits.append(network(images).action_logits[-1])
         answers["alone"] = torch.cat(logits).double().log_softmax(-1).sum(0)
 
@@ -45,9 +45,9 @@ def benchmark_evaluation(cfg: DictConfig) -> None:
         answers["shared"] = judge.judge(batch)[1][-1][0]
 
     with torch.inference_mode():
-        ways: dict[str, Any] = {"every clip by itself": alone, "every frame once": shared}
-        seconds = time_interleaved(ways)
+        variants: dict[str, Any] = {"every clip by itself": alone, "every frame once": shared}
+        seconds = time_interleaved(variants)
     clips, frames = len(batch["clips"]), len(batch["crops"])
-    print_ways(f"{clips} clips of {frames} frames, float32", seconds, frames, "frames/s")
+    print_variants(f"{clips} clips of {frames} frames, float32", seconds, frames, "frames/s")
     difference = (answers["alone"] - answers["shared"]).abs().max() / clips
     Console().print(f"Logarithms of a clip's probabilities differ by {difference:.0e} at most.")

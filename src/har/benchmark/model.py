@@ -1,9 +1,9 @@
-"""``python -m har.benchmark model``: how fast a network is here, way by way and block by block.
+"""``python -m har.benchmark model``: how fast a network is here, by mode and by block.
 
-One clip by every way of computing, the way that :mod:`har.runtime` takes here marked. A stream of
+One clip in every mode of computing, the mode that :mod:`har.runtime` takes here marked. A stream of
 frames, clip after clip against frame after frame. The network stopped after each of its prediction
-blocks: the figure of speed against accuracy of TPAMI 2020. With weights and data also what every
-way and every block says of the test split.
+blocks: the plot of speed against accuracy of TPAMI 2020. With weights and data also the accuracy of
+every mode and every block on the test split.
 """
 
 from __future__ import annotations
@@ -22,33 +22,37 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
-from torch import nn
 
 from har.benchmark.agreement import benchmark_agreement
 from har.benchmark.blocks import benchmark_blocks
-from har.benchmark.timing import print_ways, time_interleaved
+from har.benchmark.timing import print_variants, time_interleaved
+from har.models.base import PoseNetwork
 from har.models.spec import ModelSpec
 from har.runs.config import instantiate
 from har.runtime.engine import Engine
 from har.runtime.exporter import export_network
-from har.runtime.loading import choose_device, load_for_inference, spec_of
+from har.runtime.loading import choose_device, load_for_inference
 from har.runtime.modes import PLAIN, Mode, fastest_mode
 from har.runtime.onnx_runtime import OnnxRuntime
 from har.runtime.streaming import ClipStream
 from har.runtime.torch_runtime import TorchRuntime
+from har.transforms import normalize_images
+from har.weights import spec_of
 
 
 def benchmark_model(cfg: DictConfig) -> None:
-    """Ways of computing one clip, streaming, and every prediction block."""
+    """Modes of computing one clip, streaming, and every prediction block."""
     console = Console()
     device = torch.device(choose_device(cfg.device))
+    network: PoseNetwork
     if cfg.weights is not None:
         network, spec = load_for_inference(cfg.weights)
     else:
         network = instantiate(cfg.model).eval()
-        spec = dataclasses.replace(
-            spec_of(network, type(network).__name__),
-            resolution=(cfg.resolution[0], cfg.resolution[1]),
+        spec = spec_of(
+            network,
+            name=type(network).__name__,
+            resolution=cfg.resolution,
             clip_size=cfg.clip_size,
         )
     parameters = sum(p.numel() for p in network.parameters()) / 1e6
@@ -57,9 +61,11 @@ def benchmark_model(cfg: DictConfig) -> None:
         f"{spec.name}: {type(network).__name__}, {parameters:.1f} M parameters, "
         f"{spec.clip_size} frames of {width}x{height}, {_device_name(device)}"
     )
-    ways, engines = _ways(network, spec, device, console, compiles=cfg.compile, onnx=cfg.onnx)
-    print_ways("one clip", time_interleaved(ways), spec.clip_size, "frames/s")
-    console.print(f"[dim]* the way of predict and evaluate here: {fastest_mode(device)}[/dim]")
+    variants, engines = _variants(
+        network, spec, device, console, compiles=cfg.compile, onnx=cfg.onnx
+    )
+    print_variants("one clip", time_interleaved(variants), spec.clip_size, "frames/s")
+    console.print(f"[dim]* the mode of predict and evaluate here: {fastest_mode(device)}[/dim]")
     if spec.labels:
         _stream(network, spec, device)
         if cfg.weights is not None and cfg.measure:
@@ -79,8 +85,8 @@ def _clip(spec: ModelSpec) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
 
 
-def _ways(
-    network: nn.Module,
+def _variants(
+    network: PoseNetwork,
     spec: ModelSpec,
     device: torch.device,
     console: Console,
@@ -88,9 +94,9 @@ def _ways(
     compiles: bool,
     onnx: bool,
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, Engine]]:
-    """One clip by every way of computing, and the engines among them."""
+    """One clip in every mode, and the engines among them."""
     images = _clip(spec)
-    ways: dict[str, Callable[[], Any]] = {
+    variants: dict[str, Callable[[], Any]] = {
         "plain layout, float32": _as_trained(network, images, device, torch.contiguous_format),
         "channels last, float32": _as_trained(network, images, device, torch.channels_last),
     }
@@ -101,15 +107,15 @@ def _ways(
         modes += [Mode(precision=mode.precision) for mode in modes]
     engines = {"float32": _engine(network, spec, device, PLAIN)}
     for mode in modes:
-        ready = _engine(network, spec, device, mode)
+        engine = _engine(network, spec, device, mode)
         name = str(mode)
         if mode.compiled:
             console.print(f"compiling ({mode.precision}) ...")
-            if not ready.compile():
+            if not engine.compile():
                 continue
         if dataclasses.replace(best, compiled=best.compiled and compiles) == mode:
             name += " *"
-        engines[name] = ready
+        engines[name] = engine
     if onnx and importlib.util.find_spec("onnxruntime") is not None:
         console.print("exporting to ONNX ...")
         with tempfile.TemporaryDirectory(prefix="har-") as folder:
@@ -118,19 +124,21 @@ def _ways(
             export_network(plain.to(memory_format=torch.contiguous_format), spec, path, "onnx")
             runtime = OnnxRuntime(path, device.type)
         engines["onnxruntime, float32"] = Engine(runtime, spec, batch_size=spec.clip_size)
-    for name, ready in engines.items():
+    for name, engine in engines.items():
         if name != "float32":
-            ways[name] = _predicts(ready, images)
-    return ways, engines
+            variants[name] = _predicts(engine, images)
+    return variants, engines
 
 
 def _as_trained(
-    network: nn.Module, images: NDArray[np.uint8], device: torch.device, layout: torch.memory_format
+    network: PoseNetwork,
+    images: NDArray[np.uint8],
+    device: torch.device,
+    layout: torch.memory_format,
 ) -> Callable[[], Any]:
     """The network as it is, on a whole clip that is already on the device."""
-    clip = torch.from_numpy(images).to(device).permute(0, 3, 1, 2) / 127.5 - 1
-    clip = clip.contiguous(memory_format=layout)[None]
-    one = clip if getattr(network, "num_action_outputs", 0) else clip[0]
+    frames = normalize_images(torch.from_numpy(images).to(device)).contiguous(memory_format=layout)
+    one = frames[None] if network.num_action_outputs else frames
 
     def run() -> None:
         network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
@@ -147,42 +155,42 @@ def _finish(device: torch.device) -> None:
             torch.cuda.synchronize()
 
 
-def _engine(network: nn.Module, spec: ModelSpec, device: torch.device, mode: Mode) -> Engine:
+def _engine(network: PoseNetwork, spec: ModelSpec, device: torch.device, mode: Mode) -> Engine:
     runtime = TorchRuntime(network, device, mode, batch_size=spec.clip_size)
     return Engine(runtime, spec, batch_size=spec.clip_size)
 
 
-def _predicts(ready: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
-    """From uint8 crops to poses and, where the network knows them, actions."""
+def _predicts(engine: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
+    """From uint8 crops to poses and, of a network with actions, their probabilities."""
 
     def run() -> None:
-        features = ready.forward_frames(images).features
-        if ready.spec.labels:
-            ready.classify_clips(features)
+        features = engine.forward_frames(images).features
+        if engine.spec.labels:
+            engine.classify_clips(features)
 
     return run
 
 
-def _stream(network: nn.Module, spec: ModelSpec, device: torch.device) -> None:
+def _stream(network: PoseNetwork, spec: ModelSpec, device: torch.device) -> None:
     """Every window of a video that moves on by one frame: all its frames anew, or the new one."""
     images = _clip(spec)
-    ready = Engine(
+    engine = Engine(
         TorchRuntime(network, device, PLAIN, batch_size=spec.clip_size), spec, batch_size=1
     )
-    stream = ClipStream(ready)
-    for features in ready.forward_frames(images).features:
+    stream = ClipStream(engine)
+    for features in engine.forward_frames(images).features:
         stream.push(features)
 
     def next_frame() -> None:
-        (features,) = ready.forward_frames(images[:1]).features
+        (features,) = engine.forward_frames(images[:1]).features
         stream.push(features)
 
-    ways = {
+    variants = {
         "the clip network on every window": _as_trained(
             network, images, device, torch.channels_last
         ),
         "streaming": next_frame,
     }
-    print_ways(
-        "a stream, an answer at every frame, float32", time_interleaved(ways), 1, "answers/s"
+    print_variants(
+        "a stream, an answer at every frame, float32", time_interleaved(variants), 1, "answers/s"
     )

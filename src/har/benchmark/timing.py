@@ -1,4 +1,4 @@
-"""Several ways timed in turn, and their table."""
+"""Variants timed in turn, and their table."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from rich.table import Table
 ROUNDS = 5
 
 
-def time_interleaved(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """Median seconds of every way, after one round of warming up."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+def time_interleaved(variants: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Median seconds of every variant, after one round of warming up."""
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
     for round_number in range(ROUNDS + 1):
-        for name, way in ways.items():
+        for name, run in variants.items():
             began = time.perf_counter()
-            way()
+            run()
             if round_number:
                 seconds[name].append(time.perf_counter() - began)
     return {name: median(values) for name, values in seconds.items()}
 
 
-def print_ways(title: str, seconds: dict[str, float], items: int, unit: str) -> None:
+def print_variants(title: str, seconds: dict[str, float], items: int, unit: str) -> None:
     table = Table(title=title, title_justify="left")
-    for column in ("way", "ms per frame", unit, "of the first"):
-        table.add_column(column, justify="left" if column == "way" else "right")
+    for column in ("variant", "ms per frame", unit, "of the first"):
+        table.add_column(column, justify="left" if column == "variant" else "right")
     first = next(iter(seconds.values()))
     for name, value in seconds.items():
         ratio = f"{first / value:.2f} x"

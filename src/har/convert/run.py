@@ -6,35 +6,38 @@ from omegaconf import DictConfig
 
 from har.errors import HarError
 
+ENDING = ".safetensors"
+
 
 def convert(cfg: DictConfig) -> None:
-    """Writes the weights as safetensors, with the network's class and arguments in the header.
+    """Writes the weights as safetensors, with the network's record in the header.
 
     Raises:
-        HarError: nothing to convert, or a file that cannot be read.
+        HarError: nothing to convert, a file that cannot be read, or one that would be replaced by
+            itself.
     """
     # here and not above, so that --help does not wait for torch
     from rich.console import Console
 
-    from har.weights.file import (
-        describe_weights,
-        empty_network,
-        find_weights,
-        load_weights,
-        save_weights,
-    )
+    from har.runtime.loading import log_assumed
+    from har.weights import open_weights, save_weights
 
     if cfg.weights is None:
         raise HarError(
-            "Say what to convert: weights=<file.h5 of the original, .ckpt of a run, or published "
+            "Give what to convert: weights=<file.h5 of the original, .ckpt of a run, or published "
             "name>."
         )
-    path = find_weights(cfg.weights)
-    out = Path(cfg.out) if cfg.out is not None else path.with_suffix(".safetensors")
+    opened = open_weights(cfg.weights)
+    out = Path(cfg.out) if cfg.out is not None else opened.path.with_suffix(ENDING)
+    if out.suffix != ENDING:
+        raise HarError(f"out={out}: weights are written as {ENDING}, which every command reads.")
+    if out.exists() and out.samefile(opened.path):
+        raise HarError(f"{out} is the file to convert: give another out=<file{ENDING}>.")
     chosen = {name: cfg[name] for name in ("softargmax_alpha", "context_alpha")}
-    network = empty_network(path, **{k: v for k, v in chosen.items() if v is not None})
-    report = load_weights(network, path)
-    save_weights(network, out, describe_weights(path))
-    console = Console()
-    console.print(report.table())
+    network = opened.build(**{k: v for k, v in chosen.items() if v is not None})
+    report = opened.load_into(network)
+    spec = opened.spec(network)
+    save_weights(network, out, spec)
+    log_assumed(spec)
+    Console().print(report.table())
     print(f"{type(network).__name__} written to {out}")

@@ -1,20 +1,19 @@
-"""The networks: plain PyTorch modules that know nothing of training."""
+"""The networks: plain PyTorch modules, independent of data and training."""
 
 from typing import TYPE_CHECKING, Any
 
-from har.models.action_merge import ActionMergeNet
-from har.models.reception import ReceptionNet
-from har.models.spnet import SPNet
+from har.models.registry import NETWORKS, network_class
 
 if TYPE_CHECKING:
+    from har.models.action_merge import ActionMergeNet
+    from har.models.reception import ReceptionNet
+    from har.models.spnet import SPNet
     from har.models.torchvision_pose import TorchvisionPoseNet
 
 __all__ = ["ActionMergeNet", "ReceptionNet", "SPNet", "TorchvisionPoseNet"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "TorchvisionPoseNet":  # torchvision takes seconds to import
-        from har.models.torchvision_pose import TorchvisionPoseNet
-
-        return TorchvisionPoseNet
+    if name in NETWORKS:  # har.models.spec must not wait for torch
+        return network_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""ActionMergeNet: actions of clips from the poses and the appearance that ReceptionNet finds.
+"""ActionMergeNet: actions of clips from the poses and the appearance that ReceptionNet extracts.
 
 Luvizon, Picard, Tabia, "2D/3D Pose Estimation and Action Recognition using Multitask Deep
 Learning", CVPR 2018 (arXiv 1802.09232), section 4, and the authors' published program.
@@ -6,7 +6,7 @@ Learning", CVPR 2018 (arXiv 1802.09232), section 4, and the authors' published p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import HarError
-from har.models.layers import (
-    Conv2d,
-    SeparableConv2d,
-    global_max_min,
-    max_min_pool,
-    upsample,
+from har.models.base import (
+    FrameFeatures,
+    FrameOutput,
+    PoseNetwork,
+    frame_features,
+    with_confidence,
 )
-from har.models.reception import ConvBN, ReceptionNet, ReceptionNetConfig, as_frames
+from har.models.layers import Conv2d, SeparableConv2d, global_max_min, max_min_pool, upsample
+from har.models.reception import ConvBN, ReceptionNet, ReceptionNetConfig
 from har.models.soft_argmax import channel_softmax_2d
-from har.models.spnet import FrameFeatures, NetworkOutput, frame_features
 
 NUM_HEADS = 4
 # Channels of the pose stream: the three branches, the narrow middle, half of its output.
@@ -128,7 +128,7 @@ class ActionMergeNetConfig:
                 )
 
 
-class ActionMergeNet(nn.Module):
+class ActionMergeNet(PoseNetwork):
     """Poses and actions from clips (CVPR 2018).
 
     Example:
@@ -149,6 +149,9 @@ class ActionMergeNet(nn.Module):
         HarError: arguments that contradict each other.
     """
 
+    size_multiple = ReceptionNet.size_multiple
+    num_action_blocks = 1
+
     def __init__(
         self,
         pose_net: ReceptionNet | Mapping[str, Any],
@@ -157,7 +160,6 @@ class ActionMergeNet(nn.Module):
         version: str = "v2",
         weighted_merge: bool = True,
     ) -> None:
-        super().__init__()
         if not isinstance(pose_net, ReceptionNet):
             pose_net = ReceptionNet(**pose_net)
         if not isinstance(num_actions, int):
@@ -166,99 +168,69 @@ class ActionMergeNet(nn.Module):
                     f"num_actions={list(num_actions)}: ActionMergeNet has one set of actions."
                 )
             num_actions = num_actions[0]
-        self.config = ActionMergeNetConfig(
-            pose_net.config, num_actions, num_frames, version, weighted_merge
+        super().__init__(
+            ActionMergeNetConfig(pose_net.config, num_actions, num_frames, version, weighted_merge),
+            num_joints=pose_net.num_joints,
+            dim=pose_net.dim,
+            num_actions=(num_actions,),
         )
-        self.num_actions = (num_actions,)
         self.pose_net = pose_net
-        self.pose_stream = PoseStream(pose_net.config.dim, num_actions, version)
+        self.pose_stream = PoseStream(pose_net.dim, num_actions, version)
         self.visual_stream = VisualStream(pose_net.stem.width, num_actions)
         self.pose_weighting = _weighting(num_actions) if weighted_merge else None
         self.visual_weighting = _weighting(num_actions) if weighted_merge else None
-
-    @property
-    def num_pose_outputs(self) -> int:
-        """One: the pose of the last block."""
-        return 1
 
     @property
     def num_action_outputs(self) -> int:
         """Four of each stream, and the merged one."""
         return 2 * NUM_HEADS + 1
 
+    @property
+    def clip_size(self) -> int:
+        """Frames of a clip."""
+        return int(self.config.num_frames)
+
+    @property
+    def pose_network(self) -> ReceptionNet:
+        """The network of poses inside."""
+        return self.pose_net
+
     def pose_modules(self) -> list[nn.Module]:
-        """What is fixed while only actions are learned."""
         return [self.pose_net]
 
-    def action_parameters(self) -> Iterator[nn.Parameter]:
-        """Parameters of the action part."""
-        for name, parameter in self.named_parameters():
-            if not name.startswith("pose_net."):
-                yield parameter
-
-    def pose_part(self, images: Tensor) -> tuple[list[Tensor], list[FrameFeatures]]:
-        """Poses of single frames, and what the action part needs of them.
-
-        Args:
-            images: (N, 3, H, W) in [-1, 1].
-
-        Returns:
-            One (N, J, dim + 1), and :class:`FrameFeatures` with (N, J, dim) and (N, J, C).
-        """
-        pose, probability, features = self.look(images)
-        return [pose], [frame_features(pose, probability, features)]
-
-    def look(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (N, 3, H, W) to the pose (N, J, dim + 1), the joints' probability maps
-        (N, J, h, w) and the appearance (N, C, h, w)."""
-        maps, features = self.pose_net.maps_and_features(images)
+    def forward_frames(self, images: Tensor) -> FrameOutput:
+        self.check_frames(images)
+        maps, visual = self.pose_net.maps_and_features(images)
         # The confidence is sharper than ReceptionNet's own, as the weights were trained.
-        pose, own = self.pose_net.regress(maps[-1], scale=2 if self.config.pose_net.dim == 3 else 4)
-        return pose, channel_softmax_2d(own), features
+        pose, own = self.pose_net.regress(maps[-1], scale=2 if self.dim == 3 else 4)
+        probability = channel_softmax_2d(own)
+        # The action part takes the raw confidence of 2-D poses, as it was trained.
+        features = frame_features(pose, probability, visual)
+        bounded = pose if self.dim == 3 else with_confidence(pose, probability)
+        return FrameOutput((pose,), bounded, (features,))
 
-    def action_part(self, features: Sequence[FrameFeatures]) -> list[Tensor]:
-        """Logits of clips from the features of their frames.
+    def training_poses(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Of every block of ``pose_net``: the network itself has its last pose only."""
+        return self.pose_net.training_poses(images)
 
-        Args:
-            features: one, (N, T, J, dim) and (N, T, J, C), T a multiple of 4.
-
-        Returns:
-            (N, C) of the pose stream's heads, of the visual stream's, and merged.
-        """
+    def forward_clips(self, features: Sequence[FrameFeatures]) -> list[Tensor]:
+        """Logits (N, C) of the pose stream's heads, of the visual stream's, and merged, of clips
+        whose number of frames is a multiple of 4."""
         pose = self.pose_stream(features[0].pose.permute(0, 3, 1, 2))
         visual = self.visual_stream(features[0].visual.permute(0, 3, 1, 2))
-        pose_vote, visual_vote = pose[-1], visual[-1]
+        pose_map, visual_map = pose[-1], visual[-1]
         if self.pose_weighting is not None and self.visual_weighting is not None:
-            pose_vote = self.pose_weighting(pose_vote)
-            visual_vote = self.visual_weighting(visual_vote)
-        answers = [global_max_min(m) for m in [*pose, *visual, pose_vote + visual_vote]]
-        return [a if a.dtype == torch.float64 else a.float() for a in answers]
+            pose_map = self.pose_weighting(pose_map)
+            visual_map = self.visual_weighting(visual_map)
+        logits = [global_max_min(m) for m in [*pose, *visual, pose_map + visual_map]]
+        return [x if x.dtype == torch.float64 else x.float() for x in logits]
 
-    def forward(self, x: Tensor) -> NetworkOutput:
-        """Images (N, 3, H, W) give poses; clips (N, T, 3, H, W) give poses and actions.
-
-        Raises:
-            HarError: other shapes, or a clip whose length is not a multiple of 4.
-        """
-        frames, clips = as_frames(x, "ActionMergeNet")
-        if clips is not None and clips[1] % 4:
+    def check_images(self, x: Tensor) -> None:
+        super().check_images(x)
+        if x.ndim == 5 and x.shape[1] % 4:
             raise HarError(
-                f"ActionMergeNet takes clips of a multiple of 4 frames, not of {clips[1]}."
+                f"ActionMergeNet takes clips of a multiple of 4 frames, not of {x.shape[1]}."
             )
-        poses, features = self.pose_part(frames)
-        if clips is None:
-            return NetworkOutput(tuple(poses))
-        logits = self.action_part(
-            [
-                FrameFeatures(pose.unflatten(0, clips), visual.unflatten(0, clips))
-                for pose, visual in features
-            ]
-        )
-        return NetworkOutput(
-            tuple(pose.unflatten(0, clips) for pose in poses),
-            tuple(values.softmax(-1) for values in logits),
-            tuple(logits),
-        )
 
 
 def _weighting(num_actions: int) -> SeparableConv2d:

@@ -8,9 +8,12 @@ the fans of the kernel as TensorFlow stores it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 BATCH_NORM_EPS = 1e-3
 
@@ -81,6 +84,27 @@ def glorot_uniform_(weight: Tensor, depthwise: bool = False) -> None:
         weight.uniform_(-limit, limit)
 
 
+class FusibleLayer(nn.Module):
+    """A layer with a convolution whose output batch normalization alone reads."""
+
+    def fuse_(self) -> None:
+        """Folds batch normalization into the convolution before it, in place; ``eval`` only."""
+        raise NotImplementedError
+
+    def fold_(self, convolution: str, normalization: str, *, rectified: bool) -> None:
+        """Folds one pair of submodules.
+
+        Args:
+            convolution, normalization: their names in this layer.
+            rectified: a ReLU comes with the normalization and stays.
+        """
+        conv: Any = self.get_submodule(convolution)
+        norm: Any = self.get_submodule(normalization)
+        fused: nn.Module = fuse_conv_bn_eval(conv, norm)
+        self.set_submodule(convolution, fused.requires_grad_(False))
+        self.set_submodule(normalization, nn.ReLU(inplace=True) if rectified else nn.Identity())
+
+
 class SeparableConv2d(nn.Module):
     """A depthwise convolution, then a 1x1 convolution over channels."""
 
@@ -109,7 +133,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def __init__(self, channels: int, scale: bool = True) -> None:
         super().__init__(channels, eps=BATCH_NORM_EPS, momentum=0.01)
-        if not scale:  # nothing to learn, also for who frees all parameters
+        if not scale:  # nothing to learn, also where all parameters are unfrozen
             del self.weight
             self.register_buffer("weight", torch.ones(channels), persistent=False)
 
@@ -142,7 +166,7 @@ def upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-class BottleneckUnit(nn.Module):
+class BottleneckUnit(FusibleLayer):
     """Residual unit of SPNet's stem and action part: 1x1 to a middle width, then 3x3.
 
     Where width or stride change, the shortcut is a 1x1 convolution of the normalized input;
@@ -157,6 +181,9 @@ class BottleneckUnit(nn.Module):
         self.conv2 = Conv2d(middle, width, 3, stride)
         changes = in_channels != width or stride != 1
         self.shortcut_conv = Conv2d(in_channels, width, 1, stride) if changes else None
+
+    def fuse_(self) -> None:
+        self.fold_("conv1", "bn2", rectified=True)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn1(x)

@@ -7,16 +7,23 @@ program. Every convolution comes with a batch normalization that learns no scale
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import HarError
-from har.models.layers import BatchNorm2d, Conv2d, SeparableConv2d, max_pool, upsample
+from har.models.base import FrameOutput, NetworkOutput, PoseNetwork, with_confidence
+from har.models.layers import (
+    BatchNorm2d,
+    Conv2d,
+    FusibleLayer,
+    SeparableConv2d,
+    max_pool,
+    upsample,
+)
 from har.models.soft_argmax import (
     channel_softmax_2d,
     soft_argmax_1d,
@@ -25,25 +32,7 @@ from har.models.soft_argmax import (
 )
 
 
-class ReceptionOutput(NamedTuple):
-    """What ReceptionNet says about images or clips.
-
-    Attributes:
-        poses: one per prediction block, (N, [T,] J, dim + 1): x, y in [0, 1] of the crop, z in
-            [0, 1] of the depth range, confidence. In 2-D the confidence is raw: the largest 2x2
-            sum of the heat map, of any sign and size; in 3-D it is in [0, 1].
-        actions: none, as in every network for poses only.
-        action_logits: none.
-        heat_maps: only where asked for, one per block: (N, [T,] J, H, W), before the softmax.
-    """
-
-    poses: tuple[Tensor, ...]
-    actions: tuple[Tensor, ...] = ()
-    action_logits: tuple[Tensor, ...] = ()
-    heat_maps: tuple[Tensor, ...] = ()
-
-
-class ConvBN(nn.Module):
+class ConvBN(FusibleLayer):
     """A convolution, then batch normalization; the ReLU is where it is used."""
 
     def __init__(
@@ -57,18 +46,24 @@ class ConvBN(nn.Module):
         self.conv = Conv2d(in_channels, out_channels, kernel_size, stride)
         self.bn = BatchNorm2d(out_channels, scale=False)
 
+    def fuse_(self) -> None:
+        self.fold_("conv", "bn", rectified=False)
+
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.bn(self.conv(x))
         return y
 
 
-class SeparableBN(nn.Module):
+class SeparableBN(FusibleLayer):
     """A separable convolution of what is positive, then batch normalization."""
 
     def __init__(self, in_channels: int, width: int, kernel_size: int | tuple[int, int]) -> None:
         super().__init__()
         self.conv = SeparableConv2d(in_channels, width, kernel_size)
         self.bn = BatchNorm2d(width, scale=False)
+
+    def fuse_(self) -> None:
+        self.fold_("conv.pointwise", "bn", rectified=False)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.bn(self.conv(F.relu(x)))
@@ -154,7 +149,7 @@ class PredictionBlock(nn.Module):
         width: channels of the features.
         num_maps: heat maps of all kinds.
         kernel_size: of the separable convolutions.
-        feeds_back: False for the last block, whose features nobody reads.
+        feeds_back: False for the last block, whose features nothing reads.
     """
 
     def __init__(
@@ -167,8 +162,8 @@ class PredictionBlock(nn.Module):
         self.maps_back = ConvBN(num_maps, width) if feeds_back else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (N, C, H, W) to the next features, the heat maps (N, M, H, W), and what the
-        hourglass says, (N, C, H, W)."""
+        """Features (N, C, H, W) to the next features, the heat maps (N, M, H, W), and the
+        hourglass's output (N, C, H, W)."""
         inner = self.reception(x)
         y = self.sepconv(inner)
         maps = self.maps(F.relu(y))
@@ -218,7 +213,7 @@ class ReceptionNetConfig:
         return self.num_joints * (self.depth_maps if self.dim == 3 else 1 + self.num_context)
 
 
-class ReceptionNet(nn.Module):
+class ReceptionNet(PoseNetwork):
     """Poses from images (CVPR 2018).
 
     Example:
@@ -236,12 +231,13 @@ class ReceptionNet(nn.Module):
         depth_maps: cells of depth (3-D only).
         kernel_size: of the separable convolutions; one number or (rows, columns).
         old_stem: the stem of the authors' earliest weights.
-        stop_after: number, from 1, of the block that answers last: those behind it are not there.
-            None: all blocks.
+        stop_after: number, from 1, of the last block; later ones are not built. None: all blocks.
 
     Raises:
         HarError: arguments that contradict each other.
     """
+
+    size_multiple = 32  # the three scales of a block at an eighth of the image
 
     def __init__(
         self,
@@ -255,11 +251,10 @@ class ReceptionNet(nn.Module):
         old_stem: bool = False,
         stop_after: int | None = None,
     ) -> None:
-        super().__init__()
         if num_context is None:
             num_context = 2 if dim == 2 else 0
         kernel = kernel_size if isinstance(kernel_size, int) else (kernel_size[0], kernel_size[1])
-        self.config = ReceptionNetConfig(
+        config = ReceptionNetConfig(
             num_joints,
             dim,
             num_blocks,
@@ -270,31 +265,18 @@ class ReceptionNet(nn.Module):
             old_stem,
             stop_after,
         )
+        super().__init__(config, num_joints=num_joints, dim=dim)
         blocks = stop_after or num_blocks
-        self.num_actions: tuple[int, ...] = ()
+        self.num_pose_outputs = blocks
+        self.block_names = tuple(str(number + 1) for number in range(blocks))
         self.stem = ReceptionStem(old_stem)
         self.blocks = nn.ModuleList(
-            PredictionBlock(self.stem.width, self.config.num_maps, kernel, i < blocks - 1)
+            PredictionBlock(self.stem.width, config.num_maps, kernel, i < blocks - 1)
             for i in range(blocks)
         )
 
-    @property
-    def num_pose_outputs(self) -> int:
-        """Number of prediction blocks, each with a pose."""
-        return len(self.blocks)
-
-    @property
-    def num_action_outputs(self) -> int:
-        """None: actions are the matter of :class:`har.models.ActionMergeNet`."""
-        return 0
-
     def pose_modules(self) -> list[nn.Module]:
-        """What is fixed while only actions are learned: all of it."""
         return [self.stem, self.blocks]
-
-    def action_parameters(self) -> Iterator[nn.Parameter]:
-        """No parameters."""
-        return iter(())
 
     def maps_and_features(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """The heat maps (N, M, H, W) of every block for images (N, 3, H, W), and the features
@@ -343,34 +325,27 @@ class ReceptionNet(nn.Module):
         weights = window_maximum(maps).unflatten(1, per_joint)[..., None]
         return (weights * places).sum(2) / weights.sum(2)
 
-    def forward(self, x: Tensor, heat_maps: bool = False) -> ReceptionOutput:
+    def forward_frames(self, images: Tensor) -> FrameOutput:
+        self.check_frames(images)
+        maps, _ = self.maps_and_features(images)
+        poses, own = zip(*(self.regress(block_maps) for block_maps in maps), strict=True)
+        pose = poses[-1]
+        if self.dim == 2:
+            pose = with_confidence(pose, channel_softmax_2d(own[-1]))
+        return FrameOutput(tuple(poses), pose)
+
+    def forward(self, x: Tensor, heat_maps: bool = False) -> NetworkOutput:
         """Images (N, 3, H, W) or clips (N, T, 3, H, W) give poses; ``heat_maps`` as well, if asked.
 
         Raises:
             HarError: other shapes; height and width have to be multiples of 32.
         """
-        frames, clips = as_frames(x, "ReceptionNet")
+        if not heat_maps:
+            return super().forward(x)
+        frames, clips = self.split_clips(x)
         maps, _ = self.maps_and_features(frames)
         poses, own = zip(*(self.regress(block_maps) for block_maps in maps), strict=True)
         if clips is not None:
             poses = tuple(pose.unflatten(0, clips) for pose in poses)
             own = tuple(block_maps.unflatten(0, clips) for block_maps in own)
-        return ReceptionOutput(poses, heat_maps=own if heat_maps else ())
-
-
-def as_frames(x: Tensor, network: str) -> tuple[Tensor, tuple[int, int] | None]:
-    """Images, or the frames of clips, as (N, 3, H, W), and (N, T) of clips.
-
-    Raises:
-        HarError: neither, or a size that the three scales of a block do not divide.
-    """
-    if x.ndim not in (4, 5) or x.shape[-3] != 3:
-        raise HarError(
-            f"{network} takes images (N, 3, H, W) or clips (N, T, 3, H, W), not {tuple(x.shape)}."
-        )
-    if x.shape[-2] % 32 or x.shape[-1] % 32:
-        raise HarError(
-            f"{network} takes images whose height and width are multiples of 32, not "
-            f"{x.shape[-2]}x{x.shape[-1]}."
-        )
-    return (x.flatten(0, 1), (x.shape[0], x.shape[1])) if x.ndim == 5 else (x, None)
+        return NetworkOutput(tuple(poses), heat_maps=tuple(own))

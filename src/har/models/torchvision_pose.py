@@ -8,7 +8,6 @@ metrics are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +16,7 @@ from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from har.errors import HarError
-from har.models.reception import ReceptionOutput, as_frames
+from har.models.base import FrameOutput, PoseNetwork
 from har.models.soft_argmax import channel_softmax_2d, joint_confidence, soft_argmax_2d
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the weights expect
@@ -27,7 +26,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as th
 class TorchvisionPoseNetConfig:
     """The arguments of :class:`TorchvisionPoseNet` that make its shape.
 
-    What the backbone begins with is not among them: a file of this network has all its weights.
+    The backbone's initial weights are not among them: a file of this network has all its weights.
     """
 
     backbone: str
@@ -44,13 +43,8 @@ class TorchvisionPoseNetConfig:
                 f"{self.num_upsamplings}."
             )
 
-    @property
-    def dim(self) -> int:
-        """x and y."""
-        return 2
 
-
-class TorchvisionPoseNet(nn.Module):
+class TorchvisionPoseNet(PoseNetwork):
     """2-D poses from images with any feature extractor of :mod:`torchvision.models`.
 
     Example:
@@ -72,6 +66,7 @@ class TorchvisionPoseNet(nn.Module):
             too small.
     """
 
+    size_multiple = 32
     mean: Tensor
     std: Tensor
 
@@ -84,11 +79,10 @@ class TorchvisionPoseNet(nn.Module):
         head_width: int = 256,
         num_upsamplings: int = 3,
     ) -> None:
-        super().__init__()
-        self.config = TorchvisionPoseNetConfig(
+        config = TorchvisionPoseNetConfig(
             backbone, features, num_joints, head_width, num_upsamplings
         )
-        self.num_actions: tuple[int, ...] = ()
+        super().__init__(config, num_joints=num_joints, dim=2)
         self.backbone = _backbone(backbone, features, weights)
         channels = self._num_features()
         layers: list[nn.Module] = []
@@ -116,41 +110,18 @@ class TorchvisionPoseNet(nn.Module):
             )
         return int(maps.shape[1])
 
-    @property
-    def num_pose_outputs(self) -> int:
-        """One prediction block."""
-        return 1
-
-    @property
-    def num_action_outputs(self) -> int:
-        """None."""
-        return 0
-
     def pose_modules(self) -> list[nn.Module]:
-        """All of it."""
         return [self.backbone, self.head]
 
-    def action_parameters(self) -> Iterator[nn.Parameter]:
-        """No parameters."""
-        return iter(())
-
-    def forward(self, x: Tensor) -> ReceptionOutput:
-        """Images (N, 3, H, W) or clips (N, T, 3, H, W) in [-1, 1] give one pose.
-
-        Returns:
-            ``poses`` with a single entry, (N, [T,] J, 3): x, y in [0, 1] and confidence.
-
-        Raises:
-            HarError: other shapes; height and width have to be multiples of 32.
-        """
-        frames, clips = as_frames(x, "TorchvisionPoseNet")
-        images = ((frames + 1) / 2 - self.mean) / self.std
+    def forward_frames(self, images: Tensor) -> FrameOutput:
+        self.check_frames(images)
+        images = ((images + 1) / 2 - self.mean) / self.std
         maps = self.head(self.backbone(images)["features"])  # (N, J, H / 4, W / 4)
         with torch.autocast(maps.device.type, enabled=False):
             probability = channel_softmax_2d(maps)
             confidence = joint_confidence(probability)[..., None]
             pose = torch.cat([soft_argmax_2d(probability), confidence], -1)
-        return ReceptionOutput((pose if clips is None else pose.unflatten(0, clips),))
+        return FrameOutput((pose,), pose)
 
 
 def _backbone(name: str, features: str, weights: str | None) -> nn.Module:

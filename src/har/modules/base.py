@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.losses import pose_loss
+from har.models.registry import build_network
 from har.modules.schedule import Phase, Schedule
-from har.weights.file import build_network
 
 # Of a learning rate schedule's state: a run that is continued may be longer than it was.
 _LENGTHS = ("total_steps", "_schedule_phases")
@@ -120,15 +120,15 @@ class PhasedModule(LightningModule):
         epoch = schedule.epoch(schedule.first_epoch(self.phase))
         return phase.build(self._learning(), phase.epochs * self.data.batches_in_epoch(*epoch))
 
-    def pose_step(self, network: nn.Module, images: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def pose_step(self, images: Tensor, batch: Mapping[str, Any]) -> Tensor:
         """Sum of the pose losses of every prediction block.
 
         Args:
-            network: what is to learn the poses.
             images: (N, 3, H, W) in [-1, 1].
             batch: with ``pose`` (N, J, dim + 1) and ``name``.
         """
-        parts = [pose_loss(pose, batch["pose"]).mean() for pose in network(images).poses]
+        poses = self.network.training_poses(images)
+        parts = [pose_loss(pose, batch["pose"]).mean() for pose in poses]
         return self.logged("pose", torch.stack(parts).sum(), parts, batch)
 
     def logged(

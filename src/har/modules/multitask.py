@@ -94,8 +94,7 @@ class MultitaskModule(PhasedModule):
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
         images = normalize_images(batch["images"], batch["gamma"])
         if images.ndim == 4:  # single frames
-            # ActionMergeNet shows its last pose only; in training every block has to learn.
-            return self.pose_step(getattr(self.network, "pose_net", self.network), images, batch)
+            return self.pose_step(images, batch)
         out = self.network(images)
         hits = (out.action_logits[-1].argmax(1) == batch["action"]).float().mean()
         parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]

@@ -58,7 +58,7 @@ class Pose2DModule(PhasedModule):
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
         images = normalize_images(batch["images"], batch["gamma"])  # (N, 3, H, W)
-        return self.pose_step(self.network, images, batch)
+        return self.pose_step(images, batch)
 
     def _evaluate(self, batch: Mapping[str, Any]) -> dict[str, Tensor | None]:
         """Measures persons; the last block's poses (N, V, J, dim + 1) are for the pictures."""

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.files import Image
-from har.layouts import get_layout
 from har.models.spec import ModelSpec
 from har.prediction.following import FramePrediction, Person
 from har.prediction.results import TopAction, top_actions
@@ -37,7 +36,7 @@ def draw_people(
         spec: of the network.
         tags: text by track number.
     """
-    layout = get_layout(spec.layout)
+    layout = spec.joint_layout
     for person in people:
         image = draw_skeleton(image, person.joints_px, layout, person.confidence)
     for person in people:
@@ -115,8 +114,8 @@ class Annotator:
         width = self.size[0] + (self._panel if self.skeleton_3d else 0)
         if not self.spec.labels:
             return None
-        clip_s = (self.spec.clip_size - 1) * self.spec.clip_seconds_between_frames
-        return Timeline(width, self.spec.labels, self._duration_s, clip_s=clip_s)
+        labels, clip_s = self.spec.labels, self.spec.clip_span_s
+        return Timeline(width, labels, self._duration_s, clip_s=clip_s)
 
     def _tag(self, track: int, people: int) -> str:
         number = f"{track}  " if people > 1 else ""
@@ -134,7 +133,7 @@ class Annotator:
                 person.joints_px,
                 person.depth_mm,
                 person.box,
-                get_layout(self.spec.layout),
+                self.spec.joint_layout,
                 side,
                 _TURN_DEG_PER_S * now,
                 person.confidence,

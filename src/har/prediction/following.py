@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from har.data.ntu.targets import BOX_ENLARGEMENT
 from har.geometry import box_around, invert_affine, transform_points
-from har.layouts import get_layout
 from har.models.spec import ModelSpec
 from har.prediction.locating import cut_crops
 from har.prediction.tracking import Finder
@@ -73,7 +72,7 @@ def people_of(
     depth = np.full(poses.shape[:2], np.nan)
     if spec.depth_range_mm is not None:
         z = poses[..., 2].astype(np.float64)
-        depth = (z - z[:, [get_layout(spec.layout).root]]) * spec.depth_range_mm
+        depth = (z - z[:, [spec.joint_layout.root]]) * spec.depth_range_mm
     confidence = poses[..., -1].astype(np.float64)
     parts = zip(np.asarray(boxes, dtype=np.float64), joints, depth, confidence, strict=True)
     return [Person(track, *part) for part in parts]

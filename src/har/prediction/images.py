@@ -71,7 +71,7 @@ def predict_images(
     if all("failed" in row for row in rows):
         raise HarError(f"None of the {len(rows)} images can be read: {rows[0]['failed']}")
     summary = {"images": rows, "seconds": round(time.perf_counter() - began, 2)}
-    write_json(out / "summary.json", {**summary, "model": predictor.engine.spec.as_dict()})
+    write_json(out / "summary.json", {**summary, "model": predictor.engine.spec.to_dict()})
     return rows
 
 
@@ -104,7 +104,7 @@ def _as_dict(path: Path, prediction: FramePrediction, predictor: Predictor) -> d
         "size": list(prediction.frame.image.shape[1::-1]),
         "joint_names": list(poses.joint_names),
         "people": [person_dict(poses, row) for row in range(len(poses))],
-        "model": predictor.engine.spec.as_dict(),
+        "model": predictor.engine.spec.to_dict(),
     }
 
 

@@ -188,8 +188,7 @@ class Predictor:
 
 def clip_span_s(engine: Engine) -> float:
     """Returns the seconds that a clip of the network covers; 0 without actions."""
-    spec = engine.spec
-    return (spec.clip_size - 1) * spec.clip_seconds_between_frames if spec.labels else 0.0
+    return engine.spec.clip_span_s if engine.spec.labels else 0.0
 
 
 def batch_length(shape: tuple[int, ...], most: int) -> int:

@@ -217,7 +217,7 @@ class Prediction:
             "joint_names": list(self.poses.joint_names),
             "poses": poses,
             "actions": actions,
-            "model": self.spec.as_dict(),
+            "model": self.spec.to_dict(),
         }
 
     def _draw(self, number: int, image: Image) -> Image:

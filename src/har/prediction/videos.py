@@ -110,7 +110,7 @@ def predict_video(
     write_poses(out / "poses.npz", collected.poses())
     if spec.labels:
         write_actions(out / "actions.csv", collected.actions())
-    write_json(out / "summary.json", {**summary, "model": spec.as_dict()})
+    write_json(out / "summary.json", {**summary, "model": spec.to_dict()})
     return summary
 
 

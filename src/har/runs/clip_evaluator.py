@@ -14,7 +14,7 @@ from har.data.modules.base import start_worker
 from har.data.ntu.targets import COLOR_CAMERA, DEPTH_RANGE_MM
 from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
 from har.metrics import ClipMetrics
-from har.runtime.shared_frames import answer_clips, join_answers, look_at_frames
+from har.models.base import join_frames
 from har.transforms import normalize_images
 
 
@@ -112,23 +112,23 @@ class ClipEvaluation(LightningModule):
         """Poses (U, J, dim + 1) of every prediction block, and, of every action output, the summed
         logarithms of the clips' probabilities (N, C), float64; see
         :func:`har.data.protocols.collate_sequences`."""
-        answers = join_answers(
+        frames = join_frames(
             [
-                look_at_frames(self.network, normalize_images(part, part.new_ones(len(part), 3)))
+                self.network.forward_frames(normalize_images(part))
                 for part in batch["crops"].split(self.crops_per_batch)
             ]
         )
-        if not answers.features:
-            return answers.poses, []
+        if not frames.features:
+            return list(frames.poses), []
         clips, count = batch["clips"], len(batch["action"])
         lots = clips.split(max(1, self.crops_per_batch // clips.shape[1]))
-        logits = [answer_clips(self.network, answers.features, lot) for lot in lots]
+        logits = [self.network.forward_clips(frames.clips(lot)) for lot in lots]
         judged = []
         for block in zip(*logits, strict=True):
             of_clips = torch.cat(block).double().log_softmax(-1)  # (C, classes)
             sums = of_clips.new_zeros(count, of_clips.shape[1])
             judged.append(sums.index_add(0, batch["sequence"], of_clips))
-        return answers.poses, judged
+        return list(frames.poses), judged
 
     def on_test_epoch_end(self) -> None:
         assert self.scores is not None

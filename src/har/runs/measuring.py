@@ -19,8 +19,7 @@ from har.runs.details import add_blocks_and_pairs, print_details, write_confusio
 from har.runs.person_evaluator import PersonEvaluation
 from har.runs.report import print_table, write_metrics
 from har.runs.training import build_module, make_trainer
-from har.runtime.modes import optimize
-from har.weights.file import load_weights, read_run
+from har.weights import load_weights, read_run
 
 # What a checkpoint says for itself; trainer, logger and paths belong to this machine.
 _FROM_CHECKPOINT = ("model", "module", "data")
@@ -121,7 +120,7 @@ def _judge(cfg: DictConfig, module: Any, data: Any) -> tuple[Any, dict[str, Any]
     protocol = instantiate(cfg.protocol)
     samples = ProtocolDataset(clips, protocol)
     judge = ClipEvaluation(
-        optimize(module.network) if cfg.fast else module.network,
+        module.network.fuse() if cfg.fast else module.network,
         samples,
         data.labels,
         module.layout,

@@ -17,7 +17,7 @@ from har.modules.schedule import Schedule
 from har.precision import trainer_precision
 from har.runs.config import instantiate, run_folder, write_config
 from har.runs.report import print_table, write_metrics
-from har.weights.file import load_weights
+from har.weights import load_weights
 
 log = logging.getLogger(__name__)
 # What Lightning says and nobody here can act on: advertisements, its own deprecations, and the
@@ -106,7 +106,7 @@ def check_classes(module: Any, data: Any) -> None:
     Raises:
         HarError: it has another number.
     """
-    num_actions = getattr(module.network, "num_actions", ())
+    num_actions = module.network.num_actions
     if num_actions and num_actions[0] != len(data.labels):
         raise HarError(
             f"The network has {num_actions[0]} classes and the data {len(data.labels)}: set "

@@ -1,4 +1,4 @@
-"""A trained network that answers: crops in, poses out, and actions of clips of the same frames."""
+"""The engine: crops in, poses out, and actions of clips of the same frames."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from har.errors import HarError
 from har.models.spec import ModelSpec
 
-# Per block with actions, a joint's place times its confidence and the appearance around it.
+# Per action block, a joint's coordinates times its confidence and the appearance around it.
 FeaturesOfFrame: TypeAlias = tuple[Any, ...]
 
 
-class FrameResult(NamedTuple):
-    """What the network says about frames.
+class EngineOutput(NamedTuple):
+    """Output of an engine for N frames.
 
     Attributes:
         poses: float32 (N, J, dim + 1): x, y in [0, 1] of the crop, z in [0, 1] of the depth range
@@ -31,7 +31,7 @@ class FrameResult(NamedTuple):
 
 
 class Runtime(Protocol):
-    """What computes: PyTorch or onnxruntime."""
+    """A backend: PyTorch or onnxruntime."""
 
     def forward_frames(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[Any]]:
         """uint8 crops (N, H, W, 3) to poses (N, J, dim + 1) and arrays (N, J, ...) of features."""
@@ -44,11 +44,11 @@ class Runtime(Protocol):
 
 
 class Engine:
-    """A network ready to answer. Threads may share it.
+    """A trained network that computes. Threads may share it.
 
     Args:
-        runtime: what computes.
-        spec: what is known about the network.
+        runtime: the backend.
+        spec: the record of the network.
         batch_size: frames that pass through the network at a time.
     """
 
@@ -56,8 +56,8 @@ class Engine:
         self.runtime, self.spec, self.batch_size = runtime, spec, batch_size
         self._lock = threading.Lock()
 
-    def forward_frames(self, images: NDArray[np.uint8]) -> FrameResult:
-        """Poses of frames, each looked at once.
+    def forward_frames(self, images: NDArray[np.uint8]) -> EngineOutput:
+        """Poses of frames, each computed once.
 
         Args:
             images: uint8 RGB crops (N, H, W, 3) of the size ``spec.resolution``; N may be 0.
@@ -70,11 +70,11 @@ class Engine:
         features: list[FeaturesOfFrame] = []
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]
-            with self._lock:  # per batch: threads take turns
+            with self._lock:  # per batch, so that threads take turns
                 pose, found = self.runtime.forward_frames(batch)
             poses.append(pose)
             features += list(zip(*found, strict=True)) if found else [()] * len(batch)
-        return FrameResult(np.concatenate(poses), features)
+        return EngineOutput(np.concatenate(poses), features)
 
     def classify_clips(
         self, features: Sequence[FeaturesOfFrame] | Sequence[Sequence[FeaturesOfFrame]]
@@ -92,15 +92,14 @@ class Engine:
             HarError: a network without actions, or a clip without frames.
         """
         if not self.spec.labels:
-            raise HarError(f"{self.spec.name} knows poses only, no actions.")
+            raise HarError(f"{self.spec.name} computes poses only, no actions.")
         if not len(features) or not len(features[0]):
             raise HarError("A clip needs at least one frame.")
         single = not isinstance(features[0][0], tuple)
         clips: Any = [features] if single else features
         with self._lock:
             probabilities = self.runtime.classify_clips(clips)
-        answer: NDArray[np.float32] = probabilities[0] if single else probabilities
-        return answer
+        return probabilities[0] if single else probabilities
 
     def compile(self) -> bool:
         """Makes the engine as fast as it can be, now: worth a minute's wait before long work.

@@ -1,31 +1,29 @@
 """Networks as files that run without this package: ONNX and ``torch.export``.
 
-The graph takes clips, or images where the network knows no actions, and says all that the network
-says (:class:`har.runtime.parts.WholeNetwork`). The batch is of any size; so is the number of
-frames where the network allows. What the numbers mean stands in the file.
+The graph takes clips, or images of a network without actions, and has all outputs of the network
+(:class:`har.runtime.parts.WholeNetwork`). The batch is of any size; so is the number of frames
+where the network allows. The file holds the network's record.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import json
 import logging
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-import har
 from har.errors import HarError
-from har.layouts import get_layout
+from har.files import whole_file
+from har.models.base import PoseNetwork
 from har.models.spec import ModelSpec
 from har.runtime.parts import WholeNetwork
 
@@ -54,17 +52,17 @@ class Exported:
     errors: dict[str, float]
 
 
-def export_network(network: nn.Module, spec: ModelSpec, out: Path, file_format: str) -> Exported:
+def export_network(network: PoseNetwork, spec: ModelSpec, out: Path, file_format: str) -> Exported:
     """Writes a network with its metadata, and checks the file against the network.
 
     Args:
         network: of :mod:`har.models`, with its weights, on the CPU.
-        spec: what its answers mean.
+        spec: its record.
         out: the file; an older one is replaced once the new one has been checked.
         file_format: ``"onnx"`` or ``"torch_export"``.
 
     Raises:
-        HarError: another format, a package that is missing, or a file that answers differently.
+        HarError: another format, a package that is missing, or a file whose outputs differ.
     """
     if file_format not in FORMATS:
         raise HarError(f"format={file_format}: choose {' or '.join(FORMATS)}.")
@@ -74,9 +72,7 @@ def export_network(network: nn.Module, spec: ModelSpec, out: Path, file_format: 
     program, lengths = _trace(whole, spec)
     shapes = _shapes(program, whole, spec)
     metadata = _metadata(network, spec, lengths)
-    partial = out.with_name(f".{out.stem}.{os.getpid()}.partial{out.suffix}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as partial:
         if file_format == "onnx":
             _write_onnx(program, whole, metadata, partial)
             run = _run_onnx(partial)
@@ -84,16 +80,11 @@ def export_network(network: nn.Module, spec: ModelSpec, out: Path, file_format: 
             torch.export.save(program, partial, extra_files={METADATA_KEY: metadata})
             run = _run_program(partial)
         errors = _check(whole, run, spec, lengths)
-        partial.replace(out)
-    except OSError as error:
-        raise HarError(f"The network cannot be written to {out}: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return Exported(out, {"images": shapes[0]}, dict(zip(errors, shapes[1:], strict=True)), errors)
 
 
 def require_onnx(what: str) -> None:
-    """Says in one sentence which packages an ONNX file needs.
+    """Checks for the packages that an ONNX file needs.
 
     Raises:
         HarError: one of them is not installed.
@@ -133,7 +124,7 @@ def _trace(
     return program, (int(bounds.lower), greatest)
 
 
-def takes_clips(network: Any) -> bool:
+def takes_clips(network: PoseNetwork) -> bool:
     """Whether an exported network takes clips; else images."""
     return bool(network.num_action_outputs)
 
@@ -159,22 +150,19 @@ def _shapes(
     ]
 
 
-def _metadata(network: Any, spec: ModelSpec, lengths: tuple[int, int | None]) -> str:
-    """What a stranger needs to know to use the file, and :mod:`har` to load it, as JSON."""
+def _metadata(network: PoseNetwork, spec: ModelSpec, lengths: tuple[int, int | None]) -> str:
+    """The network's record and what a program needs besides, as JSON."""
     clips = takes_clips(network)
     return json.dumps(
         {
-            "version": har.__version__,
-            "network": type(network).__name__,
-            "config": dataclasses.asdict(network.config),
+            "version": version("har"),
             "input": "clips (batch, frames, 3, height, width)"
             if clips
             else "images (batch, 3, height, width)",
             "normalization": NORMALISATION,
-            "joints": list(get_layout(spec.layout).joints),
             "pose": "x, y in [0, 1] of the crop, z in [0, 1] of the depth range (3-D), confidence",
-            "frames": lengths,
-            "info": spec.as_dict(),
+            "frames": list(lengths),
+            "spec": {**spec.to_dict(), "arguments": network.arguments},
         }
     )
 

@@ -1,36 +1,25 @@
-"""From a published name or a file to an engine: which network it is, and what its answers mean."""
+"""From a published name or a file of weights to an engine."""
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from har.data.ntu.labels import ACTION_NAMES
 from har.errors import HarError
-from har.files import file_checksum
+from har.models.base import PoseNetwork
 from har.models.spec import ModelSpec
 from har.runtime.engine import Engine
 from har.runtime.modes import PLAIN, fastest_mode
 from har.runtime.onnx_runtime import OnnxRuntime
 from har.runtime.torch_runtime import TorchRuntime
-from har.weights import load_network
-from har.weights.description import Description
-from har.weights.file import describe_weights, find_weights
-from har.weights.pretrained import PUBLISHED, PublishedWeights
+from har.weights.pretrained import find_weights, open_weights
 
-__all__ = ["ModelSpec", "load_engine", "load_for_inference"]
-
-_DEFAULT_RESOLUTION = (256, 256)  # of all published networks
-_LAYOUTS = {16: "pa16j", 17: "pa17j", 20: "pa20j", 21: "pa21j", 25: "ntu25"}  # by joints
-_DEPTH_RANGE_MM = 2000.0  # of NTU RGB+D and Human3.6M
-# Seconds between the frames of the published evaluation clips: every fourth of 15 stored frames a
-# second for NTU RGB+D, every sixth of about 30 for Penn Action (TPAMI 2020).
-_NTU_PACE_S, _PENN_PACE_S = 4 / 15, 6 / 30
+log = logging.getLogger(__name__)
 
 
 def load_engine(
@@ -50,20 +39,21 @@ def load_engine(
             ``.h5`` of the original, or an ``.onnx`` of :mod:`har.export`.
         device: ``"auto"`` takes a GPU where there is one.
         fast: the fastest safe way of computing on this device; False: plain float32.
-        stop_after: the prediction block that answers; None: the last one.
+        stop_after: the last prediction block; None: all of them.
         batch_size: frames that pass through the network at a time.
         resolution: width and height of the crops in pixels; None: as trained.
         num_frames: how many frames are to come, which decides whether compiling pays; None: not
             known.
 
     Raises:
-        HarError: no such file, name or device, or a file that does not say what it is.
+        HarError: no such file, name or device, or a file that does not state what it is.
     """
     chosen = torch.device(choose_device(device))
     path = find_weights(source)
     if path.suffix == ".onnx":
         exported = OnnxRuntime(path, chosen.type)
         _refuse_for_onnx(exported.spec, stop_after, resolution)
+        log_assumed(exported.spec)
         return Engine(exported, exported.spec, batch_size=batch_size)
     network, spec = load_for_inference(source, stop_after=stop_after, resolution=resolution)
     mode = fastest_mode(chosen) if fast else PLAIN
@@ -76,23 +66,48 @@ def load_for_inference(
     *,
     stop_after: int | str | None = None,
     resolution: Sequence[int] | None = None,
-) -> tuple[nn.Module, ModelSpec]:
-    """A network with trained weights, and what is known about it; arguments as above.
+    **arguments: Any,
+) -> tuple[PoseNetwork, ModelSpec]:
+    """A network with trained weights, and its record, see :func:`load_engine`.
+
+    Args:
+        arguments: of the network, which go before those of the file.
 
     Raises:
-        HarError: no such file or name, or a file that does not say what it is.
+        HarError: no such file or name, or a file that does not state what it is.
     """
-    path = find_weights(source)
-    arguments: dict[str, Any] = {} if stop_after is None else {"stop_after": stop_after}
-    network = load_network(path, **arguments)
-    chosen = None if resolution is None else (int(resolution[0]), int(resolution[1]))
-    return network, read_spec(network, source, path, chosen)
+    opened = open_weights(source)
+    if stop_after is not None:
+        arguments["stop_after"] = stop_after
+    network = opened.load(**arguments)
+    spec = opened.spec(network)
+    if resolution is not None:
+        spec = dataclasses.replace(
+            spec,
+            resolution=(int(resolution[0]), int(resolution[1])),
+            assumed=tuple(name for name in spec.assumed if name != "resolution"),
+        )
+    log_assumed(spec)
+    return network, spec
+
+
+def log_assumed(spec: ModelSpec) -> None:
+    """One line about the values that the file of a network does not state."""
+    if spec.assumed:
+        values = ", ".join(f"{name}={_shown(getattr(spec, name))}" for name in spec.assumed)
+        log.info("%s does not state everything; assumed: %s.", spec.name, values)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple) and len(value) > 2:
+        return f"{value[0]}, ... ({len(value)})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _refuse_for_onnx(
     spec: ModelSpec, stop_after: int | str | None, resolution: tuple[int, int] | None
 ) -> None:
-    """What was decided when the file was written."""
+    """Blocks and crops of an exported file are fixed."""
     if stop_after is not None or resolution not in (None, spec.resolution):
         raise HarError(
             f"{spec.name} was exported for {spec.resolution[0]}x{spec.resolution[1]} crops and "
@@ -113,77 +128,3 @@ def choose_device(device: str) -> str:
     except Exception as error:  # every backend raises its own kind
         raise HarError(f"There is no device {device} here; choose device=cpu.") from error
     return device
-
-
-def read_spec(
-    network: Any, source: str | Path, path: Path, resolution: tuple[int, int] | None = None
-) -> ModelSpec:
-    """What the network of a weight file wants and says.
-
-    Args:
-        network: with the weights.
-        source: the name or path that was asked for.
-        path: the weight file.
-        resolution: width and height instead of those in the file.
-
-    Raises:
-        HarError: a network whose joints no layout of this package has.
-    """
-    published = PUBLISHED.get(str(source))
-    spec = spec_of(
-        network, str(source) if published else Path(source).name, describe_weights(path), published
-    )
-    return dataclasses.replace(
-        spec, resolution=resolution or spec.resolution, weights_sha256=file_checksum(path)
-    )
-
-
-def spec_of(
-    network: Any,
-    name: str,
-    description: Description | None = None,
-    published: PublishedWeights | None = None,
-) -> ModelSpec:
-    """What a network wants and says, as far as is known; the rest as for published networks.
-
-    Raises:
-        HarError: a network whose joints no layout of this package has.
-    """
-    description = description or Description()
-    config = getattr(network.config, "pose_net", network.config)
-    layout = description.layout or (published.layout if published else None)
-    layout = layout or _LAYOUTS.get(config.num_joints)
-    if layout is None:
-        raise HarError(
-            f"{name} finds {config.num_joints} joints, and no layout of har.layouts has so many."
-        )
-    knows_actions = network.num_action_outputs > 0
-    pace = description.clip_seconds_between_frames
-    if pace is None:
-        pace = _NTU_PACE_S if config.dim == 3 else _PENN_PACE_S
-    return ModelSpec(
-        layout=layout,
-        num_joints=config.num_joints,
-        dim=config.dim,
-        resolution=description.resolution or _DEFAULT_RESOLUTION,
-        labels=_labels(network.num_actions[0], description) if knows_actions else (),
-        clip_size=_clip_size(network, description, published) if knows_actions else 1,
-        clip_seconds_between_frames=pace,
-        depth_range_mm=_DEPTH_RANGE_MM if config.dim == 3 else None,
-        name=name,
-        weights_sha256="",
-    )
-
-
-def _labels(num_actions: int, description: Description) -> tuple[str, ...]:
-    """The actions' names; numbers where nobody wrote the names down."""
-    if len(description.labels) == num_actions:
-        return description.labels
-    if num_actions in (60, len(ACTION_NAMES)):
-        return tuple(ACTION_NAMES[:num_actions])
-    return tuple(f"action {number}" for number in range(1, num_actions + 1))
-
-
-def _clip_size(network: Any, description: Description, published: PublishedWeights | None) -> int:
-    stated = getattr(network.config, "num_frames", None)  # ActionMergeNet's own
-    return description.clip_size or (published.num_frames if published else None) or stated or 8

@@ -1,7 +1,7 @@
 """An exported network computed by onnxruntime.
 
-The file holds one graph, from clips to actions. Here it is cut at the features of frames: what lies
-before looks at frames, each once, what lies behind at clips of them, as with any other network.
+The file holds one graph, from clips to actions. Here it is cut at the features of frames: one part
+takes frames, each once, the other clips of their features, as with any other network.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from har.errors import HarError
 from har.files import file_checksum
 from har.models.spec import ModelSpec
 from har.runtime.exporter import METADATA_KEY, require_onnx
+from har.transforms import normalize_images
 
 
 class OnnxRuntime:
@@ -26,7 +27,7 @@ class OnnxRuntime:
 
     Args:
         path: the file.
-        device: ``"cpu"``, or ``"cuda"`` with the onnxruntime that knows it.
+        device: ``"cpu"``, or ``"cuda"`` with the onnxruntime that supports it.
 
     Raises:
         HarError: packages missing, or a file that is damaged or from elsewhere.
@@ -40,18 +41,18 @@ class OnnxRuntime:
             model = onnx.load(str(path))
             stored = {entry.key: entry.value for entry in model.metadata_props}
             metadata = json.loads(stored[METADATA_KEY])
-            self.spec = _info(metadata["info"], path)
+            self.spec = _spec(metadata, path)
             self._least, self._greatest = metadata["frames"]
-            # The pose part looks at frames one by one, unless the length was fixed.
+            # The pose part takes frames one by one, unless the length was fixed.
             self._frames_at_once = 1 if self._least != self._greatest else self._least
             names = [output.name for output in model.graph.output]
             self._features = [name for name in names if name.startswith("features_")]
-            self._look = _session(model, ["images"], ["pose", *self._features], device)
-            self._judge = None
+            self._frame_part = _session(model, ["images"], ["pose", *self._features], device)
+            self._clip_part = None
             if self._features:
-                # only the clip's length is read off the images
+                # only the clip's length is taken from the images
                 inputs = ["images", *self._features]
-                self._judge = _session(model, inputs, ["action"], device)
+                self._clip_part = _session(model, inputs, ["action"], device)
         except HarError:
             raise
         except Exception as error:  # both libraries raise kinds of their own
@@ -65,12 +66,12 @@ class OnnxRuntime:
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         """uint8 crops (N, H, W, 3) to poses (N, J, dim + 1) and features (N, J, ...)."""
         count = len(images)
-        x = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / 255 * 2 - 1
+        x = np.ascontiguousarray(normalize_images(torch.from_numpy(images)).numpy())
         if self._features:  # takes clips: of one frame each, or as long as it was exported
             clips = -(-count // self._frames_at_once)
             x = np.resize(x, (clips * self._frames_at_once, *x.shape[1:]))
             x = x.reshape(clips, self._frames_at_once, *x.shape[1:])
-        pose, *features = self._look.run(None, {"images": x.astype(np.float32)})
+        pose, *features = self._frame_part.run(None, {"images": x})
         if not self._features:
             return pose, []
         flat = [values.reshape(-1, *values.shape[2:])[:count] for values in (pose, *features)]
@@ -84,7 +85,7 @@ class OnnxRuntime:
         Raises:
             HarError: clips of another length than the file was exported for.
         """
-        assert self._judge is not None
+        assert self._clip_part is not None
         frames = len(clips[0])
         if frames < self._least or frames > (self._greatest or frames):
             raise HarError(
@@ -92,7 +93,7 @@ class OnnxRuntime:
                 f"{self._greatest or 'any number of'} frames, not of {frames}: export it with "
                 "weights of that clip size."
             )
-        names = [given.name for given in self._judge.get_inputs()]
+        names = [given.name for given in self._clip_part.get_inputs()]
         features = {
             name: np.stack([np.stack([frame[i] for frame in clip]) for clip in clips])
             for i, name in enumerate(self._features)
@@ -100,25 +101,22 @@ class OnnxRuntime:
         width, height = self.spec.resolution
         if "images" in names:
             features["images"] = np.zeros((len(clips), frames, 3, height, width), np.float32)
-        answer: NDArray[np.float32] = self._judge.run(None, features)[0]
+        answer: NDArray[np.float32] = self._clip_part.run(None, features)[0]
         return answer
 
     def compile(self, images: NDArray[np.uint8]) -> bool:
-        """Nothing to do: onnxruntime did when it read the file."""
+        """Nothing to do: onnxruntime compiled when it read the file."""
         return True
 
 
-def _info(stored: dict[str, Any], path: Path) -> ModelSpec:
-    """The stored facts; the file itself is what answers now."""
-    return ModelSpec(
-        **{
-            **stored,
-            "resolution": tuple(stored["resolution"]),
-            "labels": tuple(stored["labels"]),
-            "name": path.name,
-            "weights_sha256": file_checksum(path),
-        }
-    )
+def _spec(metadata: dict[str, Any], path: Path) -> ModelSpec:
+    """The stored record, under the name and checksum of the file."""
+    stored = metadata.get("spec") or {  # of 0.1.0
+        **metadata["info"],
+        "network": metadata["network"],
+        "arguments": metadata["config"],
+    }
+    return ModelSpec.from_dict({**stored, "name": path.name, "weights_sha256": file_checksum(path)})
 
 
 def _session(model: Any, inputs: list[str], outputs: list[str], device: str) -> Any:
@@ -132,5 +130,5 @@ def _session(model: Any, inputs: list[str], outputs: list[str], device: str) -> 
     options.log_severity_level = 3  # errors
     wanted = "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
     if wanted not in onnxruntime.get_available_providers():
-        raise HarError(f"This onnxruntime does not know {device}; choose device=cpu.")
+        raise HarError(f"This onnxruntime does not support {device}; choose device=cpu.")
     return onnxruntime.InferenceSession(part.SerializeToString(), options, providers=[wanted])

@@ -1,8 +1,8 @@
 """A video as it comes: each frame passes through the network once, clips are made of the last ones.
 
-The pose part looks at single frames, the action part at what was found in them (TPAMI 2020,
-section 3). So a window of T frames that moves by one frame costs one frame, not T. The answers are
-those of the network on the whole clip.
+The pose part takes single frames, the action part their features (TPAMI 2020, section 3). So a
+window of T frames that moves by one frame costs one frame, not T. The probabilities are those of
+the network on the whole clip.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ClipStream:
         engine: whose :meth:`Engine.forward_frames` gives the features.
         clip_size: frames of a clip, T; None: as trained.
         step: distance of a clip's frames in the stream, 1 for neighboring ones.
-        every: an answer at every so many frames only, counted from the first.
+        every: frames from one output to the next.
 
     Raises:
         HarError: a network without actions, or a number below 1.
@@ -41,13 +41,13 @@ class ClipStream:
         self.clip_size = engine.spec.clip_size if clip_size is None else clip_size
         self.step, self.every = step, every
         if not engine.spec.labels:
-            raise HarError(f"{engine.spec.name} knows poses only, no actions.")
+            raise HarError(f"{engine.spec.name} computes poses only, no actions.")
         if min(self.clip_size, step, every) < 1:
             raise HarError(
                 "A stream needs clip_size, step and every of at least 1, not "
                 f"{self.clip_size}, {step} and {every}."
             )
-        # a ring: what falls out of the window is forgotten
+        # a ring: frames that leave the window are dropped
         self._window: deque[FeaturesOfFrame] = deque(maxlen=(self.clip_size - 1) * step + 1)
         self._seen = 0
 
@@ -59,16 +59,16 @@ class ClipStream:
 
         Returns:
             float32 (C,), the actions of the clip that ends with this frame; None until the window
-            is full, and between answers.
+            is full, and between outputs.
         """
         self._window.append(features)
         self._seen += 1
-        ready = self._seen - self._window.maxlen  # type: ignore[operator]  # frames since full
-        if ready < 0 or ready % self.every:
+        since_full = self._seen - self._window.maxlen  # type: ignore[operator]
+        if since_full < 0 or since_full % self.every:
             return None
         return self.engine.classify_clips(list(self._window)[:: self.step])
 
     def restart(self) -> None:
-        """Forgets all frames: another video, or the person was lost."""
+        """Drops all frames: another video, or the person was lost."""
         self._window.clear()
         self._seen = 0

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from har.runtime.modes import PLAIN, Mode, optimize
+from har.models.base import PoseNetwork
+from har.runtime.modes import PLAIN, Mode
 from har.runtime.parts import ClipPart, FramePart
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class TorchRuntime:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: PoseNetwork,
         device: torch.device,
         mode: Mode = PLAIN,
         *,
@@ -44,7 +45,7 @@ class TorchRuntime:
         num_frames: int | None = None,
     ) -> None:
         self.device, self.mode, self.batch_size = device, mode, batch_size
-        prepared = optimize(network) if mode.optimized else network.eval()
+        prepared = network.fuse() if mode.fused else network.eval()
         prepared = prepared.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._frame_part: Any = FramePart(prepared)
         self._clip_part: Any = ClipPart(prepared)

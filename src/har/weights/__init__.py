@@ -1,16 +1,30 @@
-"""Weights of other programs, read into the networks of this package, and published weights."""
+"""Weights: files of this package and of the original, published weights, networks by name."""
 
-from har.weights.file import load_network, load_weights, save_weights
+from har.weights.describe import spec_of
+from har.weights.file import WeightsFile, read_run, save_weights
 from har.weights.keras.load import infer_config, load_keras_h5
-from har.weights.pretrained import load_pretrained
+from har.weights.loading import (
+    create_model,
+    list_models,
+    load_network,
+    load_pretrained,
+    load_weights,
+)
+from har.weights.pretrained import open_weights
 from har.weights.report import LoadReport
 
 __all__ = [
     "LoadReport",
+    "WeightsFile",
+    "create_model",
     "infer_config",
+    "list_models",
     "load_keras_h5",
     "load_network",
     "load_pretrained",
     "load_weights",
+    "open_weights",
+    "read_run",
     "save_weights",
+    "spec_of",
 ]

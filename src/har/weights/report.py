@@ -11,15 +11,16 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from har.errors import HarError
+from har.models.base import PoseNetwork
 
 
 @dataclass
 class LoadReport:
-    """What of a file went into a network.
+    """Which weights of a file were loaded into a network.
 
     Attributes:
         source: the file.
-        loaded: name in the network -> name in the file, of every weight that was taken.
+        loaded: name in the network -> name in the file, of every loaded weight.
         verified: layers of the file that are computed here; their stored values are the same.
         missing: weights of the network that the file does not have; they stay as they were.
         unexpected: weights of the file that the network does not have.
@@ -147,9 +148,9 @@ def put_weights(
     return report
 
 
-def what_would_fit(network: nn.Module, arguments: Mapping[str, Any]) -> str:
+def what_would_fit(network: PoseNetwork, arguments: Mapping[str, Any]) -> str:
     """The arguments in which a file's network differs from this one, as a sentence, or nothing."""
-    other = dict(_differences(getattr(network, "config", None), arguments))
+    other = dict(_differences(network.arguments, arguments))
     if not other:
         return ""
     wanted = ", ".join(f"{name}={theirs}" for name, (theirs, _) in other.items())
@@ -158,16 +159,15 @@ def what_would_fit(network: nn.Module, arguments: Mapping[str, Any]) -> str:
 
 
 def _differences(
-    config: Any, arguments: Mapping[str, Any], inside: str = ""
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], inside: str = ""
 ) -> Iterator[tuple[str, tuple[Any, Any]]]:
     """Arguments that differ, each with the file's value and the network's; also those of a network
     inside, as ``pose_net.num_joints``."""
-    for name, theirs in arguments.items():
-        ours = getattr(config, name, None)
-        if isinstance(theirs, Mapping):
-            yield from _differences(ours, theirs, f"{inside}{name}.")
-        elif hasattr(config, name) and _plain(ours) != _plain(theirs):
-            yield f"{inside}{name}", (_plain(theirs), _plain(ours))
+    for name in (name for name in theirs if name in ours):
+        if isinstance(theirs[name], Mapping):
+            yield from _differences(ours[name], theirs[name], f"{inside}{name}.")
+        elif _plain(ours[name]) != _plain(theirs[name]):
+            yield f"{inside}{name}", (_plain(theirs[name]), _plain(ours[name]))
 
 
 def _plain(value: Any) -> Any:

@@ -1,37 +1,26 @@
 """Weight files of the original program (Keras ``save_weights``), read and put into networks.
 
-What is called how in a file is the matter of one module per network (``spnet_names``, ...), each
-with the functions of :class:`NameTable`. Here: the file, the order of axes, the report.
+The names of layers are the matter of one module per network (``spnet``, ``reception``,
+``action_merge``), each with the functions of :class:`NameTable`. Here: checks and the report.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from torch import nn
 
 from har.errors import HarError
+from har.models.base import PoseNetwork
 from har.weights.keras import action_merge, reception, spnet
 from har.weights.keras.format import Layers, NameTable, Place, as_torch, read_h5, short_name
 from har.weights.report import LoadReport, put_weights, what_would_fit
 
-
-def name_tables() -> list[NameTable]:
-    """The name tables of all networks in this package."""
-
-    return [spnet, reception, action_merge]
-
-
-def name_table(network: str) -> NameTable | None:
-    """The name table of a class of networks, None where the original has no such network."""
-    return {table.NETWORK: table for table in name_tables()}.get(network)
-
-
-def infer_network(path: str | Path) -> tuple[str, dict[str, Any]]:
-    """The class of a file's network, and its arguments as :func:`infer_config` gives them."""
-    return _infer(path, read_h5(path))
+TABLES: dict[str, NameTable] = {
+    table.NETWORK: table for table in cast("list[NameTable]", [spnet, reception, action_merge])
+}
+"""Class of networks -> its name table; only networks of the original have one."""
 
 
 def infer_config(path: str | Path) -> dict[str, Any]:
@@ -47,11 +36,16 @@ def infer_config(path: str | Path) -> dict[str, Any]:
     Raises:
         HarError: a file that cannot be read, or of a network that is not in this package.
     """
-    return infer_network(path)[1]
+    return infer_network(path, read_h5(path))[1]
 
 
-def _infer(path: str | Path, layers: Layers) -> tuple[str, dict[str, Any]]:
-    for table in name_tables():
+def infer_network(path: str | Path, layers: Layers) -> tuple[str, dict[str, Any]]:
+    """The class of a file's network, and its arguments as :func:`infer_config` gives them.
+
+    Raises:
+        HarError: a network that is not in this package, or an incomplete one.
+    """
+    for table in TABLES.values():
         if table.recognizes(layers):
             try:
                 return table.NETWORK, table.infer(layers)
@@ -66,7 +60,7 @@ def _infer(path: str | Path, layers: Layers) -> tuple[str, dict[str, Any]]:
     )
 
 
-def load_keras_h5(model: nn.Module, path: str | Path, strict: bool = True) -> LoadReport:
+def load_keras_h5(model: PoseNetwork, path: str | Path, strict: bool = True) -> LoadReport:
     """Puts a weight file of the original program into a network.
 
     Args:
@@ -83,11 +77,19 @@ def load_keras_h5(model: nn.Module, path: str | Path, strict: bool = True) -> Lo
         HarError: a file that cannot be read or does not fit; the sentence names the layer, the
             shapes and the network's arguments that would fit.
     """
-    layers, kind = read_h5(path), type(model).__name__
-    table = name_table(kind)
-    if table is None:
+    kind = type(model).__name__
+    if kind not in TABLES:
         raise HarError(f"{kind} is not a network of the original: load .safetensors or .ckpt.")
-    network, config = _infer(path, layers)
+    return load_layers(model, path, read_h5(path), strict)
+
+
+def load_layers(
+    model: PoseNetwork, path: str | Path, layers: Layers, strict: bool = True
+) -> LoadReport:
+    """As :func:`load_keras_h5`, of a file that was read; ``model`` is a network of the original."""
+    kind = type(model).__name__
+    table = TABLES[kind]
+    network, config = infer_network(path, layers)
     if network != kind:
         raise HarError(f"{path} holds the weights of {network}, not of {kind}; build that network.")
     report = LoadReport(str(path))

@@ -16,7 +16,9 @@ import torch
 from torch import nn
 
 from har.models.soft_argmax import soft_argmax_2d
-from har.models.spnet import SPNet, Step, UpConvolution, plan_steps
+from har.models.spnet import SPNet
+from har.models.spnet_blocks import UpConvolution
+from har.models.spnet_config import Step, plan_steps
 from har.weights.keras.format import Layers, Place, shape_of, stored_weights
 
 NETWORK = "SPNet"
@@ -180,7 +182,7 @@ def fixed_kernels(model: nn.Module, layers: Layers) -> dict[str, list[np.ndarray
 def soft_argmax_kernels(shape: tuple[int, ...], along: int) -> list[np.ndarray]:
     """The original's two kernels for one coordinate of a soft-argmax.
 
-    The first is what :func:`soft_argmax_2d` says of maps with a single cell, channel by channel.
+    The first holds :func:`soft_argmax_2d` of maps with a single cell, channel by channel.
 
     Args:
         shape: of the first kernel, (H, W, joints, 1).
