@@ -1,8 +1,9 @@
 """Published weights: the list, and the way from a mirror into the cache."""
 
 import dataclasses
-import hashlib
 import http.server
+import json
+import re
 import shutil
 import socket
 import threading
@@ -11,26 +12,56 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from har.errors import HarError
-from har.models import SPNet
-from har.weights import infer_config, load_keras_h5, load_pretrained, load_weights
+from har.models import SPNet, registry
+from har.weights import (
+    create_model,
+    infer_config,
+    list_models,
+    load_keras_h5,
+    load_pretrained,
+    load_weights,
+    open_weights,
+    spec_of,
+)
 from har.weights import pretrained as zoo
 from tests.helpers.golden import golden_path
 
 ORIGINAL = "spnet_clip5.h5"
-REAL_ENTRY = zoo.PUBLISHED["spnet_ntu_tpami20"]
+ORIGINAL_MD5 = "d5bba236b6d777e949db0efbb17cd39d"  # of md5sum
+# From the papers: network, layout, dimensions, classes, frames of a clip, seconds between them.
+# NTU RGB+D: every fourth of 15 frames a second; Penn Action: every sixth of 30.
+NETWORKS = {
+    "reception_mpii_cvpr18": ("ReceptionNet", "pa16j", 2, 0, 1, None),
+    "reception_h36m_cvpr18": ("ReceptionNet", "pa17j", 3, 0, 1, None),
+    "merge_penn_cvpr18": ("ActionMergeNet", "pa16j", 2, 15, 16, 0.2),
+    "merge_ntu_cvpr18": ("ActionMergeNet", "pa20j", 3, 60, 20, 4 / 15),
+    "spnet_penn_tpami20": ("SPNet", "pa16j", 2, 15, 8, 0.2),
+    "spnet_ntu_tpami20": ("SPNet", "pa17j", 3, 60, 8, 4 / 15),
+}
+# Prediction blocks: of poses and of actions (CVPR 2018: four heads a stream and the merged one).
+BLOCKS = {
+    "reception_mpii_cvpr18": (8, 0),
+    "reception_h36m_cvpr18": (8, 0),
+    "merge_penn_cvpr18": (1, 9),
+    "merge_ntu_cvpr18": (1, 9),
+    "spnet_penn_tpami20": (18, 6),
+    "spnet_ntu_tpami20": (6, 6),
+}
 
 
 def published(**other: object) -> zoo.PublishedWeights:
     """An entry whose file is one of the reference files."""
-    content = golden_path(ORIGINAL).read_bytes()
-    entry = dataclasses.replace(
-        REAL_ENTRY,
+    real = zoo._ENTRIES[-1]
+    entry = zoo.PublishedWeights(
         file=ORIGINAL,
         url="http://127.0.0.1:9/never",
-        md5=hashlib.md5(content).hexdigest(),
-        config=infer_config(golden_path(ORIGINAL)),
+        md5=ORIGINAL_MD5,
+        spec=dataclasses.replace(
+            real.spec, name="tiny", arguments=infer_config(golden_path(ORIGINAL)), labels=()
+        ),
     )
     return dataclasses.replace(entry, **other)
 
@@ -96,17 +127,47 @@ def contents(folder: Path) -> list[str]:
 
 
 def test_every_published_file_is_described() -> None:
-    assert len(zoo.PUBLISHED) == 6
-    known = {entry.md5 for entry in zoo.PUBLISHED.values()}
-    assert {"d6b85ba4b8a3fc9d05c8ad73f763d999", "ff98d70a7f6bc5976cc11c7a5760e8b7"} <= known
+    assert zoo.PUBLISHED.keys() == NETWORKS.keys() == BLOCKS.keys()
+    assert list(NETWORKS) == [name for name in list_models() if name not in registry.NETWORKS]
     for entry in zoo.PUBLISHED.values():
         assert entry.url.startswith("https://")
         assert entry.url.endswith(entry.file) or entry.md5 is None
-        assert entry.figure
-        assert "academic" in entry.license or "terms of" in entry.license
-        if entry.network == "SPNet":
-            model = SPNet(**{**entry.config, "growth": 4})
-            assert model.num_action_outputs == 6
+        assert entry.md5 is None or re.fullmatch("[0-9a-f]{32}", entry.md5)
+        assert entry.spec.published
+        assert "academic" in entry.spec.license or "terms of" in entry.spec.license
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_published_networks_are_those_of_the_papers(name: str) -> None:
+    spec = zoo.PUBLISHED[name].spec
+    kind, layout, dim, classes, frames, pace = NETWORKS[name]
+    assert (spec.network, spec.layout, spec.dim, spec.clip_size) == (kind, layout, dim, frames)
+    assert spec.resolution == (256, 256)
+    assert spec.clip_seconds_between_frames == pytest.approx(pace)
+    assert (spec.depth_range_mm is None) == (dim == 2)
+    assert len(spec.joint_names) == int(layout[2:4])
+    with torch.device("meta"):  # no values
+        network = create_model(name)
+    assert type(network).__name__ == kind
+    assert (network.num_joints, network.dim) == (len(spec.joint_names), dim)
+    assert network.num_actions == ((classes,) if classes else ())
+    assert (network.num_pose_outputs, network.num_action_outputs) == BLOCKS[name]
+    assert network.clip_size in (None, frames)
+    read = spec_of(network, **zoo.stated_by(spec))
+    assert read.assumed == (() if spec.labels or not classes else ("labels",))
+    if classes == 60:
+        assert (read.labels[0], read.labels[-1]) == ("drink water", "walking apart from each other")
+
+
+def test_the_record_is_in_the_cache(mirror: Path, cache: Path) -> None:
+    """And holds for a cached file of 0.1.0, which has none."""
+    for _ in range(2):
+        opened = open_weights("tiny", mirror)
+        spec = opened.spec(opened.load())
+        assert (spec.name, spec.data, spec.clip_size) == ("tiny", published().spec.data, 8)
+        assert spec.license == published().spec.license
+        header = {"har_network": "SPNet", "har_config": json.dumps(dict(opened.arguments))}
+        save_file(dict(opened.state), cache / "tiny.safetensors", metadata=header)
 
 
 def test_a_local_folder_and_the_cache_after_it(mirror: Path, cache: Path) -> None:
@@ -150,7 +211,7 @@ def test_without_a_published_checksum(
         ("missing in the folder", "is not in .* put it there"),
         ("changed on the server", "MD5 checksum is not"),
         ("unknown name", "no published weights tiny2; choose tiny"),
-        ("network not in this version", "for PoseFormer, which this version"),
+        ("network not in this version", "no network PoseFormer in this version"),
     ],
 )
 def test_one_sentence_and_an_untouched_cache(
@@ -180,7 +241,8 @@ def test_one_sentence_and_an_untouched_cache(
     elif case == "unknown name":
         name = "tiny2"
     else:
-        monkeypatch.setattr(zoo, "PUBLISHED", {"tiny": published(network="PoseFormer")})
+        spec = dataclasses.replace(published().spec, network="PoseFormer")
+        monkeypatch.setattr(zoo, "PUBLISHED", {"tiny": published(spec=spec)})
     with pytest.raises(HarError, match=said) as caught:
         load_pretrained(name, mirror=place)
     assert "\n" not in str(caught.value)

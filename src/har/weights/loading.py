@@ -9,7 +9,7 @@ from typing import Any
 
 from har.models.base import PoseNetwork
 from har.models.registry import NETWORKS, build_network
-from har.weights.pretrained import PUBLISHED, open_weights
+from har.weights.pretrained import PUBLISHED, open_weights, pretrained_file
 from har.weights.report import LoadReport
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ def load_pretrained(name: str, mirror: str | Path | None = None) -> PoseNetwork:
     Raises:
         HarError: as :func:`har.weights.pretrained.pretrained_file`.
     """
+    pretrained_file(name, mirror)  # refuses a path
     return open_weights(name, mirror).load()
 
 
