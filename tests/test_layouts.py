@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from har.errors import HarError
-from har.layouts import LAYOUTS, MISSING, get_layout
+from har.layouts import LAYOUTS, MISSING, Layout, get_layout
 from tests.helpers.golden import golden_path
 
 NETWORK_LAYOUTS = ["pa16j", "pa17j", "pa20j", "pa21j"]
@@ -82,3 +82,67 @@ def test_flipping_twice_changes_nothing(layout):
 def test_an_unknown_layout_is_named_together_with_the_known_ones():
     with pytest.raises(HarError, match=r"'pa18j'.*pa16j, pa17j"):
         get_layout("pa18j")
+
+
+# ------------------------------------------------------------------- layouts of a data set's own
+
+DOG = {
+    "name": "dog",
+    "joints": ["nose", "left_ear", "right_ear", "tail", "left_paw", "right_paw"],
+    "links": [[0, 1], [0, 2], [0, 3]],
+}
+
+
+def test_a_layout_from_a_data_sets_own_list():
+    layout = get_layout(DOG)
+    assert layout == Layout(**DOG)
+    assert get_layout(layout) is layout
+    assert layout.joints[3] == "tail"
+    assert layout.links == ((0, 1), (0, 2), (0, 3))
+    assert layout.flip == (0, 2, 1, 3, 5, 4)
+    assert layout.sides == ("middle", "left", "right", "middle", "left", "right")
+    assert hash(layout)
+
+
+def test_pairs_where_the_names_have_no_side():
+    layout = get_layout({"name": "x", "joints": ["a", "b", "c"], "flip_pairs": [[0, 2]]})
+    assert layout.flip == (2, 1, 0)
+    assert layout.sides == ("middle",) * 3
+
+
+def test_what_a_checkpoint_stores_restores_the_joints():
+    stored = {"layout": "dog", "joint_names": DOG["joints"]}
+    restored = get_layout(stored["layout"], stored["joint_names"])
+    assert restored.joints == get_layout(DOG).joints
+    assert restored.flip == get_layout(DOG).flip
+    assert get_layout("pa16j", ["something"]) is LAYOUTS["pa16j"]
+
+
+def test_joints_are_found_by_their_names():
+    coco = get_layout({"name": "coco", "joints": ["nose", "left_knee", "right_knee"]})
+    pa16j = get_layout("pa16j")
+    assert coco.order_from(pa16j) == (
+        MISSING,
+        pa16j.joints.index("left knee"),
+        pa16j.joints.index("right knee"),
+    )
+    assert pa16j.order_from(coco).count(MISSING) == 14
+    with pytest.raises(HarError, match=r"dog cannot be made from the joints of mpii"):
+        get_layout(DOG).order_from(get_layout("mpii"))
+    with pytest.raises(HarError, match="ntu25"):  # left and right are the person's own there
+        get_layout("ntu25").order_from(pa16j)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"joints": ["a", "a"], "links": []}, "a name of its own"),
+        ({"links": [[0, 9]]}, "numbers from 0 to 5"),
+        ({"flip_pairs": [[1, 2], [2, 4]]}, "two flip pairs"),
+        ({"joints": ["left ear", "nose"], "links": []}, "without its counterpart"),
+        ({"color": "red"}, "needs a name and joints"),
+    ],
+)
+def test_impossible_layouts_are_refused(change, message):
+    with pytest.raises(HarError, match=message):
+        get_layout({**DOG, **change})

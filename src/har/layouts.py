@@ -11,7 +11,7 @@ the picture shows as a right arm: ``from_ntu`` takes right joints from NTU's lef
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any
@@ -84,6 +84,12 @@ class Layout:
         return tuple("middle" if side is None else side[0] for side in found)
 
     @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """Body part of every joint: its name in words, without the side."""
+        words = (_words(joint).split() for joint in self.joints)
+        return tuple(" ".join(word for word in part if word not in _SIDES) for part in words)
+
+    @cached_property
     def flip(self) -> tuple[int, ...]:
         """Permutation that swaps left and right: joint i of a mirrored pose is joint flip[i]."""
         if self.flip_pairs is not None:
@@ -128,7 +134,11 @@ class Layout:
         return None if self.mirrored else LAYOUTS["mpii"].order_from(self)
 
 
-def get_layout(layout: str | Layout | Mapping[str, Any], joints: Sequence[str] = ()) -> Layout:
+LayoutLike = str | Layout | Mapping[str, Any]
+"""What stands for a layout: a name, a layout, or its attributes as in a configuration."""
+
+
+def get_layout(layout: LayoutLike, joints: Sequence[str] = ()) -> Layout:
     """A joint layout: a name (pa16j, pa17j, pa20j, pa21j, mpii or ntu25), or what makes one.
 
     Args:
@@ -151,6 +161,12 @@ def get_layout(layout: str | Layout | Mapping[str, Any], joints: Sequence[str] =
     if joints:
         return Layout(layout, tuple(joints))
     raise LayoutError(f"There is no joint layout {layout!r}; choose one of {', '.join(LAYOUTS)}.")
+
+
+def plain_layout(layout: LayoutLike) -> str | dict[str, Any]:
+    """What a checkpoint can hold of a layout: its name if it has an entry here, else attributes."""
+    found = get_layout(layout)
+    return found.name if LAYOUTS.get(found.name) == found else asdict(found)
 
 
 _SIDE = re.compile(r"(?<![a-z])(left|right)(?![a-z])")

@@ -8,6 +8,7 @@ import torch
 
 from har.data import MPIIDataModule
 from har.data.augment import Augmentation
+from har.layouts import LayoutLike
 from har.models import SPNet
 from har.modules import Phase, Pose2DModule
 
@@ -17,11 +18,13 @@ def make_network() -> SPNet:
     return SPNet(num_joints=16, dim=2, num_actions=(), action_pyramids=(), num_levels=2, growth=8)
 
 
-def make_pose_module(network: Any = None, steps_per_epoch: int | None = 4) -> Pose2DModule:
+def make_pose_module(
+    network: Any = None, steps_per_epoch: int | None = 4, layout: LayoutLike = "pa16j"
+) -> Pose2DModule:
     optimizer = partial(torch.optim.RMSprop, lr=0.001, alpha=0.9, eps=1e-7)
     schedule = partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[1], gamma=0.2)
     phase = Phase(2, optimizer, schedule, steps_per_epoch=steps_per_epoch)
-    return Pose2DModule(network or make_network(), {"pose": phase})
+    return Pose2DModule(network or make_network(), {"pose": phase}, layout)
 
 
 def make_mpii(data_dir: Path, **arguments: Any) -> MPIIDataModule:

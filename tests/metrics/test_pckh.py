@@ -6,8 +6,8 @@ import torch
 from scipy.io import loadmat
 
 from har.errors import HarError
-from har.layouts import get_layout
-from har.metrics import PCKh, by_part
+from har.layouts import Layout, get_layout
+from har.metrics import PCK, PCKh, by_part
 from tests.helpers.golden import golden_arrays, real_path
 
 
@@ -162,3 +162,34 @@ def test_poses_of_another_layout_are_refused():
     poses, valid = torch.zeros(2, 17, 2), torch.ones(2, 17, dtype=torch.bool)
     with pytest.raises(HarError, match="pa16j"):
         PCKh(layout="pa16j").update(poses, poses, valid, torch.ones(2))
+
+
+def test_pck_counts_in_any_length(golden):
+    """PCK at 0.25 of twice the head size is PCKh at 0.5, and a slow count agrees."""
+    pred, target, valid, head_size = golden
+    pck, pckh = PCK(0.25), PCKh(0.5)
+    pck.update(pred, target, valid, 2 * head_size[:, 0])
+    pckh.update(pred, target, valid, head_size[:, 0])
+    assert PCK().threshold == 0.2
+    for name in ("total", "per_joint"):
+        assert torch.equal(pck.compute()[name], pckh.compute()[name])
+    within = [
+        np.hypot(*(pred[n, j] - target[n, j]).numpy()) <= 0.5 * head_size[n, 0].item()
+        for n in range(len(pred))
+        for j in range(2, 16)
+        if valid[n, j]
+    ]
+    assert pck.compute()["total"].item() == pytest.approx(100 * np.mean(within), abs=1e-9)
+
+
+def test_pck_takes_a_layout_of_a_data_set():
+    layout = Layout("stick", ("top", "middle", "bottom"), ((0, 1), (1, 2)))
+    metric = PCK(layout=layout)
+    target = torch.zeros(1, 3, 2)
+    pred = torch.tensor([[[0.0, 2.0], [2.1, 0.0], [0.0, 0.0]]])
+    metric.update(pred, target, torch.tensor([[True, True, False]]), torch.tensor([10.0]))
+    assert metric.compute()["total"] == 50
+    assert metric.compute()["per_joint"][:2].tolist() == [100, 0]
+    with pytest.raises(HarError, match="a length greater than 0"):
+        metric.update(pred, target, torch.ones(1, 3, dtype=torch.bool), torch.zeros(1))
+        metric.compute()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from har.data.sampling import Key, seeded_rng
 from har.errors import HarError
 from har.files import read_stored_image
 from har.geometry import INVALID, GeometryError, crop_affine, transform_points, warp
-from har.layouts import MISSING, Layout, get_layout
+from har.layouts import MISSING, Layout, LayoutLike, get_layout
 
 _FLIP = (False, True)
 _SHIFT_PX = 12.0
@@ -84,7 +83,7 @@ class PersonDataset(Dataset[dict[str, Any]]):
         persons: PersonSet,
         *,
         resolution: tuple[int, int],
-        layout: str | Layout | Mapping[str, Any] | None = None,
+        layout: LayoutLike | None = None,
         dim: int = 2,
         augmentation: Augmentation | None = None,
         views: str = "single",

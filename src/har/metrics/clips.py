@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from har.geometry import Camera
-from har.layouts import Layout, get_layout
+from har.layouts import LayoutLike, get_layout
 from har.metrics.action import ActionMetrics
 from har.metrics.camera import pose_to_camera_mm
 from har.metrics.pose3d import PCK3D, MeanJointError
@@ -32,7 +32,7 @@ class ClipMetrics(nn.Module):
 
     def __init__(
         self,
-        layout: str | Layout,
+        layout: LayoutLike,
         num_classes: int,
         num_pose_outputs: int,
         num_action_outputs: int,

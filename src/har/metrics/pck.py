@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from har.errors import HarError
-from har.layouts import Layout, get_layout
+from har.layouts import Layout, LayoutLike, get_layout
 from har.precision import exact_dtype
 
 
@@ -38,7 +38,7 @@ class PCK(Metric):
 
     _length_name = "length"
 
-    def __init__(self, threshold: float = 0.2, layout: str | Layout = "pa16j") -> None:
+    def __init__(self, threshold: float = 0.2, layout: LayoutLike = "pa16j") -> None:
         super().__init__()
         self.threshold = threshold
         self.layout = get_layout(layout)
@@ -120,7 +120,7 @@ class PCKh(PCK):
 
     _length_name = "head size"
 
-    def __init__(self, threshold: float = 0.5, layout: str | Layout = "pa16j") -> None:
+    def __init__(self, threshold: float = 0.5, layout: LayoutLike = "pa16j") -> None:
         super().__init__(threshold, layout)
 
     def update(self, pred: Tensor, target: Tensor, valid: Tensor, head_size: Tensor) -> None:
@@ -139,8 +139,7 @@ def by_part(per_joint: Tensor, layout: Layout) -> dict[str, float]:
         part without its side ("head", "shoulder", ...) to value, in the layout's order.
     """
     values: dict[str, list[float]] = {}
-    for joint, value in zip(layout.joints, per_joint.tolist(), strict=True):
-        part = " ".join(word for word in joint.split() if word not in ("left", "right"))
+    for part, value in zip(layout.parts, per_joint.tolist(), strict=True):
         values.setdefault(part, []).append(value)
     return {part: sum(of_part) / len(of_part) for part, of_part in values.items()}
 

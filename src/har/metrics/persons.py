@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from har.layouts import Layout, get_layout
+from har.layouts import Layout, LayoutLike, get_layout
 from har.metrics.camera import crop_to_image
 from har.metrics.clips import plain
 from har.metrics.pck import PCK, PCKh, by_part
@@ -48,7 +48,7 @@ class PersonMetrics(nn.Module):
 
     def __init__(
         self,
-        layout: str | Layout,
+        layout: LayoutLike,
         num_pose_outputs: int,
         metric: str = "pckh",
         threshold: float = 0.5,

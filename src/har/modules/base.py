@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
+from har.layouts import LayoutLike, plain_layout
 from har.losses import pose_loss
 from har.models.registry import build_network
 from har.modules.schedule import Phase, Schedule
@@ -31,7 +32,7 @@ class PhasedModule(LightningModule):
         network: of :mod:`har.models`, or its class's name and arguments as a checkpoint holds them.
         phases: by name, see :class:`har.modules.schedule.Phase`; None for a module that is not
             trained.
-        layout: the joint layout of the poses.
+        layout: the joint layout of the poses, its name or its attributes.
         batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
             convention; Keras' momentum 0.99 is 0.01 here).
 
@@ -47,7 +48,7 @@ class PhasedModule(LightningModule):
         self,
         network: nn.Module | Mapping[str, Any],
         phases: Mapping[str, Phase | None] | None,
-        layout: str,
+        layout: LayoutLike,
         batch_norm_momentum: float,
     ) -> None:
         super().__init__()
@@ -66,7 +67,7 @@ class PhasedModule(LightningModule):
         self.save_hyperparameters(
             {
                 "network": _describe(network),
-                "layout": layout,
+                "layout": plain_layout(layout),
                 "batch_norm_momentum": batch_norm_momentum,
             },
             logger=False,

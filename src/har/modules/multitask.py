@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import nn
 
+from har.layouts import LayoutLike
 from har.losses import action_loss
 from har.metrics import ClipMetrics, PersonMetrics
 from har.modules.base import PhasedModule
@@ -44,7 +45,7 @@ class MultitaskModule(PhasedModule):
         self,
         network: nn.Module | Mapping[str, Any],
         phases: Mapping[str, Phase | None] | None = None,
-        layout: str = "pa17j",
+        layout: LayoutLike = "pa17j",
         action_weight: float = 0.1,
         batch_norm_momentum: float = 0.01,
     ) -> None:

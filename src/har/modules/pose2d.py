@@ -9,6 +9,7 @@ from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from har.errors import HarError
+from har.layouts import LayoutLike
 from har.metrics import PersonMetrics
 from har.modules.base import PhasedModule
 from har.modules.schedule import Phase
@@ -43,7 +44,7 @@ class Pose2DModule(PhasedModule):
         self,
         network: nn.Module | Mapping[str, Any],
         phases: Mapping[str, Phase | None] | None = None,
-        layout: str = "pa16j",
+        layout: LayoutLike = "pa16j",
         batch_norm_momentum: float = 0.01,
     ) -> None:
         super().__init__(network, phases, layout, batch_norm_momentum)

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from har.data.modules.base import start_worker
 from har.data.ntu.targets import COLOR_CAMERA, DEPTH_RANGE_MM
 from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
+from har.layouts import LayoutLike
 from har.metrics import ClipMetrics
 from har.models.base import join_frames
 from har.transforms import normalize_images
@@ -42,7 +43,7 @@ class ClipEvaluation(LightningModule):
         network: nn.Module,
         samples: ProtocolDataset,
         labels: Sequence[str],
-        layout: str,
+        layout: LayoutLike,
         *,
         crops_per_batch: int = 64,
         num_workers: int = 0,

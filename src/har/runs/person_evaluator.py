@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import nn
 
+from har.layouts import LayoutLike
 from har.metrics import PersonMetrics
 from har.modules.views import poses_of_views
 
@@ -21,7 +22,7 @@ class PersonEvaluation(LightningModule):
         layout: joint layout of its poses.
     """
 
-    def __init__(self, network: nn.Module, layout: str) -> None:
+    def __init__(self, network: nn.Module, layout: LayoutLike) -> None:
         super().__init__()
         self.network: Any = network.to(memory_format=torch.channels_last)
         self.layout = layout

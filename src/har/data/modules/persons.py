@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from har.data.mpii.reader import person_set
 from har.data.persons import VIEWS, PersonDataset
 from har.data.records import PersonSet
 from har.errors import HarError
-from har.layouts import Layout
+from har.layouts import LayoutLike
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class PersonDataModule(TrainingDataModule):
         data_dir: str,
         read: Callable[[Path], PersonSet],
         *,
-        layout: str | Layout | Mapping[str, Any] | None = None,
+        layout: LayoutLike | None = None,
         dim: int = 2,
         batch_size: int = 24,
         resolution: Sequence[int] = (256, 256),
@@ -182,7 +182,7 @@ class MPIIDataModule(PersonDataModule):
         self,
         data_dir: str,
         *,
-        layout: str | Layout | Mapping[str, Any] = "pa16j",
+        layout: LayoutLike = "pa16j",
         val_persons: int = 200,
         single_person_only: bool = False,
         **persons: Any,
