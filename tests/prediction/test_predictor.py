@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,9 +14,13 @@ from har import Predictor
 from har.errors import HarError
 from har.models.spec import ModelSpec
 from har.prediction.results import Prediction
+from har.prediction.videos import predict_video
+from har.runtime.engine import Engine
+from har.video import Video
 from tests.helpers.red_person import (
     INFO,
     LAYOUT,
+    SeesRed,
     joints_of,
     picture,
     red_engine,
@@ -148,6 +153,31 @@ def test_a_network_without_depth_or_actions() -> None:
     assert result.to_dict()["poses"][0]["depth_mm"] is None
     assert result.actions.probabilities.shape == (0, 0)
     assert result.plot().ndim == 3
+
+
+def test_a_network_of_an_own_skeleton_is_drawn_with_its_joints(tmp_path: Path) -> None:
+    class FiveJoints(SeesRed):
+        def forward_frames(self, images: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+            poses, features = super().forward_frames(images)
+            return poses[:, [3, 13, 4, 5, 0]], features
+
+    names = ("nose", "tail", "left_ear", "right_ear", "back")
+    links = ((0, 4), (4, 1), (0, 2), (0, 3))
+    own = replace(INFO, layout="cat", num_joints=5, joint_names=names, joint_links=links)
+    predictor = Predictor(Engine(FiveJoints(), own))
+    result = predictor(write_video(tmp_path / "film.avi", walking(20)))
+    assert (result.poses.layout, result.poses.joint_names) == ("cat", names)
+    wanted = [joints_of(walker_box(int(n)))[[3, 13, 4, 5, 0]] for n in result.poses.frame]
+    assert np.abs(result.poses.joints_px - np.array(wanted)).max() < 6
+    assert result.to_dict()["joint_names"] == list(names)
+    image = picture(BOX)
+    plot = predictor(image).plot()
+    x, y = (joints_of(BOX)[0] + joints_of(BOX)[3]) / 2  # the middle of a link
+    assert np.abs(plot[int(y), int(x)].astype(int) - image[int(y), int(x)]).max() > 60
+    video = Video(write_video(tmp_path / "b.avi", walking(9)))
+    predict_video(predictor, video, tmp_path / "out", skeleton_3d=True)
+    with np.load(tmp_path / "out" / "poses.npz", allow_pickle=False) as poses:
+        assert (str(poses["layout"]), tuple(poses["joint_names"])) == ("cat", names)
 
 
 def test_the_plot_shows_the_skeleton_and_the_input_stays(predictor: Predictor) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.files import Image
-from har.layouts import get_layout
 from har.models.spec import ModelSpec
 from har.prediction.following import FramePrediction
 from har.visual.draw import contact_sheet, draw_skeleton, probability_bars
@@ -30,7 +29,7 @@ class Poses:
         depth_mm: (M, J) away from the camera, relative to the root joint; NaN of a 2-D network.
         confidence: (M, J) in [0, 1].
         box: (M, 4) x1, y1, x2, y2 of the crop that the network was given, in pixels.
-        layout: name of the joint layout, see :mod:`har.layouts`.
+        layout: name of the joint layout, of :mod:`har.layouts` or an own one.
         joint_names: of the J joints.
     """
 
@@ -144,7 +143,7 @@ class PredictionCollector:
             confidence=confidence,
             box=box,
             layout=self.spec.layout,
-            joint_names=get_layout(self.spec.layout).joints,
+            joint_names=self.spec.joint_names,
         )
 
     def actions(self) -> Actions:
@@ -221,7 +220,7 @@ class Prediction:
         }
 
     def _draw(self, number: int, image: Image) -> Image:
-        layout = get_layout(self.spec.layout)
+        layout = self.spec.joint_layout
         for row in np.flatnonzero(self.poses.frame == number):
             image = draw_skeleton(
                 image, self.poses.joints_px[row], layout, self.poses.confidence[row]
