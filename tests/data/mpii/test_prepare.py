@@ -20,6 +20,8 @@ from har.data.mpii.persons import MPIIError, Split, head_size_px
 from har.data.mpii.prepare import open_prepared, prepare_mpii
 from har.data.mpii.reader import person_set
 from har.errors import DatasetNotFoundError, HarError
+from har.geometry import transform_points
+from har.layouts import get_layout
 from har.prepare import mpii as preparation
 
 
@@ -267,3 +269,27 @@ def test_validation_does_not_fill_the_memory(tiny_mpii: Path) -> None:
         item = samples[number % len(samples)]
     item_kib = item["images"].numel() / 1024  # 384 KiB
     assert peak_kib() - before < 20 * item_kib
+
+
+def test_a_folder_prepared_by_version_0_1_0(tmp_path: Path) -> None:
+    """It stays readable with the same values, which are computed here from the file itself."""
+    folder = Path(__file__).parents[2] / "golden" / "v010" / "mpii_run" / "data"
+    with h5py.File(folder / "mpii" / "prepared" / "persons.h5") as file:
+        stored = file["persons"][:][file["usable"][:]]
+    data = MPIIDataModule(str(folder), val_persons=0, resolution=(64, 64))
+    data.setup("test")
+    tests = stored[stored["split"] == Split.VALIDATION]
+    assert len(tests) == data.num_test_samples == 5
+    order = list(get_layout("pa16j").from_mpii)
+    for number, person in enumerate(tests):
+        item = data.test_samples[number]
+        assert item["name"] == f"{person['image'].decode()}, person {person['number']}"
+        np.testing.assert_array_equal(item["joints_px"].numpy(), person["joints_px"][order])
+        low, high = person["head_box_px"].reshape(2, 2)
+        assert item["length_px"] == pytest.approx(0.6 * np.linalg.norm(high - low))
+        # the crop: 250 px per unit of scale, around 15 px per unit of scale below the center
+        (x, y), side = person["centre_px"], 250 * person["scale"]
+        corner = np.trunc([x - side / 2, y + 15 * person["scale"] - side / 2])
+        np.testing.assert_allclose(
+            transform_points(item["affine"].numpy()[0], corner), 0, atol=2 / side
+        )
