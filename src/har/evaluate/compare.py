@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from har.errors import HarError
+from har.files import whole_file
 from har.runs.config import run_folder
 from har.runs.report import ROWS
 
@@ -46,7 +47,8 @@ def compare(cfg: DictConfig) -> None:
     Console().print(table)
     lines = [["", *names], ["---", *["---:"] * len(names)], *rows]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    (run_folder() / "comparison.md").write_text(text, encoding="utf-8")
+    with whole_file(run_folder() / "comparison.md") as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from har.files import whole_file
 from har.visual.draw import write_image
 from har.visual.plots import figure_to_image, plot_per_class
 
@@ -71,15 +72,15 @@ def write_confusion(folder: Path, confusion: np.ndarray, labels: list[str]) -> N
 
     (The matrix as a picture is drawn by the callback that draws all figures of a run.)
     """
-    path = folder / "confusion.csv"
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with (
+        whole_file(folder / "confusion.csv") as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["true action", *labels])
         writer.writerows(
             [label, *row] for label, row in zip(labels, confusion.tolist(), strict=True)
         )
-    partial.replace(path)
     with np.errstate(invalid="ignore"):
         accuracy = confusion.diagonal() / confusion.sum(1)
     (folder / "figures").mkdir(exist_ok=True)
