@@ -4,16 +4,18 @@ A published file is fetched once, checked, converted to safetensors and kept in 
 (``$HAR_CACHE``, else the system's). ``$HAR_WEIGHTS`` names a folder with the original files, or
 the address of a mirror, and is asked instead of the authors' servers.
 
-Source of names, addresses, checksums and arguments: the authors' evaluation scripts (``exp/`` of
-their repository); figures: their README and the two papers.
+The list is ``pretrained.json``. Source of names, addresses, checksums and arguments: the authors'
+evaluation scripts (``exp/`` of their repository); metrics: their README and the two papers.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,17 +30,11 @@ from har.models.registry import build_network
 from har.models.spec import ModelSpec
 from har.weights.describe import (
     DEPTH_RANGE_MM,
-    NTU_PACE_S,
-    PENN_PACE_S,
     RESOLUTION,
     spec_of,
     stated_by,
 )
 from har.weights.file import WeightsFile, save_weights
-
-_RELEASES = "https://github.com/dluvizon/deephar/releases/download"
-_DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
-_LICENSE = "published beside a program under the MIT license, without terms of their own; "
 
 
 @dataclass(frozen=True)
@@ -59,158 +55,29 @@ class PublishedWeights:
     spec: ModelSpec
 
 
-_PAPERS = {
-    "cvpr18": "Luvizon, Picard, Tabia, CVPR 2018 (arXiv 1802.09232)",
-    "tpami20": "Luvizon, Picard, Tabia, TPAMI 2020 (arXiv 1912.08077)",
-}
-_MPII = {"num_joints": 16, "dim": 2, "kernel_size": 5, "num_context": 2}
-_NTU_POSE = {"num_joints": 20, "dim": 3, "num_blocks": 4, "depth_maps": 8, "kernel_size": 5}
-_NTU_LABELS = ACTION_NAMES[:60]
-
-
-def _published(
-    name: str,
-    url: str,
-    md5: str | None,
-    network: str,
-    arguments: Mapping[str, Any],
-    *,
-    license: str,
-    file: str | None = None,
-    clip_size: int = 1,
-    pace_s: float | None = None,
-    labels: Sequence[str] = (),
-    data: str,
-    published: str,
-) -> PublishedWeights:
-    """An entry of the list below."""
-    pose = arguments.get("pose_net", arguments)
+def _published(name: str, entry: Mapping[str, Any]) -> PublishedWeights:
+    """An entry of ``pretrained.json``: pace as a fraction of a second, NTU's labels by name."""
+    pose = entry["arguments"].get("pose_net", entry["arguments"])
     spec = ModelSpec(
         name=name,
-        network=network,
-        arguments=arguments,
+        network=entry["network"],
+        arguments=entry["arguments"],
         layout=f"pa{pose['num_joints']}j",
         num_joints=pose["num_joints"],
         dim=pose["dim"],
         resolution=RESOLUTION,
-        labels=tuple(labels),
-        clip_size=clip_size,
-        clip_seconds_between_frames=pace_s,
+        labels=ACTION_NAMES[:60] if entry["labels"] == "ntu60" else (),
+        clip_size=entry["frames"],
+        clip_seconds_between_frames=entry["pace_s"] and entry["pace_s"][0] / entry["pace_s"][1],
         depth_range_mm=DEPTH_RANGE_MM if pose["dim"] == 3 else None,
-        license=_LICENSE + license,
-        paper=_PAPERS[name.rpartition("_")[2]],
-        data=data,
-        published=published,
+        **{key: entry[key] for key in ("license", "paper", "data", "published")},
     )
-    return PublishedWeights(file or url.rpartition("/")[2], url, md5, spec)
+    return PublishedWeights(entry["file"], entry["url"], entry["md5"], spec)
 
 
-_ENTRIES = (
-    _published(
-        "reception_mpii_cvpr18",
-        f"{_RELEASES}/v0.1/weights_PE_MPII_cvpr18_19-09-2017.h5",
-        "d6b85ba4b8a3fc9d05c8ad73f763d999",
-        "ReceptionNet",
-        {**_MPII, "num_blocks": 8},
-        data="MPII Human Pose",
-        published="PCKh@0.5 89.1 % on MPII validation, one crop; 91.2 % on the test set with "
-        "several crops and flips (README)",
-        license="see also the terms of MPII Human Pose",
-    ),
-    _published(
-        "reception_h36m_cvpr18",
-        f"{_RELEASES}/v0.2/weights_3DPE_H36M_cvpr18_Nov-2017.h5",
-        "af79f83ad939117d4ccc2cf1d4bd37d2",
-        "ReceptionNet",
-        {"num_joints": 17, "dim": 3, "num_blocks": 8, "kernel_size": 5},
-        data="MPII Human Pose and Human3.6M",
-        published="mean joint error 55.1 mm on Human3.6M, one crop, every 64th frame (README)",
-        license="Human3.6M allows academic use only",
-    ),
-    _published(
-        "merge_penn_cvpr18",
-        f"{_RELEASES}/v0.3/weights_AR_merge_ep074_26-10-17.h5",
-        "f53f89257077616a79a6c1cd1702d50f",
-        "ActionMergeNet",
-        {
-            "pose_net": {**_MPII, "num_blocks": 4},
-            "num_actions": 15,
-            "num_frames": 16,
-            "version": "v1",
-        },
-        clip_size=16,
-        pace_s=PENN_PACE_S,
-        data="poses: MPII Human Pose and Penn Action; actions: Penn Action",
-        published="accuracy 98.6 % on Penn Action with true boxes (paper)",
-        license="see also the terms of MPII Human Pose and Penn Action",
-    ),
-    _published(
-        "merge_ntu_cvpr18",
-        f"{_RELEASES}/v0.4/weights_AR_merge_NTU_v2.h5",
-        "ff98d70a7f6bc5976cc11c7a5760e8b7",
-        "ActionMergeNet",
-        {
-            "pose_net": _NTU_POSE,
-            "num_actions": 60,
-            "num_frames": 20,
-            "version": "v2",
-        },
-        clip_size=20,
-        pace_s=NTU_PACE_S,
-        labels=_NTU_LABELS,
-        data="poses: MPII Human Pose, Human3.6M and NTU RGB+D; actions: NTU RGB+D",
-        published="accuracy 85.5 % on NTU RGB+D, X-Sub (paper)",
-        license="Human3.6M and NTU RGB+D allow academic use only",
-    ),
-    _published(
-        "spnet_penn_tpami20",
-        f"{_DRIVE}106yIhqNN-TrI34SX81q2xbU-NczcQj6I",
-        None,
-        "SPNet",
-        {
-            "num_joints": 16,
-            "dim": 2,
-            "num_actions": (15,),
-            "num_pyramids": 6,
-            "action_pyramids": (5, 6),
-            "num_levels": 4,
-            "pose_replica": True,
-            "num_pose_features": 160,
-            "num_visual_features": 160,
-        },
-        file="weights_mpii+penn_ar_028.hdf5",
-        clip_size=8,
-        pace_s=PENN_PACE_S,
-        data="MPII Human Pose and Penn Action",
-        published="none for this file; the paper's best on Penn Action is 98.7 %",
-        license="see also the terms of MPII Human Pose and Penn Action",
-    ),
-    _published(
-        "spnet_ntu_tpami20",
-        f"{_DRIVE}1I6GftXEkL5nohLA60Vi6faW0rvTZg6Kx",
-        None,
-        "SPNet",
-        {
-            "num_joints": 17,
-            "dim": 3,
-            "num_actions": (60,),
-            "num_pyramids": 2,
-            "action_pyramids": (1, 2),
-            "num_levels": 4,
-            "num_pose_features": 192,
-            "num_visual_features": 192,
-        },
-        file="weights_3dp+ntu_ar_062.hdf5",
-        clip_size=8,
-        pace_s=NTU_PACE_S,
-        labels=_NTU_LABELS,
-        data="MPII Human Pose, Human3.6M and NTU RGB+D",
-        published="none for this file; the paper's best on NTU RGB+D, X-Sub, is 89.9 %",
-        license="Human3.6M and NTU RGB+D allow academic use only",
-    ),
-)
+_LIST = json.loads(resources.files("har.weights").joinpath("pretrained.json").read_text("utf-8"))
 PUBLISHED: Mapping[str, PublishedWeights] = MappingProxyType(
-    {entry.spec.name: entry for entry in _ENTRIES}
+    {name: _published(name, entry) for name, entry in _LIST.items()}
 )
 
 
