@@ -31,7 +31,7 @@ def golden() -> dict[str, np.ndarray]:
 
 def affine_of(case: dict) -> np.ndarray:
     return crop_affine(
-        case["center"],
+        case["centre"],
         case["winsize"],
         (160, 120),
         angle_deg=case["angle"],

@@ -333,6 +333,15 @@ def union_box(boxes: ArrayLike) -> FloatArray:
     return np.concatenate([low, high], axis=-1)
 
 
+def box_iou(boxes: ArrayLike, others: ArrayLike) -> FloatArray:
+    """Intersection over union of boxes (..., 4), (...,) in [0, 1]; NaN where a box is NaN."""
+    a, b = np.asarray(boxes, dtype=np.float64), np.asarray(others, dtype=np.float64)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    shared = np.maximum(sides, 0).prod(-1)
+    area_a, area_b = ((box[..., 2:] - box[..., :2]).prod(-1) for box in (a, b))
+    return np.asarray(shared / (area_a + area_b - shared))
+
+
 def center_and_window(box: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Center (..., 2) and width and height (..., 2) of boxes (..., 4)."""
     box = np.asarray(box, dtype=np.float64)

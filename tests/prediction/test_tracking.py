@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from har.data.clips import clip_frames
-from har.geometry import box_around
+from har.geometry import box_around, box_iou
 from har.prediction.following import FramePrediction, follow
 from har.prediction.tracking import (
     DetectedPeople,
@@ -15,7 +15,6 @@ from har.prediction.tracking import (
     GivenBoxes,
     OnePerson,
     around_person,
-    overlap,
 )
 from har.runtime.clip_buffer import TimedClips
 from har.video import Frame
@@ -74,8 +73,8 @@ def test_unsure_poses_do_not_move_a_box() -> None:
 
 def test_rectangles_become_square_crops() -> None:
     np.testing.assert_allclose(around_person([[10, 20, 30, 60]]), [[-5, 15, 45, 65]])
-    assert overlap([0, 0, 2, 2], [1, 0, 3, 2]) == pytest.approx(1 / 3)
-    assert overlap([0, 0, 1, 1], [2, 2, 3, 3]) == 0
+    assert box_iou([0, 0, 2, 2], [1, 0, 3, 2]) == pytest.approx(1 / 3)
+    assert box_iou([0, 0, 1, 1], [2, 2, 3, 3]) == 0
 
 
 # ------------------------------------------------------------------------------------- one person

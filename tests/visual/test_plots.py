@@ -13,7 +13,6 @@ from har.layouts import get_layout
 from har.visual.plots import (
     figure_to_image,
     plot_confusion,
-    plot_curves,
     plot_per_class,
     plot_skeleton_3d,
 )
@@ -172,22 +171,6 @@ def test_many_classes_stand_in_columns(classes: int, columns: int) -> None:
     assert all(
         tick.get_window_extent().x0 >= 0 for axes in figure.axes for tick in axes.get_yticklabels()
     )
-
-
-def test_curves() -> None:
-    runs = {"one": ([0, 1, 2], [1.0, np.nan, 0.5]), "two": (np.arange(50), np.arange(50.0))}
-    figure = plot_curves(runs, "step", "loss", "Training")
-    (axes,) = figure.axes
-    first, second = axes.lines
-    assert first.get_xydata().tolist() == [[0, 1], [2, 0.5]]
-    assert len(second.get_xdata()) == 50
-    assert first.get_color() != second.get_color()
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("step", "loss", "Training")
-    image = figure_to_image(figure)
-    assert image.dtype == np.uint8
-    assert image.shape == (360, 640, 3)
-    assert plot_curves({"one": ([0], [1])}, "step", "loss").axes[0].get_legend() is None
 
 
 def test_no_window_and_no_global_state() -> None:

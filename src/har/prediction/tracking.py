@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from har.geometry import box_from_center, center_and_window, union_box
+from har.geometry import box_from_center, box_iou, center_and_window, union_box
 from har.prediction.locating import DOUBTFUL, NO_PERSON, locate_person
 from har.runtime.engine import Engine
 from har.video import Frame
@@ -123,11 +123,11 @@ class OnePerson:
         old = self._followed
         if confidence < NO_PERSON or (
             old is not None
-            and (overlap(old.box, box) > _SAME_PLACE or confidence < old.confidence + _MARGIN)
+            and (box_iou(old.box, box) > _SAME_PLACE or confidence < old.confidence + _MARGIN)
         ):
             return
         before = self._last_box if old is None else None
-        if before is None or overlap(before, box) < _SAME_PLACE:
+        if before is None or box_iou(before, box) < _SAME_PLACE:
             self._track += 1  # perhaps another person
         self._followed = FollowedBox(box, frame.time_s, self.span_s)
 
@@ -191,9 +191,8 @@ class DetectedPeople:
     def _match(self, found: FloatArray, now: float) -> None:
         """Assigns every box to the track that it overlaps most with, or to a new one."""
         tracks = list(self._people)
-        overlaps = np.array(
-            [[overlap(self._people[track].box, box) for box in found] for track in tracks]
-        ).reshape(len(tracks), len(found))
+        followed = np.array([self._people[track].box for track in tracks]).reshape(-1, 1, 4)
+        overlaps = box_iou(followed, found)
         rows, columns = linear_sum_assignment(-overlaps)
         pairs = {c: tracks[r] for r, c in zip(rows, columns, strict=True)}
         for number, box in enumerate(found):
@@ -209,12 +208,3 @@ def around_person(boxes: ArrayLike) -> FloatArray:
     center, window = center_and_window(np.asarray(boxes, dtype=np.float64).reshape(-1, 4))
     side = _AROUND_PERSON * window.max(-1, keepdims=True)
     return box_from_center(center, np.repeat(side, 2, axis=-1))
-
-
-def overlap(a: ArrayLike, b: ArrayLike) -> float:
-    """Intersection over union of two boxes (4,)."""
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    common = float(np.prod(np.maximum(high - low, 0)))
-    whole = sum(float(np.prod(box[2:] - box[:2])) for box in (first, second)) - common
-    return common / whole if whole > 0 else 0.0

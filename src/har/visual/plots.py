@@ -1,6 +1,6 @@
 """Figures of matplotlib: no pyplot, no global state, no window."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -232,41 +232,6 @@ def plot_per_class(accuracy: ArrayLike, names: Sequence[str]) -> Figure:
 
 
 # ------------------------------------------------------------------------------------------ curves
-
-
-def plot_curves(
-    curves: Mapping[str, tuple[ArrayLike, ArrayLike]], xlabel: str, ylabel: str, title: str = ""
-) -> Figure:
-    """Plots curves, such as a loss or an accuracy over the steps of several runs.
-
-    Args:
-        curves: x and y values by name; values that are not finite are skipped.
-        xlabel: under the plot.
-        ylabel: beside the plot.
-        title: above the plot.
-    """
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = figure.add_subplot()
-    for number, (name, (x, y)) in enumerate(curves.items()):
-        xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        known = np.isfinite(xs) & np.isfinite(ys)
-        axes.plot(
-            xs[known],
-            ys[known],
-            label=name,
-            color=_CYCLE[number % len(_CYCLE)],
-            linestyle=("-", "--", ":")[number // len(_CYCLE) % 3],
-            linewidth=1.8,
-            marker="o" if known.sum() <= 12 else None,
-            markersize=4,
-        )
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.set_title(title, fontsize=11)
-    axes.margins(x=0.02)
-    _quiet(axes, grid="both")
-    if len(curves) > 1:
-        axes.legend(fontsize=8, frameon=False)
-    return figure
 
 
 def plot_speed(
