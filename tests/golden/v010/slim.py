@@ -36,7 +36,8 @@ if "share" in words:
         sizes = [size for size in value.shape if size > 1]
         room = len(values) - 1 - sum(size - 1 for size in sizes)
         strides = [
-            0 if size == 1 else 1 + max(0, room // (len(sizes) * (size - 1))) for size in value.shape
+            0 if size == 1 else 1 + max(0, room // (len(sizes) * (size - 1)))
+            for size in value.shape
         ]
         return torch.as_strided(values, value.shape, strides)
 

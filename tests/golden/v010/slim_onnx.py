@@ -10,7 +10,12 @@ for graph in (model.graph, *model.functions):
         del node.metadata_props[:]
         node.doc_string = ""
     del graph.value_info[:]
-for group in (model.graph.value_info, model.graph.input, model.graph.output, model.graph.initializer):
+for group in (
+    model.graph.value_info,
+    model.graph.input,
+    model.graph.output,
+    model.graph.initializer,
+):
     for value in group:
         del value.metadata_props[:]
 onnx.save(model, sys.argv[1])
