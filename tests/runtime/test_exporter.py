@@ -19,7 +19,7 @@ from har.runtime.exporter import METADATA_KEY, export_network, require_onnx
 from har.runtime.loading import load_engine, load_for_inference
 from har.runtime.parts import WholeNetwork
 from har.weights import WeightsFile, load_network, save_weights, spec_of
-from tests.helpers.golden import golden_arrays, golden_path
+from tests.helpers.golden import GOLDEN, HIDDEN, golden_answers, golden_arrays, golden_path
 from tests.helpers.networks import needs_onnx
 
 
@@ -178,32 +178,6 @@ def test_other_formats_are_refused(weights: Path, tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------ golden networks
-
-GOLDEN = [
-    *("spnet_image2d", "spnet_image3d", "spnet_conv", "spnet_div16", "spnet_div4"),
-    *("spnet_clip_ntu", "spnet_clip_penn", "spnet_clip16", "spnet_clip5"),
-    *("reception_2d_context", "reception_2d_concat", "reception_2d_plain", "reception_3d"),
-    *("reception_old", "merge_3d_v2", "merge_2d_v1"),
-]
-HIDDEN: dict[str, dict[str, Any]] = {  # arguments that the weight file does not show
-    "spnet_clip16": {"softargmax_alpha": 2.0},
-    "reception_2d_concat": {"context_alpha": 0.7},
-    "merge_3d_v2": {"num_frames": 4},
-    "merge_2d_v1": {"num_frames": 8},
-}
-
-
-def golden_answers(arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Poses with their confidence, then actions; heat maps are left out."""
-    outputs = [arrays[key] for key in sorted(arrays) if key.startswith("out_0")]
-    clip = arrays["x"].ndim == 5
-    answers: list[np.ndarray] = []
-    for output in outputs:
-        if output.shape[-1] == 1:  # the confidence of the pose before it
-            answers[-1] = np.concatenate([answers[-1], output], -1)
-        elif clip or output.ndim == 3:
-            answers.append(output)
-    return answers
 
 
 @needs_onnx

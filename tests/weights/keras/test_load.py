@@ -332,7 +332,7 @@ def test_convert_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture
     assert isinstance(model, SPNet)
     assert model.config.softargmax_alpha == 2.0
     assert same_state(model.state_dict(), load_network(path).state_dict())
-    with pytest.raises(HarError, match="Say what to convert"):
+    with pytest.raises(HarError, match="Give what to convert"):
         convert(OmegaConf.create({**options, "weights": None}))
 
 

@@ -1,0 +1,147 @@
+"""Files of weights: what they state, what is assumed, and what is refused."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from safetensors.torch import save_file
+
+from har.convert.run import convert
+from har.errors import HarError
+from har.models import SPNet
+from har.models.registry import build_network
+from har.runtime.loading import load_for_inference
+from har.weights import WeightsFile, create_model, list_models, open_weights, save_weights, spec_of
+from tests.helpers.networks import action_merge, reception, spnet
+
+SMALL = {"num_levels": 2, "growth": 8}
+
+
+def convert_to(path: Path, out: Path) -> None:
+    options = {"weights": str(path), "out": str(out), "softargmax_alpha": None}
+    convert(OmegaConf.create({**options, "context_alpha": None}))
+
+
+def test_convert_never_writes_over_its_input(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(spnet(**SMALL), path)
+    before = path.read_bytes()
+    for out in (path, tmp_path / "folder" / ".." / "w.safetensors"):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        with pytest.raises(HarError, match="is the file to convert"):
+            convert_to(path, out)
+    (tmp_path / "link.safetensors").hardlink_to(path)
+    with pytest.raises(HarError, match="is the file to convert"):
+        convert_to(path, tmp_path / "link.safetensors")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w", "w.h5", "w.ckpt", "w.onnx"])
+def test_convert_writes_what_the_commands_read(tmp_path: Path, name: str) -> None:
+    save_weights(spnet(**SMALL), tmp_path / "from.safetensors")
+    with pytest.raises(HarError, match=r"weights are written as \.safetensors"):
+        convert_to(tmp_path / "from.safetensors", tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+def test_what_is_assumed_is_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    network = spnet(num_actions=(60,), **SMALL)
+    spec = spec_of(network, name="half", layout="pa17j", resolution=(64, 64), clip_size=4)
+    save_weights(network, tmp_path / "half.safetensors", spec)
+    with caplog.at_level(logging.INFO, "har"):
+        _, read = load_for_inference(tmp_path / "half.safetensors")
+    assert set(read.assumed) == {"labels", "clip_seconds_between_frames", "depth_range_mm"}
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "half.safetensors does not state everything; assumed: depth_range_mm=2e+03, "
+        "labels=drink water, ... (60), clip_seconds_between_frames=0.267."
+    ]
+    stated = {"labels": read.labels, "clip_seconds_between_frames": 0.1, "depth_range_mm": 900.0}
+    caplog.clear()
+    spec = spec_of(network, layout="pa17j", resolution=(64, 64), clip_size=4, **stated)
+    save_weights(network, tmp_path / "whole.safetensors", spec)
+    assert load_for_inference(tmp_path / "whole.safetensors")[1].assumed == ()
+    assert not caplog.records
+
+
+def test_a_skeleton_of_ones_own(tmp_path: Path) -> None:
+    """No layout of the package has five joints: the file has the names and the links."""
+    network = spnet(num_joints=5, **SMALL)
+    names = ("head", "left hand", "right hand", "left foot", "right foot")
+    links = ((0, 1), (0, 2), (0, 3), (0, 4))
+    spec = spec_of(network, joint_names=names, joint_links=links)
+    save_weights(network, tmp_path / "own.safetensors", spec)
+    layout = load_for_inference(tmp_path / "own.safetensors")[1].joint_layout
+    assert (layout.joints, layout.links, layout.num_joints) == (names, links, 5)
+    assert layout.flip == (0, 2, 1, 4, 3)
+    unnamed = spec_of(network)
+    assert {"layout", "joint_names"} <= set(unnamed.assumed)
+    assert unnamed.joint_layout.joints[0] == "joint 1"
+
+
+def test_initial_weights_from_a_network_of_poses(tmp_path: Path) -> None:
+    """The pose network inside takes them; asked for exactly, they are of another network."""
+    poses, whole = reception(), action_merge()
+    with torch.no_grad():
+        poses.stem.conv1.conv.weight.add_(1)
+    save_weights(poses, tmp_path / "poses.safetensors")
+    opened = WeightsFile.open(tmp_path / "poses.safetensors")
+    with pytest.raises(HarError, match="weights of ReceptionNet, not of ActionMergeNet"):
+        opened.load_into(whole)
+    opened.load_into(whole, strict=False)
+    assert torch.equal(whole.pose_net.stem.conv1.conv.weight, poses.stem.conv1.conv.weight)
+
+
+def test_create_model(tmp_path: Path) -> None:
+    network = spnet(**SMALL)
+    save_weights(network, tmp_path / "w.safetensors")
+    other = create_model("SPNet", tmp_path / "w.safetensors", num_actions=(7,))
+    assert other.num_actions == (7,)
+    assert other.training
+    assert other.config.growth == 8
+    assert torch.equal(other.pose.stem.conv1.weight, network.pose.stem.conv1.weight)
+    with torch.device("meta"):
+        assert create_model("spnet_ntu_tpami20", growth=8).config.num_pose_features == 192
+    with pytest.raises(HarError, match="no network PoseFormer in this version of har; choose SPN"):
+        create_model("PoseFormer")
+    with pytest.raises(HarError, match=r"do not build a SPNet: .*width"):
+        build_network("SPNet", {"width": 3})
+
+
+def test_list_models() -> None:
+    assert list_models("SP*") == ["SPNet", "spnet_penn_tpami20", "spnet_ntu_tpami20"]
+    assert list_models("*net") == ["SPNet", "ReceptionNet", "ActionMergeNet", "TorchvisionPoseNet"]
+    assert list_models("nothing") == []
+    assert len(list_models()) == 10
+
+
+def test_headers_that_are_not_ours(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    for header in (
+        {"har_spec": "{"},
+        {"har_spec": json.dumps({"layout": "pa17j"})},
+        {"har_network": "SPNet", "har_config": "[1]"},
+        {"har_network": "SPNet", "har_description": '"x"'},
+    ):
+        save_file({"a": torch.zeros(1)}, path, metadata=header)
+        with pytest.raises(HarError, match="not a complete safetensors file"):
+            open_weights(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(HarError, match="does not state which network of har"):
+        open_weights(path).build()
+    with pytest.raises(HarError, match=r"No weight in .* belongs|weights are not in it"):
+        open_weights(path).load_into(SPNet(**SMALL))
+
+
+def test_the_package_and_its_record_import_no_torch() -> None:
+    code = (
+        "import sys, har, har.models, har.models.spec, har.models.registry;"
+        "assert 'torch' not in sys.modules; from har import create_model, list_models;"
+        "assert 'torch' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
