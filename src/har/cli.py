@@ -24,7 +24,6 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -37,11 +36,18 @@ log = logging.getLogger(__name__)
 # Values of these keys are file names: Hydra would trip over `=`, `(`, `,` or non-ASCII letters.
 _PATH_KEYS = ("weights", "ckpt_path", "source", "out", "boxes_file", "detector_weights")
 _PATH_ENDINGS = ("_path", "_dir", ".dir")
+_NO_CHOICE = {"callbacks=null": "callbacks=none", "logger=null": "logger=none"}
+_CHECKPOINT = {
+    "callbacks.checkpoint.every_n_steps": "callbacks.last.every_n_train_steps",
+    "callbacks.checkpoint": "callbacks.last",
+}
 # Names of 0.1.0 in the keys of a command ("": of all), and what they are called now.
 _RENAMED = {
     "": {"colour_powers": "gammas"},
     "predict": {"box": "finder", "boxes": "boxes_file"},
     "prepare": {"ntu.reach": "ntu.margin"},
+    "train": _CHECKPOINT,
+    "evaluate": _CHECKPOINT,
 }
 
 
@@ -113,7 +119,34 @@ def rewrite_arguments(arguments: Sequence[str], has_task: bool = False) -> list[
     words = list(arguments)
     if has_task and words and not words[0].startswith("-") and "=" not in words[0]:
         words[0] = f"task={words[0]}"
+    words = [_NO_CHOICE.get(word, word) for word in words]
     return [word if word.startswith("-") else quote_argument(word) for word in words]
+
+
+def take_config(words: Sequence[str]) -> tuple[list[str], Path | None]:
+    """Command-line words without ``config=<run folder or its config.yaml>``, and that file.
+
+    Raises:
+        HarError: there is none.
+    """
+    given = [word.partition("=")[2] for word in words if word.startswith("config=")]
+    if not given:
+        return list(words), None
+    path = Path(given[-1])
+    path = path / "config.yaml" if path.is_dir() else path
+    if path.suffix != ".yaml" or not path.is_file():
+        raise HarError(f"config={given[-1]}: give the folder of a run, or its config.yaml.")
+    return [word for word in words if not word.startswith("config=")], path.resolve()
+
+
+def name_run(words: Sequence[str], default: str) -> list[str]:
+    """Names a run after its experiment, in words: while Hydra names the folder of a sweep, the
+    experiment is not known to the configuration."""
+    if any(word.startswith(("name=", "--config-name", "-cn")) for word in words):
+        return list(words)
+    chosen = [word.partition("=")[2] for word in words if word.startswith("experiment=")]
+    name = chosen[-1] if chosen and chosen[-1] != "null" else default
+    return add_override(words, f"name={name if re.fullmatch('[A-Za-z0-9_-]+', name) else 'sweep'}")
 
 
 def refuse_old_keys(config_name: str, words: Sequence[str]) -> None:
@@ -156,14 +189,16 @@ def find_last_checkpoint(runs: Path) -> Path:
     return found[-1]
 
 
-def _resolve_last(config_name: str, words: list[str], resume: bool) -> list[str]:
+def _resolve_last(
+    config_name: str, words: list[str], resume: bool, config: Path | None
+) -> list[str]:
     """Replaces ``ckpt_path=last``; a resumed run goes on in its own folder."""
     if not any(word in ("ckpt_path=last", "ckpt_path='last'") for word in words):
         return words
-    overrides = list(filter(_is_override, words))
-    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
-        HydraConfig.instance().set_config(cfg)  # `name` refers to Hydra's own settings
+    overrides = [word for word in words if _is_override(word)]
+    folder, name = (config_dir(), config_name) if config is None else (config.parent, config.stem)
+    with hydra.initialize_config_dir(str(folder), version_base="1.3"):
+        cfg = hydra.compose(name, overrides)
         checkpoint = find_last_checkpoint(Path(cfg.paths.output_dir) / str(cfg.name))
     words = [word for word in words if not word.startswith("ckpt_path=")]
     words = add_override(words, f"ckpt_path={checkpoint}")
@@ -188,6 +223,7 @@ def entry_point(
     *,
     has_task: bool = False,
     resume: bool = False,
+    name: str | None = None,
 ) -> Callable[[], None]:
     """The ``main`` of a command.
 
@@ -197,11 +233,13 @@ def entry_point(
             imported only when it runs, so that ``--help`` does not wait for torch.
         has_task: the first word of the command line names a task (``prepare ntu``).
         resume: with ``ckpt_path=last`` the command goes on in the folder of that run.
+        name: of a run without an experiment, for commands that have any. They can also be made
+            from the ``config.yaml`` of another run (``config=``).
     """
 
-    def guarded(cfg: DictConfig) -> None:
+    def guarded(cfg: DictConfig) -> Any:
         try:
-            _load(run)(cfg)
+            return _load(run)(cfg)
         except (HarError, OmegaConfBaseException) as error:
             _fail(error, show_trace=bool(cfg.get("trace", False)))
 
@@ -212,9 +250,18 @@ def entry_point(
             if {"--help", "-h"} & set(sys.argv[1:]):
                 print(help_text(config_name))
                 return
-            words = rewrite_arguments(sys.argv[1:], has_task)
+            words, config = take_config(sys.argv[1:])
+            words = rewrite_arguments(words, has_task)
             refuse_old_keys(config_name, words)
-            sys.argv[1:] = _own_folder(_resolve_last(config_name, words, resume))
+            if name is not None and config is None:
+                words = name_run(words, name)
+            words = _own_folder(_resolve_last(config_name, words, resume, config))
+            if config is not None:
+                if not any(word.startswith("ckpt_path=") for word in words):
+                    words = add_override(words, "ckpt_path=null")
+                place = ["--config-dir", str(config.parent), "--config-name", config.stem]
+                words = [*place, *words, "+hydra=default"]
+            sys.argv[1:] = words
             decorate = hydra.main(
                 config_path=str(config_dir()), config_name=config_name, version_base="1.3"
             )

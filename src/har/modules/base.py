@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.layouts import LayoutLike, plain_layout
 from har.losses import pose_loss
+from har.models.base import PoseNetwork
 from har.models.registry import build_network
 from har.modules.schedule import Phase, Schedule
 
@@ -46,7 +46,7 @@ class PhasedModule(LightningModule):
 
     def __init__(
         self,
-        network: nn.Module | Mapping[str, Any],
+        network: PoseNetwork | Mapping[str, Any],
         phases: Mapping[str, Phase | None] | None,
         layout: LayoutLike,
         batch_norm_momentum: float,
@@ -54,7 +54,7 @@ class PhasedModule(LightningModule):
         super().__init__()
         if isinstance(network, Mapping):
             network = build_network(network["name"], network["arguments"])
-        self.network: Any = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last)
         for layer in network.modules():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.momentum = batch_norm_momentum
@@ -64,9 +64,11 @@ class PhasedModule(LightningModule):
         self.run_info: dict[str, Any] = {}
         self.results: dict[str, Any] = {}
         self._unchecked: list[tuple[int, str, list[str], Tensor]] = []
-        self.save_hyperparameters(
+        arguments = {**network.arguments}
+        arguments.pop("weights", None)  # that a backbone began with
+        self.save_hyperparameters(  # plain values: torch.load opens nothing else
             {
-                "network": _describe(network),
+                "network": {"name": type(network).__name__, "arguments": arguments},
                 "layout": plain_layout(layout),
                 "batch_norm_momentum": batch_norm_momentum,
             },
@@ -218,10 +220,3 @@ class PhasedModule(LightningModule):
         for state in checkpoint.get("lr_schedulers", []):
             for name in _LENGTHS:
                 state.pop(name, None)
-
-
-def _describe(network: Any) -> dict[str, Any]:
-    """A network's class and arguments as plain values: torch.load opens nothing else."""
-    arguments = dataclasses.asdict(network.config)
-    arguments.pop("weights", None)  # that a backbone began with
-    return {"name": type(network).__name__, "arguments": arguments}

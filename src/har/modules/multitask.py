@@ -12,6 +12,7 @@ from torch import nn
 from har.layouts import LayoutLike
 from har.losses import action_loss
 from har.metrics import ClipMetrics, PersonMetrics
+from har.models.base import PoseNetwork
 from har.modules.base import PhasedModule
 from har.modules.schedule import Phase
 from har.transforms import normalize_images
@@ -43,7 +44,7 @@ class MultitaskModule(PhasedModule):
 
     def __init__(
         self,
-        network: nn.Module | Mapping[str, Any],
+        network: PoseNetwork | Mapping[str, Any],
         phases: Mapping[str, Phase | None] | None = None,
         layout: LayoutLike = "pa17j",
         action_weight: float = 0.1,

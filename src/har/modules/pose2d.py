@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.utilities.types import STEP_OUTPUT
-from torch import Tensor, nn
+from torch import Tensor
 
 from har.errors import HarError
 from har.layouts import LayoutLike
 from har.metrics import PersonMetrics
+from har.models.base import PoseNetwork
 from har.modules.base import PhasedModule
 from har.modules.schedule import Phase
 from har.modules.views import poses_of_views
@@ -42,7 +43,7 @@ class Pose2DModule(PhasedModule):
 
     def __init__(
         self,
-        network: nn.Module | Mapping[str, Any],
+        network: PoseNetwork | Mapping[str, Any],
         phases: Mapping[str, Phase | None] | None = None,
         layout: LayoutLike = "pa16j",
         batch_norm_momentum: float = 0.01,

@@ -11,6 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from har.errors import HarError
+from har.files import whole_file
+
+_RUN_FOLDER = "${hydra:runtime.output_dir}"
 
 
 def config_dir() -> Path:
@@ -33,11 +36,31 @@ def is_rank_zero() -> bool:
     return all(rank == "0" for rank in ranks)
 
 
+def plain_config(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration as plain values, every reference resolved but that to the run's folder: a run
+    made from it writes into a folder of its own."""
+    folder = str(run_folder())
+
+    def portable(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: portable(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [portable(item) for item in value]
+        inside = isinstance(value, str) and (value + os.sep).startswith(folder + os.sep)
+        return _RUN_FOLDER + value[len(folder) :] if inside else value
+
+    found: dict[str, Any] = portable(OmegaConf.to_container(cfg, resolve=True))
+    # what goes on from a checkpoint stays where that is
+    found["ckpt_path"] = cfg.get("ckpt_path")
+    return found
+
+
 def write_config(cfg: DictConfig, folder: Path) -> None:
-    """``config.yaml``: what the run was made from, every reference resolved."""
+    """``config.yaml``: what the run is made from, see :func:`plain_config`."""
     if is_rank_zero():
-        text = OmegaConf.to_yaml(cfg, resolve=True)
-        (folder / "config.yaml").write_text(text, encoding="utf-8")
+        with whole_file(folder / "config.yaml") as partial:
+            text = OmegaConf.to_yaml(OmegaConf.create(plain_config(cfg)))
+            partial.write_text(text, encoding="utf-8")
 
 
 def instantiate(config: Any, **arguments: Any) -> Any:
@@ -49,7 +72,16 @@ def instantiate(config: Any, **arguments: Any) -> Any:
         cause = har_error_behind(error)
         if cause is not None:
             raise cause from error
+        missing = error.__cause__
+        if isinstance(missing, ModuleNotFoundError):
+            name = config.get("_target_", "").rpartition(".")[2]
+            raise HarError(f"{name} needs a package that is not installed: {missing}") from error
         raise HarError(f"The configuration does not build an object: {error}") from error
+
+
+def instantiate_all(nodes: DictConfig | None) -> list[Any]:
+    """The objects of a group of which several may be chosen; those set to null are left out."""
+    return [instantiate(node) for node in (nodes or {}).values() if node is not None]
 
 
 def har_error_behind(error: BaseException | None) -> HarError | None:

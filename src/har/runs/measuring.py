@@ -1,7 +1,8 @@
-"""Weights, data and protocol in; figures in a table, in ``metrics.json`` and in TensorBoard out."""
+"""Measures weights on data by a protocol: a table, ``metrics.json`` and the loggers."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,32 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from har.data import MPIIDataModule
+from har.data import MPIIDataModule, NTUDataModule
+from har.data.modules.base import TrainingDataModule
 from har.data.protocols import ProtocolDataset
 from har.errors import HarError
+from har.models.base import PoseNetwork
+from har.modules.base import PhasedModule
+from har.runs.building import build_data, build_module, build_trainer, decide
 from har.runs.clip_evaluator import ClipEvaluation
 from har.runs.config import instantiate, run_folder, write_config
 from har.runs.details import add_blocks_and_pairs, print_details, write_confusion
+from har.runs.legacy import translate
 from har.runs.person_evaluator import PersonEvaluation
 from har.runs.report import print_table, write_metrics
-from har.runs.training import build_module, make_trainer
 from har.weights import load_weights, read_run
 
-# What a checkpoint says for itself; trainer, logger and paths belong to this machine.
+log = logging.getLogger(__name__)
+
+# What a checkpoint states itself; trainer, logger and paths belong to this machine.
 _FROM_CHECKPOINT = ("model", "module", "data")
 
 
-def measure(cfg: DictConfig) -> None:
+def measure(cfg: DictConfig) -> dict[str, float]:
     """Measures a checkpoint (``ckpt_path``) or weights (``weights``) on the test split.
+
+    Returns:
+        The numbers that were measured, by name.
 
     Raises:
         HarError: nothing to evaluate, weights or data missing, or an empty test split.
@@ -37,40 +47,33 @@ def measure(cfg: DictConfig) -> None:
             "Say what to evaluate: ckpt_path=<file.ckpt> (or last), or weights=<name or file> with "
             "experiment=<name>."
         )
-    cfg = complete(cfg, source)
     folder = run_folder()
-    write_config(cfg, folder)
+    cfg = complete(cfg, source)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
-    data = instantiate(cfg.data)
-    data.setup("test")
+    data = build_data(cfg, "test")
     if data.num_test_samples == 0:
         raise HarError(
             f"The test split of {cfg.data.data_dir} has no sample of these actions: nothing can "
             "be measured; prepare more samples, or change data.protocol or data.actions."
         )
+    cfg, data = _match_classes(cfg, data, source)
+    cfg = decide(cfg, data)
+    write_config(cfg, folder)
     module = build_module(cfg, data)
     load_weights(module.network, source)
-    judge, protocol = _judge(cfg, module, data)
-    callbacks = [
-        instantiate(cfg.callbacks[name])
-        for name in ("progress_bar", "figures")
-        if cfg.callbacks.get(name) is not None
-    ]
-    trainer = make_trainer(
-        cfg,
-        1,
-        callbacks=callbacks,
-        logger=[instantiate(node) for node in cfg.logger.values() if node is not None],
-        enable_checkpointing=False,
-    )
-    trainer.test(judge, datamodule=None if judge is not module else data, verbose=False)
-    results = dict(judge.results)
+    evaluator, protocol = _evaluator(cfg, module, data)
+    shown = [cfg.callbacks.get(name) for name in ("progress_bar", "figures")]
+    callbacks = [instantiate(node) for node in shown if node is not None]
+    trainer = build_trainer(cfg, callbacks=callbacks)
+    trainer.test(evaluator, datamodule=None if evaluator is not module else data, verbose=False)
+    results = dict(evaluator.results)
     if cfg.mpii_dir is not None:
         persons, by = _measure_persons(cfg, trainer, module, data)
         results, protocol = {**results, **persons}, {**protocol, "mpii": by}
     if trainer.is_global_zero:
-        _report(cfg, folder, judge, module.network, data, protocol, results)
+        results = _report(cfg, folder, evaluator, module.network, data, protocol, results)
+    return {name: value for name, value in results.items() if isinstance(value, (int, float))}
 
 
 def complete(cfg: DictConfig, source: str) -> DictConfig:
@@ -88,7 +91,9 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
                 f"{source} does not say what data it is for: name an experiment, for example "
                 "experiment=ntu_multitask."
             )
-        saved = read_run(Path(source))["config"]
+        saved = translate(
+            {name: read_run(Path(source))["config"][name] for name in _FROM_CHECKPOINT}
+        )
         for section in _FROM_CHECKPOINT:
             cfg[section] = saved[section]
         cfg.module.network = "${model}"  # one place for what the command line changes
@@ -110,16 +115,43 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
     return cfg
 
 
-def _judge(cfg: DictConfig, module: Any, data: Any) -> tuple[Any, dict[str, Any]]:
+def _match_classes(
+    cfg: DictConfig, data: TrainingDataModule, source: str
+) -> tuple[DictConfig, TrainingDataModule]:
+    """The data with its classes in the order of the network's outputs, by their names.
+
+    Raises:
+        HarError: the names differ.
+    """
+    run = read_run(source) if Path(source).suffix == ".ckpt" else {}
+    trained, found = list(run.get("labels", ())), list(data.labels)
+    if not trained or not found or trained == found:
+        return cfg, data
+    if sorted(trained) != sorted(found):
+        only = [sorted(set(a) - set(b)) for a, b in ((trained, found), (found, trained))]
+        raise HarError(
+            f"The classes of {source} and of {data.data_dir} differ: only the network has "
+            f"{', '.join(only[0]) or 'none'}, only the data has {', '.join(only[1]) or 'none'}."
+        )
+    log.warning("The classes are taken in the order of the network's outputs.")
+    numbers = dict(zip(found, data.actions, strict=True))
+    own = cfg.data.protocol == "own"  # whose classes are chosen by name
+    cfg.data.actions = trained if own else [numbers[label] for label in trained]
+    return cfg, build_data(cfg, "test")
+
+
+def _evaluator(
+    cfg: DictConfig, module: PhasedModule, data: TrainingDataModule
+) -> tuple[ClipEvaluation | PhasedModule, dict[str, Any]]:
     """What ``trainer.test`` runs, and by which protocol: clips of sequences where the data has
     them, the module itself for single images."""
-    clips = getattr(data, "test_clips", None)
     described = data.describe_protocol()
-    if clips is None:
+    if not isinstance(data, NTUDataModule):
         return module, described
     protocol = instantiate(cfg.protocol)
-    samples = ProtocolDataset(clips, protocol)
-    judge = ClipEvaluation(
+    assert data.test_clips is not None
+    samples = ProtocolDataset(data.test_clips, protocol)
+    evaluator = ClipEvaluation(
         module.network.fuse() if cfg.fast else module.network,
         samples,
         data.labels,
@@ -132,17 +164,17 @@ def _judge(cfg: DictConfig, module: Any, data: Any) -> tuple[Any, dict[str, Any]
         "num_test_clips": int(samples.num_clips().sum()),
         "num_crops": int(samples.num_crops().sum()),
     }
-    return judge, {**described, **protocol.describe(), **counts}
+    return evaluator, {**described, **protocol.describe(), **counts}
 
 
 def _measure_persons(
-    cfg: DictConfig, trainer: pl.Trainer, module: Any, data: Any
+    cfg: DictConfig, trainer: pl.Trainer, module: PhasedModule, data: TrainingDataModule
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """PCKh of the same network's poses on MPII, and by which protocol."""
     mpii = MPIIDataModule(
         cfg.mpii_dir,
         layout=module.layout,
-        dim=int(cfg.model.get("dim", 3)),
+        dim=module.network.dim,
         resolution=data.resolution,
         views=cfg.views or "single",
         val_persons=0,
@@ -162,14 +194,16 @@ def _measure_persons(
 def _report(
     cfg: DictConfig,
     folder: Path,
-    judge: Any,
-    network: Any,
-    data: Any,
+    evaluator: ClipEvaluation | PhasedModule,
+    network: PoseNetwork,
+    data: TrainingDataModule,
     protocol: dict[str, Any],
     results: dict[str, Any],
-) -> None:
+) -> dict[str, Any]:
+    """Writes and prints the metrics, and returns them with what the confusion matrix adds."""
     labels = list(data.labels)
-    confusion = judge.scores.confusion_matrix() if labels else None
+    scores: Any = evaluator.scores
+    confusion = scores.confusion_matrix() if labels else None
     if confusion is not None:
         results = add_blocks_and_pairs(results, confusion, labels)
         write_confusion(folder, confusion, labels)
@@ -177,3 +211,4 @@ def _report(
     print_table(results, {}, labels, title=f"{cfg.name}, {protocol['split']}")
     print_details(results, protocol)
     print(f"Run folder: {folder}")
+    return results

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +17,13 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from har.files import whole_file
+from har.runs.config import plain_config
+
 if TYPE_CHECKING:  # comparing runs does not wait for torch
     from torch import nn
 
-# name in the results -> (what it says in the table, its format)
+# name in the results -> (its text in the table, its format)
 ROWS = {
     "action_top1": ("action, top-1 accuracy", "{:.1f} %"),
     "action_top5": ("action, top-5 accuracy", "{:.1f} %"),
@@ -35,7 +40,7 @@ ROWS = {
 def print_table(
     results: dict[str, Any], untrained: dict[str, Any], labels: list[str], title: str
 ) -> None:
-    """Prints the figures, and the accuracy of every class, as two tables."""
+    """Prints the metrics, and the accuracy of every class, as two tables."""
     console = Console()
     table = Table(title=title, title_justify="left")
     table.add_column("test split")
@@ -78,7 +83,7 @@ def weights_checksum(network: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         if name.endswith("num_batches_tracked"):
-            continue  # a counter of training: it changes nothing that the network says
+            continue  # a counter of training: it changes no output
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
@@ -91,6 +96,26 @@ def _git_commit() -> str | None:
     return found.stdout.strip() if found.returncode == 0 else None
 
 
+def command_line() -> str:
+    """The command as it was typed, for a shell: ``python -m har.train ...``, ``har-train ...``, or
+    the call of torchrun that started this process."""
+    program, typed = Path(sys.argv[0]), sys.orig_argv
+    if program.name == "__main__.py":
+        words, start = ["python", "-m", f"har.{program.parent.name}"], _after(typed, "-m", 2)
+    else:
+        words, start = [program.name], _after(typed, program.name, 1)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        count, nodes = os.environ["LOCAL_WORLD_SIZE"], os.environ.get("GROUP_WORLD_SIZE", "1")
+        words = ["torchrun", f"--nnodes={nodes}", f"--nproc-per-node={count}", *words[1:]]
+    return shlex.join([*words, *typed[start:]])
+
+
+def _after(words: list[str], word: str, count: int) -> int:
+    """The place ``count`` words after the one of that name; the end where there is none."""
+    names = [Path(each).name for each in words]
+    return names.index(word) + count if word in names else len(words)
+
+
 def write_metrics(
     path: Path,
     cfg: DictConfig,
@@ -99,7 +124,7 @@ def write_metrics(
     results: dict[str, Any],
     untrained: dict[str, Any],
 ) -> None:
-    """Writes ``metrics.json``: figures, by which protocol, of which weights, made by what."""
+    """Writes ``metrics.json``: metrics, their protocol, the weights, what the run was made from."""
     packages = ("har", "torch", "pytorch-lightning", "numpy", "opencv-python")
     versions: dict[str, str] = {"python": platform.python_version()}
     for package in packages:
@@ -117,11 +142,10 @@ def write_metrics(
             "weights_sha256": weights_checksum(network),
             "config": OmegaConf.to_container(cfg.model, resolve=True),
         },
-        "config": OmegaConf.to_container(cfg, resolve=True),
+        "config": plain_config(cfg),
         "versions": versions,
         "git_commit": _git_commit(),
-        "command": " ".join(["python -m har." + Path(sys.argv[0]).stem, *sys.argv[1:]]),
+        "command": command_line(),
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(document, indent=2, allow_nan=False), encoding="utf-8")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(document, indent=2, allow_nan=False), encoding="utf-8")

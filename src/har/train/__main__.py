@@ -2,7 +2,7 @@
 
 from har.cli import entry_point
 
-main = entry_point("train", "har.runs.training:train", resume=True)
+main = entry_point("train", "har.runs.training:train", resume=True, name="train")
 
 if __name__ == "__main__":
     main()

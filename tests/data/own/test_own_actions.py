@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import h5py
@@ -27,7 +28,7 @@ from har.errors import HarError
 from har.modules import Phase
 from har.modules.schedule import Schedule
 from har.prepare.actions import print_report
-from har.runs.training import build_module, check_kinds
+from har.runs.building import check_classes, check_kinds, decide
 from tests.helpers.ntu_files import video_frames, write_skeleton
 from tests.helpers.tiny import fit, make_module
 
@@ -445,13 +446,20 @@ def test_training_and_testing_without_any_skeleton(tmp_path: Path) -> None:
 def test_a_network_gets_as_many_classes_as_the_data_has(own: Path) -> None:
     data = make_data(own)
     data.setup("fit")
-    network = {"_target_": "types.SimpleNamespace", "num_actions": "${model.num_actions}"}
-    module = {"_target_": "types.SimpleNamespace", "network": network}
-    cfg = OmegaConf.create({"model": {"num_actions": None}, "module": module})
-    assert build_module(cfg, data).network.num_actions == [2]
-    cfg.model.num_actions = [60]
+    trainer = {"max_epochs": 1, "precision": "32-true", "accelerator": "cpu"}
+    cfg = OmegaConf.create(
+        {
+            "model": {"num_actions": None},
+            "module": {"phases": {}},
+            "trainer": trainer,
+            "weights": None,
+            "ckpt_path": None,
+        }
+    )
+    assert decide(cfg, data).model.num_actions == [2]
+    module = SimpleNamespace(network=SimpleNamespace(num_actions=[60]))
     with pytest.raises(HarError, match=r"has 60 classes and the data 2: set model\.num_actions"):
-        build_module(cfg, data)
+        check_classes(module, data)
 
 
 def test_the_content_of_shards_is_that_of_the_index(own: Path) -> None:

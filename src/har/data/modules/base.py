@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import cv2
@@ -79,6 +80,9 @@ class TrainingDataModule(LightningDataModule):
         datasets: what training batches are drawn from, by kind; empty before ``setup``.
         labels, actions: names and NTU numbers of the classes; empty without actions.
         schedule: which batches every epoch has; has to be set before training.
+        data_dir, layout, resolution: folder of the data; joint layout of the poses, see
+            :func:`har.layouts.get_layout`; width and height of the crops in pixels.
+        clip_size: frames of a clip; 1 for single images.
         camera, depth_range_mm: what turns poses of clips into millimeters; None in 2-D.
         person_metric: name and threshold of the metric of persons in images, see
             :class:`har.metrics.PersonMetrics`; None without such persons.
@@ -89,6 +93,10 @@ class TrainingDataModule(LightningDataModule):
     actions: Sequence[int] = ()
     camera: Camera | None = None
     depth_range_mm: float | None = None
+    data_dir: Path
+    layout: Any
+    resolution: tuple[int, int]
+    clip_size: int = 1
     person_metric: tuple[str, float] | None = None
     val_kinds: Sequence[str] = ("clip",)
     test_kinds: Sequence[str] = ("clip",)
@@ -107,6 +115,11 @@ class TrainingDataModule(LightningDataModule):
         self.datasets: dict[str, Any] = {}
         self.schedule: TrainingSchedule | None = None
         self._resumed_batches = 0
+
+    @property
+    def clip_seconds_between_frames(self) -> float | None:
+        """Pace of the evaluation clips; None without clips."""
+        return None
 
     @property
     def num_test_samples(self) -> int:

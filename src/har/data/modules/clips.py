@@ -175,6 +175,11 @@ class NTUDataModule(TrainingDataModule):
     # ---------------------------------------------------------------- evaluation
 
     @property
+    def clip_seconds_between_frames(self) -> float:
+        """Pace of the evaluation clips, whatever rate the stored frames have."""
+        return self.step / 15
+
+    @property
     def num_test_samples(self) -> int:
         """Number of test clips."""
         return len(self.test_clips) if self.test_clips is not None else 0

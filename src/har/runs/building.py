@@ -1,0 +1,164 @@
+"""What a run consists of: its configuration with every decision made, data, module, trainer."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, open_dict
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from har.data.modules.base import TrainingDataModule
+from har.errors import HarError
+from har.layouts import get_layout
+from har.modules.base import PhasedModule
+from har.modules.schedule import Schedule
+from har.precision import trainer_precision
+from har.runs.config import instantiate, instantiate_all, plain_config
+from har.weights import load_weights, read_run, spec_of
+
+log = logging.getLogger(__name__)
+
+
+def build_data(cfg: DictConfig, stage: str) -> TrainingDataModule:
+    """The data module, set up: what is missing is said before anything else is built."""
+    data: TrainingDataModule = instantiate(cfg.data)
+    data.setup(stage)
+    return data
+
+
+def decide(cfg: DictConfig, data: TrainingDataModule) -> DictConfig:
+    """A configuration in which nothing is left open that depends on data or machine."""
+    cfg = copy.deepcopy(cfg)
+    with open_dict(cfg):
+        if "num_actions" in cfg.model and cfg.model.num_actions is None:
+            cfg.model.num_actions = [len(data.labels)]
+        if cfg.model.get("weights") is not None and (cfg.weights or cfg.ckpt_path):
+            cfg.model.weights = None  # of a backbone, to begin with: here everything is in the file
+        if cfg.trainer.max_epochs is None:
+            cfg.trainer.max_epochs = sum(
+                cfg.module.phases[name].epochs for name in _chosen(cfg.module.phases)
+            )
+        cfg.trainer.precision = trainer_precision(cfg.trainer.precision, cfg.trainer.accelerator)
+    return cfg
+
+
+def decide_phases(cfg: DictConfig) -> DictConfig:
+    """A configuration with the phases that will be trained.
+
+    Raises:
+        HarError: a frozen phase without trained poses.
+    """
+    cfg = copy.deepcopy(cfg)
+    phases = cfg.module.phases
+    chosen = _chosen(phases)
+    if cfg.weights is not None and "pose" in chosen and len(chosen) > 1:
+        log.info("The pose phase is left out: the weights %s are given.", cfg.weights)
+        phases.pose = None
+    if not cfg.weights and not cfg.ckpt_path and "frozen" in chosen and "pose" not in chosen:
+        raise HarError(
+            "The frozen phase needs a trained pose part: give weights=<name or file>, or a pose "
+            "phase (module.phases.pose)."
+        )
+    return cfg
+
+
+def _chosen(phases: DictConfig) -> list[str]:
+    return [str(name) for name, phase in phases.items() if phase is not None]
+
+
+def build_module(cfg: DictConfig, data: TrainingDataModule) -> PhasedModule:
+    """The module with its network, and what its checkpoints carry.
+
+    Raises:
+        HarError: network and data disagree.
+    """
+    module: PhasedModule = instantiate(cfg.module)
+    check_classes(module, data)
+    data.schedule = module.schedule
+    layout = get_layout(data.layout)
+    spec = spec_of(
+        module.network,
+        name=str(cfg.name),
+        layout=layout.name,
+        joint_names=layout.joints,
+        joint_links=layout.links,
+        resolution=data.resolution,
+        labels=tuple(data.labels) or None,
+        clip_size=data.clip_size,
+        clip_seconds_between_frames=data.clip_seconds_between_frames,
+        depth_range_mm=data.depth_range_mm,
+    )
+    module.run_info = {
+        "config": plain_config(cfg),
+        "labels": list(data.labels),
+        "action_numbers": list(data.actions),
+        "spec": spec.to_dict(),
+    }
+    return module
+
+
+def begin_with(module: PhasedModule, cfg: DictConfig) -> None:
+    """Puts initial weights into the network, or makes sure that a checkpoint can be continued.
+
+    Raises:
+        HarError: weights that do not fit, or a checkpoint that cannot be continued.
+    """
+    if cfg.ckpt_path is not None:
+        if "spec" not in read_run(cfg.ckpt_path):
+            raise HarError(
+                f"{cfg.ckpt_path} is of version 0.1.0, whose runs are not continued: begin a new "
+                f"run with its weights, weights={cfg.ckpt_path}."
+            )
+        load_weights(module.network, cfg.ckpt_path)
+    elif cfg.weights is not None:
+        # Not strict: a pose-only network, or one with other classes, initializes what it has.
+        log.info("%s", load_weights(module.network, cfg.weights, strict=False))
+
+
+def check_kinds(schedule: Schedule, data: TrainingDataModule) -> None:
+    """Every phase is fed with what the data has.
+
+    Raises:
+        HarError: poses are to be learned, and no training sample has any.
+    """
+    kinds = {kind for epoch in range(schedule.total_epochs) for kind in schedule.epoch(epoch)[0]}
+    if "pose" in kinds and "pose" in data.datasets and not len(data.datasets["pose"]):
+        raise HarError(
+            f"The phases pose and joint learn poses, and no training clip in {data.data_dir} has a "
+            "skeleton: start from trained poses (weights=<checkpoint>) and leave these phases out "
+            "(module.phases.pose=null module.phases.joint=null)."
+        )
+
+
+def check_classes(module: PhasedModule, data: TrainingDataModule) -> None:
+    """The network's first action output has one class per action of the data.
+
+    Raises:
+        HarError: it has another number.
+    """
+    num_actions = module.network.num_actions
+    if num_actions and num_actions[0] != len(data.labels):
+        raise HarError(
+            f"The network has {num_actions[0]} classes and the data {len(data.labels)}: set "
+            f"model.num_actions=[{len(data.labels)}]."
+        )
+
+
+def build_trainer(cfg: DictConfig, **arguments: Any) -> pl.Trainer:
+    """The trainer of the configuration with its loggers.
+
+    Args:
+        cfg: as :func:`decide` returns it.
+        arguments: of :class:`pytorch_lightning.Trainer`, in place of the configuration's;
+            ``callbacks`` and ``logger`` by default as configured.
+    """
+    if "callbacks" not in arguments:
+        arguments["callbacks"] = instantiate_all(cfg.callbacks)
+    if "logger" not in arguments:
+        arguments["logger"] = instantiate_all(cfg.get("logger"))
+    writes = any(isinstance(each, ModelCheckpoint) for each in arguments["callbacks"])
+    trainer: pl.Trainer = instantiate(cfg.trainer, enable_checkpointing=writes, **arguments)
+    return trainer
