@@ -194,7 +194,7 @@ class Video:
             done, image = self._capture.retrieve()
             if done and image is not None:
                 size = self.size if self.num_read else image.shape[1::-1]
-                if image.shape[1::-1] != size:  # changes on the way
+                if image.shape[1::-1] != size:  # it changed within the video
                     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
                 if image.ndim == 2:
                     image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
@@ -214,7 +214,7 @@ class _TimeGrid:
         self._every_s, self._next, self._last_s = every_s, 0, -math.inf
 
     def takes(self, time_s: float) -> bool:
-        # half the way to the next frame, if that is as far as the one before; clocks round to 1 ms
+        # half the distance to the next frame, if equal to the last distance; clocks round to 1 ms
         reach_s = min(time_s - self._last_s, self._every_s) / 2 + 1e-4
         self._last_s = time_s
         if time_s + reach_s < self._next * self._every_s:
@@ -276,7 +276,7 @@ def _open(source: str | Path | int, threads: int | None = None) -> cv2.VideoCapt
 
 @contextmanager
 def video_file(path: Path, fps: float) -> Iterator[VideoFile]:
-    """A video to write to, which gets its name when the block is left without an error.
+    """A video file to write to; it gets its name when the block ends without an error.
 
     Args:
         path: ending in .mp4.
@@ -296,10 +296,9 @@ def video_file(path: Path, fps: float) -> Iterator[VideoFile]:
 
 
 class VideoFile:
-    """Writes pictures that come with their times.
+    """Writes images at their times.
 
-    Where the frame rate varies, some are repeated or left out, so that the file runs as long as
-    what it was made from.
+    Where the frame rate varies, images are repeated or skipped to keep the duration.
 
     Args:
         path: ending in .mp4.
@@ -311,11 +310,11 @@ class VideoFile:
         self._writer: cv2.VideoWriter | None = None
 
     def write(self, image: Image, time_s: float) -> None:
-        """Adds a picture.
+        """Adds an image.
 
         Args:
             image: uint8 RGB (H, W, 3), all of one size.
-            time_s: since the first one.
+            time_s: since the first image.
 
         Raises:
             HarError: OpenCV cannot write here.
@@ -331,12 +330,12 @@ class VideoFile:
             self.num_frames += 1
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Closes the file."""
         if self._writer is not None:
             self._writer.release()
 
     def is_whole(self) -> bool:
-        """OpenCV does not say when the disk is full: does the file hold what was written?"""
+        """Returns whether the file has all images: OpenCV does not report a full disk."""
         capture = cv2.VideoCapture(str(self.path))
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
