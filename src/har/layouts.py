@@ -123,16 +123,6 @@ class Layout:
             )
         return order
 
-    @cached_property
-    def from_mpii(self) -> tuple[int, ...] | None:
-        """Number, among MPII's 16 joints, of every joint; None where it makes no sense."""
-        return None if self.mirrored else self.order_from(LAYOUTS["mpii"])
-
-    @cached_property
-    def to_mpii(self) -> tuple[int, ...] | None:
-        """Number, in this layout, of each of MPII's 16 joints; None as for ``from_mpii``."""
-        return None if self.mirrored else LAYOUTS["mpii"].order_from(self)
-
 
 LayoutLike = str | Layout | Mapping[str, Any]
 """What stands for a layout: a name, a layout, or its attributes as in a configuration."""

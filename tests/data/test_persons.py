@@ -219,7 +219,7 @@ def test_the_picture_shows_the_person_where_the_pose_says(prepared: PreparedMPII
         size = black.shape[1], black.shape[0]
         affine = crop_of(person, size, draw)
         pose = pose_of(joints, affine, flipped=draw.flip)
-        order = list(np.array(PA16J.from_mpii)[list(PA16J.flip)] if draw.flip else PA16J.from_mpii)
+        order = list(np.array(FROM_MPII)[list(PA16J.flip)] if draw.flip else FROM_MPII)
         for joint in np.flatnonzero(pose[:, 2] == 1):
             image = black.copy()
             x, y = joints[order[joint]]

@@ -59,7 +59,7 @@ def test_left_and_right_agree_with_ntu() -> None:
         ntu = project(joints, size)[list(layout.from_ntu)]  # a mirrored picture, as NTU's video
         photo = project(body_joints_3d(joints, body), size)
         photo[:, 0] = size[0] - photo[:, 0]  # the photograph is not mirrored
-        mpii = photo[list(layout.from_mpii)]
+        mpii = photo[list(layout.order_from(get_layout("mpii")))]
         mirrored = mpii[list(layout.flip)]
         mirrored[:, 0] = size[0] - mirrored[:, 0]
         others = [n for n, joint in enumerate(layout.joints) if joint != "head"]

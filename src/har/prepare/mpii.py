@@ -39,7 +39,7 @@ def print_report(report: prepared.PrepareReport, folder: Path) -> None:
     if report.without_head_size:
         table.add_row("validation persons without head box", str(report.without_head_size), "")
     table.add_row("images with persons", str(report.images), "")
-    table.add_row("of them looked at now", str(report.looked_at), "")
+    table.add_row("of them checked now", str(report.checked), "")
     for what, names in (
         ("images missing", report.missing_images),
         ("images that cannot be read", report.unreadable_images),

@@ -40,7 +40,7 @@ def test_broken_images_are_listed_together(
     copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = prepare_mpii(copy, workers=0)
-    assert whole.looked_at == whole.images
+    assert whole.checked == whole.images
     images = sorted(path.name for path in (copy / "images").iterdir())
     used = {name.decode() for name in open_prepared(copy.parent).persons["image"]}
     missing, cut, empty = [name for name in images if name in used][:3]
@@ -49,7 +49,7 @@ def test_broken_images_are_listed_together(
     (copy / "images" / cut).write_bytes(content[: len(content) // 2])
     (copy / "images" / empty).write_bytes(b"")
     report = prepare_mpii(copy, workers=0)
-    assert report.looked_at == 3
+    assert report.checked == 3
     assert (report.missing_images, report.unreadable_images) == ([missing], [cut, empty])
     persons = open_prepared(copy.parent).persons
     left = {name.decode() for name in persons["image"]}
@@ -69,7 +69,7 @@ def test_broken_images_are_listed_together(
     # what comes back is used again, and only that is looked at
     (copy / "images" / cut).write_bytes(content)
     report = prepare_mpii(copy, workers=0)
-    assert (report.looked_at, report.unreadable_images) == (3, [empty])
+    assert (report.checked, report.unreadable_images) == (3, [empty])
 
 
 def test_a_preparation_that_was_stopped_goes_on(copy: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_preparation_that_was_stopped_goes_on(copy: Path) -> None:
     (copy / "prepared" / "persons.h5").unlink()  # killed before the end, in the middle of a line
     journal = copy / "prepared" / "checked_images.jsonl"
     journal.write_bytes(journal.read_bytes()[:-10] + b"\xff\n[1]\n{}\n7\n")
-    assert prepare_mpii(copy, workers=0).looked_at == 1
+    assert prepare_mpii(copy, workers=0).checked == 1
     assert prepare_mpii(copy, workers=0).images == total
 
 
@@ -89,7 +89,7 @@ def test_annotations_are_read_again_only_if_they_changed(
         prepared_module, "read_annotations", lambda files: pytest.fail("read again")
     )
     again = prepare_mpii(copy, workers=0)
-    assert (again.looked_at, again.persons, again.notes) == (0, first.persons, first.notes)
+    assert (again.checked, again.persons, again.notes) == (0, first.persons, first.notes)
     monkeypatch.undo()
     other = prepare_mpii(copy, annotations="json", workers=0)
     assert other.source == "JSON annotations"
@@ -101,7 +101,7 @@ def test_images_are_checked_in_processes(copy: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(prepared_module, "_FEW_IMAGES", 0)
     calls = []
     report = prepare_mpii(copy, workers=1, progress=lambda *a, **k: calls.append(a))
-    assert report.looked_at == report.images
+    assert report.checked == report.images
     assert calls[-1] == (report.images, report.images)
 
 
@@ -280,7 +280,7 @@ def test_a_folder_prepared_by_version_0_1_0(tmp_path: Path) -> None:
     data.setup("test")
     tests = stored[stored["split"] == Split.VALIDATION]
     assert len(tests) == data.num_test_samples == 5
-    order = list(get_layout("pa16j").from_mpii)
+    order = list(get_layout("pa16j").order_from(get_layout("mpii")))
     for number, person in enumerate(tests):
         item = data.test_samples[number]
         assert item["name"] == f"{person['image'].decode()}, person {person['number']}"

@@ -14,19 +14,19 @@ from har.data.mpii.persons import Annotations, MPIIError
 
 log = logging.getLogger(__name__)
 
-KINDS = ("official", "json", "deephar")
-_OFFICIAL = "mpii_human_pose_v1*.mat"
+_HEAD_BOXES = "gt_valid.mat"
+_FILES = {
+    "official": ("mpii_human_pose_v1*.mat",),
+    "json": ("train.json", "valid.json", _HEAD_BOXES),
+    "deephar": ("annotations.mat",),
+}
+KINDS = tuple(_FILES)
 
 
 @dataclass(frozen=True)
 class AnnotationFiles:
-    """The files of one kind of annotations.
-
-    Attributes:
-        kind: ``official``, ``json`` or ``deephar``.
-        paths: the files; for ``json`` train.json, valid.json and gt_valid.mat, as far as they are
-            there.
-    """
+    """The files of one kind of annotations: ``official``, ``json`` (as far as they are there) or
+    ``deephar``."""
 
     kind: str
     paths: tuple[Path, ...]
@@ -48,16 +48,8 @@ def find_annotations(root: Path, kind: str | None = None) -> AnnotationFiles:
     folders = [root, *sorted(path for path in root.glob("*") if path.is_dir())]
     for wanted in KINDS if kind is None else (kind,):
         for folder in folders:
-            if wanted == "official":
-                found = sorted(folder.glob(_OFFICIAL))[:1]
-            elif wanted == "json":
-                found = [folder / name for name in ("train.json", "valid.json")]
-                found = [path for path in found if path.is_file()]
-                if found and (folder / "gt_valid.mat").is_file():
-                    found.append(folder / "gt_valid.mat")
-            else:
-                found = [path for path in [folder / "annotations.mat"] if path.is_file()]
-            if found:
+            found = [path for name in _FILES[wanted] for path in sorted(folder.glob(name))[:1]]
+            if found and found[0].name != _HEAD_BOXES:
                 return AnnotationFiles(wanted, tuple(found))
     what = "there are no annotations" if kind is None else f"there are no {kind} annotations"
     raise missing_data(root, what)
@@ -72,9 +64,8 @@ def read_annotations(files: AnnotationFiles) -> Annotations:
     log.info("MPII annotations: %s.", ", ".join(str(path) for path in files.paths))
     if files.kind == "json":
         by_name = {path.name: path for path in files.paths}
-        names = ("train.json", "valid.json", "gt_valid.mat")
-        annotations = read_json(*(by_name.get(name) for name in names))
-        if "valid.json" in by_name and "gt_valid.mat" not in by_name:
+        annotations = read_json(*(by_name.get(name) for name in _FILES["json"]))
+        if "valid.json" in by_name and _HEAD_BOXES not in by_name:
             log.warning(
                 "There is no gt_valid.mat beside %s: without its head boxes PCKh cannot be "
                 "measured.", by_name["valid.json"],

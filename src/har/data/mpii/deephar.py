@@ -43,18 +43,16 @@ def read_deephar(path: Path) -> Annotations:
 
 
 def _add(persons: PersonList, image: str, order: int, rect: Any, split: Split) -> None:
-    pose = numbers(field(rect, "pose"))
-    if pose.size == 2 * NUM_JOINTS:
-        joints = pose.reshape(2, NUM_JOINTS).T
-    else:
-        joints = np.full((NUM_JOINTS, 2), np.nan)
-    center, box = numbers(field(rect, "objpos")), numbers(field(rect, "head"))
+    def values(name: str, count: int) -> np.ndarray:
+        found = numbers(field(rect, name))
+        return found if found.size == count else np.full(count, np.nan)
+
     persons.add(
         image,
         order,
-        joints,
-        centre_px=center if center.size == 2 else np.full(2, np.nan),
+        values("pose", 2 * NUM_JOINTS).reshape(2, NUM_JOINTS).T,
+        centre_px=values("objpos", 2),
         scale=number(field(rect, "scale")),
-        head_box_px=box if box.size == 4 else np.full(4, np.nan),
+        head_box_px=values("head", 4),
         split=split,
     )

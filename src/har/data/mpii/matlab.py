@@ -8,6 +8,7 @@ Format: "MAT-File Format", The MathWorks, version 5.
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -65,104 +66,84 @@ def read_matlab(path: Path, *variables: str) -> list[Any]:
     return [found[name] for name in variables]
 
 
+def _require(fits: bool) -> None:
+    if not fits:
+        raise _Damaged
+
+
 def _check_file(data: bytes) -> None:
     # A zero among the first four bytes would make scipy read the file as MATLAB 4's.
-    if len(data) < _HEADER_BYTES or data[124:128] != b"\x00\x01IM" or 0 in data[:4]:
-        raise _Damaged
+    _require(len(data) >= _HEADER_BYTES and data[124:128] == b"\x00\x01IM" and 0 not in data[:4])
     at = _HEADER_BYTES
     while at < len(data):
         kind, size = _TAG.unpack_from(data, at)
         content = data[at + 8 : at + 8 + size]
-        if len(content) < size:
-            raise _Damaged
+        _require(len(content) == size)
+        start, end = 0, size
         if kind == _COMPRESSED:
             unpacker = zlib.decompressobj()
             content = unpacker.decompress(content, _MAX_BYTES)
-            if not unpacker.eof:
-                raise _Damaged
+            _require(unpacker.eof)
             kind, inner = _TAG.unpack_from(content, 0)
             start, end = 8, 8 + inner
-        else:
-            start, end = 0, size
-        if kind != _MATRIX or end != len(content):
-            raise _Damaged
+        _require(kind == _MATRIX and end == len(content))
         _check_matrix(content, start, end, 0)
         at += 8 + size
 
 
 def _element(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
     """Type, first byte and size of an element's data, and where the next element starts."""
-    if at + 8 > end:
-        raise _Damaged
+    _require(at + 8 <= end)
     kind, size = _TAG.unpack_from(data, at)
     if kind >> 16:  # the small form: four bytes of data inside the tag
         size, kind, first, after = kind >> 16, kind & 0xFFFF, at + 4, at + 8
-        if size > 4:
-            raise _Damaged
+        _require(size <= 4)
     else:
         first = at + 8
         after = first + size + (-size % 8)
-    if after > end:
-        raise _Damaged
+    _require(after <= end)
     return kind, first, size, after
 
 
 def _check_matrix(data: bytes, at: int, end: int, depth: int) -> None:
-    """An array, whose content lies between two bytes, and what it holds."""
+    """An array, whose content lies between two bytes, and its parts."""
     if at == end:
         return
     kind, first, size, at = _element(data, at, end)
-    if kind != 6 or size != 8 or depth > _MAX_DEPTH:
-        raise _Damaged
+    _require(kind == 6 and size == 8 and depth <= _MAX_DEPTH)
     array_class, is_complex = data[first], bool(data[first + 1] & 8)
     kind, first, size, at = _element(data, at, end)
-    if kind != 5 or size % 4 or not 8 <= size <= 32:
-        raise _Damaged
-    count = 1
-    for length in struct.unpack_from(f"<{size // 4}i", data, first):
-        if length < 0:
-            raise _Damaged
-        count *= length
+    _require(kind == 5 and size % 4 == 0 and 8 <= size <= 32)
+    lengths = struct.unpack_from(f"<{size // 4}i", data, first)
+    _require(min(lengths) >= 0)
+    count = math.prod(lengths)
     kind, _, _, at = _element(data, at, end)  # the array's name
-    if kind != 1:
-        raise _Damaged
+    _require(kind == 1)
+    children = 0
     if array_class == _CHAR:
         kind, _, size, at = _element(data, at, end)
-        if kind not in _TEXT_TYPES or count > size or at != end:
-            raise _Damaged
-        return
-    if array_class in _NUMBERS:
+        _require(kind in _TEXT_TYPES and count <= size)
+    elif array_class in _NUMBERS:
         for _ in range(1 + is_complex):
             kind, _, size, at = _element(data, at, end)
-            if kind not in _NUMBER_BYTES or size != count * _NUMBER_BYTES[kind]:
-                raise _Damaged
-        if at != end:
-            raise _Damaged
-        return
-    if array_class == _STRUCT:
+            _require(kind in _NUMBER_BYTES and size == count * _NUMBER_BYTES[kind])
+    elif array_class == _STRUCT:
         kind, first, size, at = _element(data, at, end)
-        if kind != 5 or size != 4:
-            raise _Damaged
+        _require(kind == 5 and size == 4)
         (name_length,) = struct.unpack_from("<i", data, first)
         kind, _, size, at = _element(data, at, end)
-        if kind != 1 or not 1 <= name_length <= 64 or size % name_length:
-            raise _Damaged
+        _require(kind == 1 and 1 <= name_length <= 64 and size % name_length == 0)
         children = count * (size // name_length)
-        if count > 1 and children == 0:
-            raise _Damaged
-    elif array_class == _CELL:
-        children = count
+        _require(count <= 1 or children > 0)
     else:  # sparse arrays, objects, functions: nothing that MPII has
-        raise _Damaged
-    if 8 * children > end - at:
-        raise _Damaged
+        _require(array_class == _CELL)
+        children = count
+    _require(8 * children <= end - at)
     for _ in range(children):
         kind, first, size, at = _element(data, at, end)
-        if kind != _MATRIX or first + size != at:
-            raise _Damaged
+        _require(kind == _MATRIX and first + size == at)
         _check_matrix(data, first, at, depth + 1)
-    if at != end:
-        raise _Damaged
+    _require(at == end)
 
 
 # ------------------------------------------------------------------------------------- what lies in

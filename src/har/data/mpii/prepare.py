@@ -1,8 +1,8 @@
-"""Preparing MPII: annotations read once, every image looked at once, what a run needs in one file.
+"""Preparing MPII: annotations read once, every image checked once, what a run needs in one file.
 
 ``prepared/persons.h5`` holds the persons, which of them can be used, and where they come from.
-``prepared/checked_images.jsonl`` gets a line per image as soon as it was looked at, so that a
-preparation that was stopped goes on, and one that is repeated looks at new files only.
+``prepared/checked_images.jsonl`` gets a line per image as soon as it was checked, so that a
+preparation that was stopped goes on, and one that is repeated checks new files only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from har.data.mpii.annotations import AnnotationFiles, find_annotations, read_annotations
 from har.data.mpii.files import find_dataset_root, find_images, missing_data
@@ -28,11 +27,8 @@ from har.files import read_stored_image, whole_file
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # of persons.h5
-_FEW_IMAGES = 100  # are looked at sooner than processes are started
-_PERSONS, _CHECKED, _REPORT = "persons.h5", "checked_images.jsonl", "prepare_report.json"
-
-
-# ------------------------------------------------------------------------------------ preparing
+_FEW_IMAGES = 100  # are checked sooner than processes are started
+_PERSONS = "persons.h5"
 
 
 @dataclass
@@ -43,7 +39,7 @@ class PrepareReport:
         source: kind of the annotations; ``files``: their paths.
         persons: usable persons by split; ``without_head_size``: validation persons among them
             that cannot be scored.
-        images, looked_at: all images with persons, and how many were looked at this time.
+        images, checked: all images with persons, and how many were checked this time.
         missing_images, unreadable_images: their names.
         persons_without_image: persons that are left out because of them.
         notes: what is wrong with annotations, and where.
@@ -54,7 +50,7 @@ class PrepareReport:
     persons: dict[str, int]
     without_head_size: int
     images: int
-    looked_at: int
+    checked: int
     missing_images: list[str] = field(default_factory=list)
     unreadable_images: list[str] = field(default_factory=list)
     persons_without_image: int = 0
@@ -68,7 +64,7 @@ def prepare_mpii(
     workers: int = 2,
     progress: Callable[..., None] | None = None,
 ) -> PrepareReport:
-    """Reads annotations, looks at every image with a person, and writes ``root/prepared``.
+    """Reads annotations, checks every image with a person, and writes ``root/prepared``.
 
     Args:
         root: the data set's folder.
@@ -84,13 +80,19 @@ def prepare_mpii(
     images_dir = find_images(root)
     output = root / "prepared"
     output.mkdir(parents=True, exist_ok=True)
-    found = _annotations(files, output)
-    names = np.unique(found.persons["image"])
-    problems, looked_at = _check_images(names, images_dir, output, workers, progress)
+    found, stamp = _read(files, output / _PERSONS)
+    names = [name.decode() for name in np.unique(found.persons["image"]).tolist()]
+    journal = output / "checked_images.jsonl"
+    problems, checked = _check_images(names, images_dir, journal, workers, progress)
     if len(problems) == len(names):
         raise missing_data(root, f"none of the {len(names)} annotated images can be read")
     usable = ~np.isin(found.persons["image"], [name.encode() for name in problems])
-    _write_persons(output / _PERSONS, found, usable, files, images_dir.relative_to(root))
+    with whole_file(output / _PERSONS) as path, h5py.File(path, "w") as file:
+        file.attrs["format"], file.attrs["source"] = FORMAT, found.source
+        file.attrs["stamp"] = stamp
+        file.attrs["images_dir"] = str(images_dir.relative_to(root))
+        file["persons"], file["usable"] = found.persons, usable
+        file["notes"] = json.dumps(found.notes)
     persons = found.persons[usable]
     validation = persons[persons["split"] == Split.VALIDATION]
     report = PrepareReport(
@@ -99,53 +101,29 @@ def prepare_mpii(
         persons={split.name.lower(): int((persons["split"] == split).sum()) for split in Split},
         without_head_size=int((~(head_size_px(validation) > 0)).sum()),
         images=len(names),
-        looked_at=looked_at,
+        checked=checked,
         missing_images=[name for name, problem in problems.items() if problem == "missing"],
         unreadable_images=[name for name, problem in problems.items() if problem != "missing"],
         persons_without_image=int((~usable).sum()),
         notes=found.notes,
     )
-    text = json.dumps(asdict(report), indent=1)
-    with whole_file(output / _REPORT) as path:
-        path.write_text(text, encoding="utf-8")
+    with whole_file(output / "prepare_report.json") as path:
+        path.write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
     return report
 
 
-def _stamp(files: AnnotationFiles) -> str:
-    """What changes when the annotation files do."""
-    return json.dumps(
-        [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files.paths]
-    )
-
-
-def _annotations(files: AnnotationFiles, output: Path) -> Annotations:
-    """The annotations, from an earlier preparation if the files are still the same."""
+def _read(files: AnnotationFiles, path: Path) -> tuple[Annotations, str]:
+    """The annotations, from an earlier preparation if the files are the same; and their stamp."""
+    stamp = json.dumps([[file.name, *(_file_stamp(file) or [])] for file in files.paths])
     try:
-        with h5py.File(output / _PERSONS, locking=False) as file:
-            if file.attrs["stamp"] == _stamp(files) and file.attrs["format"] == FORMAT:
+        with h5py.File(path, locking=False) as file:
+            if file.attrs["stamp"] == stamp and file.attrs["format"] == FORMAT:
                 notes = json.loads(file["notes"][()])
                 log.info("MPII annotations: %s, read before.", file.attrs["source"])
-                return Annotations(file["persons"][:], file.attrs["source"], notes)
+                return Annotations(file["persons"][:], file.attrs["source"], notes), stamp
     except (OSError, KeyError, ValueError, TypeError):
         pass  # none, or one that is damaged
-    return read_annotations(files)
-
-
-def _write_persons(
-    path: Path,
-    annotations: Annotations,
-    usable: NDArray[np.bool_],
-    files: AnnotationFiles,
-    images_dir: Path,
-) -> None:
-    with whole_file(path) as partial_path, h5py.File(partial_path, "w") as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["source"] = annotations.source
-        file.attrs["stamp"] = _stamp(files)
-        file.attrs["images_dir"] = str(images_dir)
-        file["persons"] = annotations.persons
-        file["usable"] = usable
-        file["notes"] = json.dumps(annotations.notes)
+    return read_annotations(files), stamp
 
 
 # --------------------------------------------------------------------------------------- images
@@ -168,36 +146,27 @@ def _damaged(name: str) -> tuple[str, str]:
 
 
 def _check_images(
-    names: NDArray[np.bytes_],
+    names: list[str],
     images_dir: Path,
-    output: Path,
+    journal: Path,
     workers: int,
     progress: Callable[..., None] | None,
 ) -> tuple[dict[str, str], int]:
-    """What is wrong with images, by name, sorted; and how many were looked at this time."""
-    journal = output / _CHECKED
-    all_names = [name.decode() for name in names.tolist()]
-    good = _looked_at_before(journal)
-    new = [name for name in all_names if good.get(name, []) != _file_stamp(images_dir / name)]
+    """What is wrong with images, by name, sorted; and how many were checked this time."""
+    good = _good_images(journal)
+    new = [name for name in names if good.get(name, []) != _file_stamp(images_dir / name)]
     problems: dict[str, str] = {}
-    done = len(all_names) - len(new)
+    check = partial(check_image, images_dir=str(images_dir))
+    results = run_in_processes(check, new, _damaged, workers if len(new) > _FEW_IMAGES else 0)
     with journal.open("a", encoding="utf-8") as file:
-        results = run_in_processes(
-            partial(check_image, images_dir=str(images_dir)),
-            new,
-            _damaged,
-            workers if len(new) > _FEW_IMAGES else 0,
-        )
-        for name, problem in results:
-            done += 1
+        for done, (name, problem) in enumerate(results, start=len(names) - len(new) + 1):
             if problem:
                 problems[name] = problem
             else:
-                stamp = _file_stamp(images_dir / name)
-                file.write(json.dumps([name, stamp]) + "\n")
+                file.write(json.dumps([name, _file_stamp(images_dir / name)]) + "\n")
                 file.flush()
             if progress is not None:
-                progress(done, len(all_names), errors=len(problems))
+                progress(done, len(names), errors=len(problems))
     return dict(sorted(problems.items())), len(new)
 
 
@@ -209,8 +178,8 @@ def _file_stamp(path: Path) -> list[int] | None:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _looked_at_before(journal: Path) -> dict[str, list[int]]:
-    """Images that were found good, with size and time of their files."""
+def _good_images(journal: Path) -> dict[str, list[int]]:
+    """Images that an earlier preparation could read, with size and time of their files."""
     found: dict[str, list[int]] = {}
     if journal.is_file():
         for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -227,13 +196,8 @@ def _looked_at_before(journal: Path) -> dict[str, list[int]]:
 
 @dataclass(frozen=True)
 class PreparedMPII:
-    """Prepared persons.
-
-    Attributes:
-        persons: (N,) of ``PERSON``, those with an image that can be read.
-        images_dir: folder of the images.
-        source: kind of the annotations, for people.
-    """
+    """Prepared persons: (N,) of ``PERSON``, those with an image that can be read; the folder of
+    the images; and the kind of the annotations, for people."""
 
     persons: Persons
     images_dir: Path
