@@ -12,10 +12,11 @@ from har.data import NTUDataModule
 from har.data.augment import AugmentParams
 from har.data.clips import multi_clip_frames
 from har.data.crops import read_crops
-from har.data.ntu.targets import clip_box, clip_target
 from har.data.protocols import ClipProtocol, CropBatches, ProtocolDataset, collate_sequences
+from har.data.targets import clip_box
 from har.errors import HarError
 from har.layouts import get_layout
+from tests.helpers.ntu_target import ntu_target
 
 SIZE, RESOLUTION = 4, (32, 32)
 
@@ -37,13 +38,13 @@ def alone(samples, number: int, frames: list[int], flip: bool, box_frames: list[
     layout = get_layout("pa17j")
     joints = annotation.joints_px.astype(float) * size[0] / 1920
     kept = joints[:, list(layout.from_ntu)]
-    target = clip_target(
+    target = ntu_target(
         annotation.joints_px[frames],
         annotation.depth_mm[frames],
         annotation.state[frames],
         layout=layout,
         frame_size=size,
-        draw=AugmentParams(flip=flip),
+        params=AugmentParams(flip=flip),
         box=clip_box(kept[box_frames], size),
     )
     crops = read_crops(samples.store, name, np.array(frames), target.affine, RESOLUTION)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from har.data.ntu.labels import sample_numbers
 from har.errors import HarError
 from har.modules import Phase
 from har.modules.schedule import Schedule
@@ -93,10 +94,10 @@ def test_without_validation_subjects(tiny_ntu: Path, tmp_path: Path) -> None:
 def test_no_test_subject_trains(tiny_ntu: Path) -> None:
     data = make_data(tiny_ntu)
     data.setup("fit")
-    index = data.index
-    assert set(index.subjects[data.train_selection]) == {1, 2}
-    assert set(index.subjects[data.val_clips.selection]) == {4}
-    assert set(index.subjects[data.test_clips.selection]) == {3, 6}
+    subjects = sample_numbers(data.clips.index.names).subjects
+    assert set(subjects[data.datasets["action"].selection]) == {1, 2}
+    assert set(subjects[data.val_clips.selection]) == {4}
+    assert set(subjects[data.test_clips.selection]) == {3, 6}
 
 
 def test_draws_differ_between_epochs_and_not_between_runs(tiny_ntu: Path) -> None:

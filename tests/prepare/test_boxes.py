@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from har.data.framestore.boxes import PredictedBoxes
-from har.data.framestore.staging import open_prepared
+from har.data.framestore.folder import open_prepared
+from har.data.framestore.predicted_boxes import PredictedBoxes
 from har.geometry import box_from_center
 from har.prediction.locating import locate_person, refine
 from har.prepare import boxes as task

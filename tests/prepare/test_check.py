@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from har.data.framestore.boxes import write_boxes
-from har.data.framestore.staging import open_prepared
+from har.data.framestore.folder import open_prepared
+from har.data.framestore.predicted_boxes import write_predicted_boxes
 from har.data.framestore.verify import check_shards, undecodable
 from har.data.mpii.prepare import prepare_mpii
 from har.data.ntu.prepare import prepare_ntu
@@ -145,8 +145,9 @@ def test_a_waiting_sample_and_predicted_boxes(ntu: Path, capsys) -> None:
     names = [name.decode() for name in index.names.tolist()]
     boxes = [np.zeros((count, 4), np.float32) for count in index.num_frames.tolist()]
     weights = {"weights_sha256": "00", "weights": "some.ckpt"}
-    write_boxes(output / "boxes.h5", names[:5], boxes[:5], weights)
-    shutil.copy(shard(ntu), output / "staging" / f"{NAMES[0]}.h5")
+    write_predicted_boxes(output / "boxes.h5", names[:5], boxes[:5], weights)
+    (output / "staging" / NAMES[0][:4]).mkdir()
+    shutil.copy(shard(ntu), output / "staging" / NAMES[0][:4] / f"{NAMES[0]}.h5")
     said = check(ntu, capsys)
     assert "- predicted boxes 5 by some.ckpt" in said
     assert "- waiting samples 1" in said

@@ -115,7 +115,7 @@ def test_what_a_file_does_not_say_is_that_of_the_published_networks(tmp_path: Pa
     assert (info.layout, info.labels, info.clip_size) == ("pa16j", (), 1)
 
 
-@pytest.mark.parametrize("target", ["os.system", "har.data.NTUDataset", "models.SPNet", None])
+@pytest.mark.parametrize("target", ["os.system", "har.data.ClipDataset", "models.SPNet", None])
 def test_only_networks_of_har_are_ever_built(tmp_path: Path, target: str | None) -> None:
     path = checkpoint(tmp_path / "evil.ckpt", spnet(**SMALL), {"_target_": target, "x": "true"})
     with pytest.raises(HarError, match="which network of har"):

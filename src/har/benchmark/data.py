@@ -19,11 +19,12 @@ from torch.utils.data import DataLoader
 from har.benchmark.frames import ACTIONS, make_frames
 from har.benchmark.original import OriginalCrops
 from har.benchmark.timing import ROUNDS, time_interleaved
-from har.data.clips_dataset import NTUDataset
+from har.data.clips_dataset import ClipDataset
+from har.data.framestore.folder import open_prepared
 from har.data.framestore.jpeg import Image, Part
 from har.data.framestore.reader import FrameStore
-from har.data.framestore.staging import open_prepared
 from har.data.modules.base import BATCHES_AHEAD, MultiDataset, start_worker
+from har.data.ntu.labels import sample_numbers
 from har.data.sampling import EpochBatches, SampleOrder
 from har.errors import HarError
 from har.runs.config import instantiate
@@ -45,8 +46,8 @@ _WINDOWS = "  decoding its windows"
 class Samples:
     """Training samples of a prepared folder; ``poses`` only where whole frames are stored."""
 
-    clips: NTUDataset
-    poses: NTUDataset | None
+    clips: ClipDataset
+    poses: ClipDataset | None
 
 
 def benchmark_data(cfg: DictConfig) -> None:
@@ -108,18 +109,18 @@ def _folders(cfg: DictConfig) -> dict[str, Path]:
         index, _ = open_prepared(folder)
         if index.settings["store"] != "hdf5":
             raise HarError(f"{folder} has loose JPEG files; the benchmark reads HDF5 shards.")
-        return {"track" if "reach_scale" in index.settings else "full": folder}
+        return {"track" if index.margin is not None else "full": folder}
     return make_frames(folder, workers=2)
 
 
 def _open(cfg: DictConfig, folder: Path) -> Samples:
     """The recipe's training samples; of pose frames the rotated ones."""
     index, _ = open_prepared(folder)
-    found = sorted(set(index.actions.tolist()))
+    found = sorted(set(sample_numbers(index.names).actions.tolist()))
     options = {"data_dir": str(folder), "resolution": cfg.resolution, "clip_size": cfg.clip_size}
     actions = ACTIONS if set(ACTIONS) <= set(found) else found
     data = instantiate(cfg.data, **options, actions=actions)
-    if "reach_scale" in index.settings:
+    if index.margin is not None:
         data.frame_augmentation = None
     elif data.frame_augmentation is not None:
         angles = [angle for angle in data.frame_augmentation.angles_deg if angle]
@@ -129,11 +130,11 @@ def _open(cfg: DictConfig, folder: Path) -> Samples:
     return Samples(data.datasets["action"], data.datasets["pose"] if rotated else None)
 
 
-def _keys(kind: str, samples: NTUDataset, count: int) -> list[Key]:
+def _keys(kind: str, samples: ClipDataset, count: int) -> list[Key]:
     return [(kind, draw % len(samples), draw) for draw in range(count)]
 
 
-def _ours(name: str, samples: NTUDataset, keys: list[Key]) -> dict[str, Callable[[], Any]]:
+def _ours(name: str, samples: ClipDataset, keys: list[Key]) -> dict[str, Callable[[], Any]]:
     """Returns har's variant, and the decoding of the crops' windows alone."""
     recorder = _Recorder(samples.store)
     recorded = copy.copy(samples)
@@ -162,16 +163,16 @@ class _Recorder:
         return self._store.read_window(*window)
 
 
-def _read(samples: NTUDataset, keys: list[Key]) -> None:
+def _read(samples: ClipDataset, keys: list[Key]) -> None:
     for key in keys:
         samples[key]
 
 
-def _decode(samples: NTUDataset, keys: list[Key]) -> None:
+def _decode(samples: ClipDataset, keys: list[Key]) -> None:
     """Decodes as many frames as the clips have, one after the other."""
     for _, number, _ in keys:
         sample = int(samples.selection[number])
-        name, count = samples.index.names[sample].decode(), int(samples.index.num_frames[sample])
+        name, count = samples.index.name(sample), int(samples.index.num_frames[sample])
         for place in range(samples.clip_size or 1):
             samples.store.read(name, [place % count])
 
@@ -196,7 +197,7 @@ def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
     return (taken[-1] - taken[0]) / ((len(taken) - 1) * _BATCH_CLIPS * clip_size)
 
 
-def _table(per_frame: dict[str, float], samples: NTUDataset) -> Table:
+def _table(per_frame: dict[str, float], samples: ClipDataset) -> Table:
     width, height = samples.index.frame_size(int(samples.selection[0]))
     table = Table(
         title=f"Crops of {samples.resolution[0]}x{samples.resolution[1]} from frames of "
@@ -221,7 +222,7 @@ def _table(per_frame: dict[str, float], samples: NTUDataset) -> Table:
     return table
 
 
-def _stored_share(samples: NTUDataset) -> float:
+def _stored_share(samples: ClipDataset) -> float:
     """Returns the stored share of the frames' area, mean over the samples."""
     shares = []
     for sample in samples.selection.tolist():

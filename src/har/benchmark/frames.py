@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from har.data.augment import CropMargin
 from har.data.ntu.prepare import prepare_ntu
-from har.data.ntu.targets import CropMargin
 from har.synthetic.ntu import synthetic_samples, write_ntu
 from har.visual.terminal import progress_bar
 

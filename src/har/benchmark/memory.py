@@ -15,10 +15,13 @@ from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
 from har.benchmark.data import Samples, open_stores
-from har.data.clips_dataset import NTUDataset
+from har.data.clips import FRAMES_PER_SECOND
+from har.data.clips_dataset import ClipDataset
+from har.data.framestore.folder import open_prepared
 from har.data.framestore.index import FORMAT
-from har.data.framestore.staging import open_prepared
 from har.data.modules.base import start_worker
+from har.data.ntu.labels import sample_numbers
+from har.data.ntu.sample import SKELETON_JOINTS, Settings
 from har.data.ntu.splits import split_indices
 from har.errors import HarError
 
@@ -36,10 +39,10 @@ def benchmark_memory(cfg: DictConfig) -> None:
         simulate_index(simulated / "prepared" / "index.h5", _SAMPLES_OF_NTU120)
         before, began = own_bytes(), time.perf_counter()
         index, store = open_prepared(simulated)
-        selection = split_indices(index, "xsub120", "train")
-        samples = NTUDataset(
-            index, store, selection, index.actions[selection] - 1, clip_size=8, resolution=(8, 8)
-        )
+        numbers = sample_numbers(index.names)
+        selection = split_indices(numbers, "xsub120", "train")
+        classes = numbers.actions[selection] - 1
+        samples = ClipDataset(index, store, selection, classes, clip_size=8, resolution=(8, 8))
         opened, taken = time.perf_counter() - began, own_bytes() - before
         began = time.perf_counter()
         in_worker = next(_memory_of_worker(_Annotations(samples), 1))
@@ -82,12 +85,18 @@ def simulate_index(path: Path, count: int) -> None:
         names = np.char.add(names, np.char.add(letter, column))
     path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:
-        file.attrs.update({"format": FORMAT, "stride": 2, "scale": 0.5, "store": "hdf5"})
+        file.attrs.update(
+            {"format": FORMAT, "store": "hdf5", **Settings().describe(), **SKELETON_JOINTS}
+        )
         file["name"] = np.sort(names).astype("S20")
+        file["group"] = np.sort(names).astype("S4")
+        file["label"] = file["split"] = np.zeros(count, "S1")
+        file["duration_s"] = np.full(count, (_FRAMES - 1) / FRAMES_PER_SECOND)
+        file["on_grid"] = file["has_joints"] = np.ones(count, bool)
         file["frame_size"] = np.tile(np.array([960, 540], np.int32), (count, 1))
         file["first_frame"] = np.arange(count + 1, dtype=np.int64) * _FRAMES
-        file.create_dataset("joints", (count * _FRAMES, 25, 4), "f4")
-        file.create_dataset("frame_number", (count * _FRAMES,), "i4")
+        file.create_dataset("joints", (count * _FRAMES, 1, 25, 4), "f4")
+        file.create_dataset("time_s", (count * _FRAMES,), "f8")
 
 
 class _Recipe(Dataset[int]):
@@ -107,7 +116,7 @@ class _Recipe(Dataset[int]):
 class _Annotations(Dataset[int]):
     """Reads an annotation only: there are no frames to a simulated index."""
 
-    def __init__(self, samples: NTUDataset) -> None:
+    def __init__(self, samples: ClipDataset) -> None:
         self.samples = samples
 
     def __getitem__(self, draw: int) -> int:

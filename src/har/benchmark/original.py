@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.data.augment import AugmentParams
-from har.data.clips_dataset import NTUDataset
+from har.data.clips_dataset import ClipDataset
 from har.data.framestore.shards import frame_files
+from har.data.framestore.staging import shard_path
 from har.data.sampling import seeded_rng
 from har.errors import HarError
 from har.geometry import invert_affine
@@ -31,7 +32,7 @@ class OriginalCrops:
         HarError: Pillow is not installed.
     """
 
-    def __init__(self, samples: NTUDataset, keys: list[tuple[str, int, int]]) -> None:
+    def __init__(self, samples: ClipDataset, keys: list[tuple[str, int, int]]) -> None:
         try:
             from PIL import Image
         except ImportError as error:
@@ -42,7 +43,7 @@ class OriginalCrops:
         self.items = [self._item(samples, key) for key in keys]
 
     def _item(
-        self, samples: NTUDataset, key: tuple[str, int, int]
+        self, samples: ClipDataset, key: tuple[str, int, int]
     ) -> tuple[list[bytes], AugmentParams, tuple[int, ...]]:
         """Returns the frames' files, the augmentation, and the box on the rotated canvas."""
         kind, number, draw_number = key
@@ -50,7 +51,7 @@ class OriginalCrops:
         draw = samples.augmentation.sample(rng)
         sample = int(samples.selection[number])
         annotation = samples.index.annotation(sample)
-        frames = samples.frames_of(len(annotation.joints_px), draw, rng)
+        frames = samples.frames_of(sample, draw, rng)
         affine = samples.target(sample, annotation, frames, replace(draw, flip=False)).affine
         size = np.array(samples.index.frame_size(sample))
         corners = invert_affine(affine) @ np.array([[0, 1.0], [0, 1.0], [1, 1]])  # in the frame
@@ -58,8 +59,9 @@ class OriginalCrops:
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         canvas = np.abs(turn) @ size
         box = turn @ (corners[:2] - size[:, None] / 2) + canvas[:, None] / 2
-        name = samples.index.names[sample].decode()
-        files = frame_files(samples.index.path.parent / "frames" / f"{name[:4]}.h5", name)
+        name = samples.index.name(sample)
+        shards = samples.index.path.parent / "frames"
+        files = frame_files(shard_path(shards, samples.index.group_of(name)), name)
         return [files[frame] for frame in frames], draw, tuple(box.T.round().astype(int).ravel())
 
     def run(self, resolution: tuple[int, int]) -> NDArray[np.float32]:

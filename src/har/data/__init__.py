@@ -4,15 +4,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from har.data.modules.clips import MultitaskDataModule, NTUDataModule
+    from har.data.modules.clips import (
+        ClipDataModule,
+        MultitaskDataModule,
+        NTUDataModule,
+        OwnActionsDataModule,
+    )
     from har.data.modules.mixed import MixedPoseDataModule
     from har.data.modules.persons import MPIIDataModule, PersonDataModule
 
 __all__ = [
+    "ClipDataModule",
     "MPIIDataModule",
     "MixedPoseDataModule",
     "MultitaskDataModule",
     "NTUDataModule",
+    "OwnActionsDataModule",
     "PersonDataModule",
 ]
 

@@ -2,7 +2,7 @@
 
 The lists of the recipes (Luvizon et al., CVPR 2018 and TPAMI 2020) stand in the configs; without
 lists nothing is changed, which is what evaluation uses. Colors are left to the device: the frames
-stay uint8 until a batch is there, and the drawn gamma travel with them
+stay uint8 until a batch is there, and the drawn exponents travel with them
 (value / 255 to the power of its channel, times 2, minus 1).
 """
 
@@ -48,7 +48,7 @@ class Augmentation:
         steps: distances between the frames of a clip.
 
     Raises:
-        HarError: a list is empty, or a scale, power or step is not positive.
+        HarError: a list is empty, or a scale, exponent or step is not positive.
     """
 
     angles_deg: Sequence[float] = (0.0,)
@@ -86,3 +86,28 @@ class Augmentation:
             flip=self.flip and next(numbers) < 0.5,
             step=int(one(self.steps)),
         )
+
+
+@dataclass(frozen=True)
+class CropMargin:
+    """How far crops of clips may go from a person: what stored regions have to hold.
+
+    Attributes:
+        scale: largest factor of the window.
+        shift_px: largest shift in x and y, to be multiplied by the scale.
+    """
+
+    scale: float = 1.3
+    shift_px: tuple[float, float] = (40.0, 10.0)
+
+    def problem(self, augmentation: Augmentation) -> str:
+        """What an augmentation draws beyond this; empty: nothing."""
+        if any(augmentation.angles_deg):
+            return "crops are rotated"
+        if max(augmentation.scales) > self.scale:
+            return f"scales up to {max(augmentation.scales):g}, and {self.scale:g} is stored"
+        drawn = (augmentation.shifts_x_px, augmentation.shifts_y_px)
+        for axis, shifts, most in zip("xy", drawn, self.shift_px, strict=True):
+            if max(map(abs, shifts)) > most:
+                return f"shifts in {axis} up to {max(map(abs, shifts)):g} px, {most:g} are stored"
+        return ""

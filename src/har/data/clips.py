@@ -1,12 +1,55 @@
 """Which frames of a sequence make a clip.
 
-The rules are those of the published program of Luvizon et al. (TPAMI 2020). Positions are counted
-from 0 in the stored sequence; ``step`` is the distance between neighboring frames of a clip.
+The rules are those of the published program of Luvizon et al. (TPAMI 2020), which stores 15 frames
+a second. Frames are chosen by time here: :func:`time_grid` returns the stored frame at every 1/15
+s, and the rules count positions on that grid, from 0; ``step`` is the distance between neighboring
+frames of a clip. At a constant 15 frames a second, grid and stored sequence are the same.
 """
 
+from __future__ import annotations
+
+import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from har.errors import HarError
+
+FRAMES_PER_SECOND = 15
+_ROUNDING = 0.02  # of a grid step: clocks of files count milliseconds
+
+
+def time_grid(times_s: ArrayLike) -> NDArray[np.int64]:
+    """Position of the stored frame closest to every 1/15 s of a sequence, from its first frame.
+
+    Args:
+        times_s: (F,) seconds, ascending.
+
+    Returns:
+        (G,) positions, ascending; of two frames at the same distance the earlier one. Half a step
+        or less after the last point adds none, so that 30 frames a second give every second frame.
+
+    Raises:
+        HarError: the sequence is empty.
+    """
+    times = np.asarray(times_s, dtype=np.float64)
+    if not len(times):
+        raise HarError("A sequence without frames has no clip: leave this sample out.")
+    steps = (times[-1] - times[0]) * FRAMES_PER_SECOND
+    points = times[0] + np.arange(math.floor(steps + 0.5 - _ROUNDING) + 1) / FRAMES_PER_SECOND
+    after = np.clip(np.searchsorted(times, points), 1, max(1, len(times) - 1))
+    before = after - 1
+    if len(times) == 1:
+        return before.astype(np.int64)
+    closer = times[after] - points < points - times[before] - 1e-9
+    return np.where(closer, after, before)
+
+
+def is_on_grid(times_s: ArrayLike) -> bool:
+    """Whether a sequence is stored at 15 frames a second, so that its grid is itself."""
+    times = np.asarray(times_s, dtype=np.float64)
+    return np.array_equal(time_grid(times), np.arange(len(times)))
 
 
 def clip_frames(

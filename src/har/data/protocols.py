@@ -1,4 +1,4 @@
-"""Evaluation protocols on NTU RGB+D: which clips of a sequence are looked at, in which crops.
+"""Evaluation protocols: which clips of a sequence are classified, in which crops.
 
 An item is a whole sequence: its crops, each once, and clips as numbers of crops. So frames that
 several clips share need to pass through a network once only, and a batch may hold clips of many
@@ -18,9 +18,9 @@ from torch.utils.data import Dataset, Sampler
 
 from har.data.augment import AugmentParams
 from har.data.clips import clip_frames, multi_clip_frames
-from har.data.clips_dataset import NTUDataset
+from har.data.clips_dataset import ClipDataset
 from har.data.crops import read_crops
-from har.data.ntu.targets import Target
+from har.data.targets import Target
 from har.errors import HarError
 
 CLIPS, BOXES = ("single", "multi"), ("clip", "sequence")
@@ -28,12 +28,12 @@ CLIPS, BOXES = ("single", "multi"), ("clip", "sequence")
 
 @dataclass(frozen=True)
 class ClipProtocol:
-    """Which clips of a sequence are judged together.
+    """Which clips of a sequence are classified together.
 
     Attributes:
         clips: ``single``, the centered one, or ``multi``, all that overlap by half.
-        steps: between the frames of a clip, in stored frames; several for clips at several paces.
-        flip: judge every clip mirrored as well.
+        steps: between the frames of a clip, in 1/15 s; several for clips at several paces.
+        flip: classify every clip mirrored as well.
         box_per: ``clip``, each has its own crop, as in the papers; ``sequence``, one crop for all
             of it, so that overlapping clips share frames.
 
@@ -53,11 +53,17 @@ class ClipProtocol:
         if not self.steps or min(self.steps) < 1:
             raise HarError(f"protocol.steps={list(self.steps)}: give steps of 1 or more.")
 
-    def clips_of(self, num_frames: int, clip_size: int) -> np.ndarray:
-        """Positions of the frames of every clip of a sequence, (C, T)."""
+    def clips_of(self, grid: np.ndarray, clip_size: int) -> np.ndarray:
+        """Positions of the frames of every clip of a sequence, (C, T).
+
+        Args:
+            grid: (G,) positions of the frames at every 1/15 s, see
+                :func:`har.data.clips.time_grid`.
+            clip_size: T.
+        """
         if self.clips == "single":
-            return np.array([clip_frames(num_frames, clip_size, self.steps[0])])
-        return np.array(multi_clip_frames(num_frames, clip_size, self.steps))
+            return grid[np.array([clip_frames(len(grid), clip_size, self.steps[0])])]
+        return grid[np.array(multi_clip_frames(len(grid), clip_size, self.steps))]
 
     def describe(self) -> dict[str, Any]:
         """In words, for ``metrics.json``."""
@@ -79,15 +85,15 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
     - ``clips``: int64 (C, T), numbers of crops;
     - ``pose`` float32 (U, J, 4), ``tracked`` bool (U, J), ``affine`` float64 (U, 3, 3),
       ``root_depth_mm``, ``depth_scale`` float64 (U,) and ``frame_width`` (U,): as in
-      :class:`har.data.clips_dataset.NTUDataset`, of every crop;
+      :class:`har.data.clips_dataset.ClipDataset`, of every crop;
     - ``action``: class index; ``name``: sample name.
 
     Args:
-        samples: fixed clips, which say what data, what classes and what crops.
-        protocol: which clips are judged.
+        samples: fixed clips, with data, classes and crops.
+        protocol: which clips are classified.
     """
 
-    def __init__(self, samples: NTUDataset, protocol: ClipProtocol) -> None:
+    def __init__(self, samples: ClipDataset, protocol: ClipProtocol) -> None:
         if samples.clip_size is None:
             raise HarError("Evaluation protocols need clips, not single frames.")
         self.samples, self.protocol, self.clip_size = samples, protocol, samples.clip_size
@@ -106,11 +112,17 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
         return self._of_lengths(len)
 
     def _of_lengths(self, count: Callable[[np.ndarray], int]) -> np.ndarray:
-        """Sequences of one length have the same clips, so each length is looked at once."""
-        lengths = self.samples.index.num_frames[self.samples.selection]
-        different, place = np.unique(lengths, return_inverse=True)
-        clips = [self.protocol.clips_of(length, self.clip_size) for length in different.tolist()]
-        return (1 + self.protocol.flip) * np.array([count(c) for c in clips], dtype=int)[place]
+        """Sequences on the grid of one length have the same clips: each length is counted once."""
+        index, counts, known = self.samples.index, [], dict[int, int]()
+        for sample in self.samples.selection.tolist():
+            length = int(index.num_frames[sample]) if index.on_grid[sample] else None
+            number = known.get(length) if length is not None else None
+            if number is None:
+                number = count(self.protocol.clips_of(index.grid(sample), self.clip_size))
+            if length is not None:
+                known[length] = number
+            counts.append(number)
+        return (1 + self.protocol.flip) * np.array(counts, dtype=int)
 
     def _in_one_box(self, clips: np.ndarray) -> list[np.ndarray]:
         """Which frames share a box, ascending and each once."""
@@ -121,9 +133,9 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, number: int) -> dict[str, Any]:
         samples = self.samples
         sample = int(samples.selection[number])
-        name = samples.index.names[sample].decode()
+        name = samples.index.name(sample)
         annotation = samples.index.annotation(sample)
-        clips = self.protocol.clips_of(len(annotation.joints_px), self.clip_size)
+        clips = self.protocol.clips_of(samples.index.grid(sample), self.clip_size)
         boxes = self._in_one_box(clips)
         targets: list[Target] = []
         numbers: list[np.ndarray] = []  # of the crops of every clip, (C, T)

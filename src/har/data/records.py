@@ -1,17 +1,24 @@
-"""What readers of data sets return. Nothing here needs torch."""
+"""What readers of data sets return, and what batches hold.
+
+A reader turns the files of a data set into records; a clip's frames are stored once, with what its
+record holds beside them (:mod:`har.data.framestore`). Nothing here needs torch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
 from har.layouts import Layout
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SPLITS = ("train", "val", "test")
 
@@ -136,3 +143,100 @@ class PersonSet:
     def of_split(self, split: str) -> PersonSet:
         """The persons of a split."""
         return self[self.rows["split"] == split.encode()]
+
+
+# --------------------------------------------------------------------------------------- clips
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames of a video in which people act, without the images.
+
+    Attributes:
+        id: any text, unique in its data set.
+        times_s: float64 (F,) seconds of the stored frames, ascending.
+        joints: float32 (F, P, J, C) of P people, the acting one first; NaN where unknown. C = 2: x
+            and y in pixels; 3: and state, 0 for joints that errors do not count; 4: x, y, depth in
+            mm, state. All clips of a data set have the same P, J and C.
+        group: clips of a group share a shard.
+        label: name of the class.
+        split: ``train``, ``val`` or ``test``; empty: none, or it depends on the protocol.
+        numbers: int32 (F,) of the frames in the video, from 0; None: 0, 1, ...
+        meta: plain values worth keeping.
+
+    Raises:
+        HarError: arrays that do not fit together.
+    """
+
+    id: str
+    times_s: NDArray[np.float64]
+    joints: NDArray[np.float32]
+    group: str = "all"
+    label: str = ""
+    split: str = ""
+    numbers: NDArray[np.int32] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check shapes and times."""
+        joints, times = np.shape(self.joints), np.asarray(self.times_s)
+        if len(joints) != 4 or joints[-1] not in (2, 3, 4) or joints[:1] != times.shape:
+            raise HarError(
+                f"The clip {self.id!r} has joints of shape {joints} and times of shape "
+                f"{times.shape}: (F, P, J, 2 to 4) and (F,) are expected."
+            )
+        if not self.id or not len(times) or not (np.diff(times) > 0).all():
+            raise HarError(
+                f"The clip {self.id!r} needs an id, frames, and times that ascend strictly."
+            )
+
+
+# ------------------------------------------------------------------------------------- batches
+
+
+class FrameBatch(TypedDict):
+    """N single frames with poses; the last five keys lead back to the picture and to millimeters.
+
+    ``images`` uint8 RGB (N, H, W, 3); ``gamma`` (N, 3) exponents of the colors; ``pose`` (N, J, 4):
+    x, y, z in [0, 1] of the crop, visibility; ``action`` (N,) class indices; ``name``: ids;
+    ``tracked`` bool (N, J); ``affine`` float64 (N, 3, 3), pixels of the stored frame to the crop.
+    """
+
+    images: Tensor
+    gamma: Tensor
+    pose: Tensor
+    action: Tensor
+    name: list[str]
+    tracked: Tensor
+    affine: Tensor
+    root_depth_mm: Tensor
+    depth_scale: Tensor
+    frame_width: Tensor
+
+
+class ClipBatch(FrameBatch):
+    """N clips of T frames: as :class:`FrameBatch`, with ``images`` (N, T, H, W, 3), ``pose``
+    (N, T, J, 4) and ``tracked`` (N, T, J)."""
+
+
+class PersonBatch(TypedDict, total=False):
+    """N persons in single images of MPII, for training or, in V views each, for evaluation.
+
+    Training: ``images`` uint8 RGB (N, H, W, 3); ``gamma`` (N, 3); ``pose`` (N, J, dim + 1);
+    ``name``. Evaluation: ``images`` and ``pose`` with V views after N; ``affine`` float64
+    (N, V, 3, 3), image pixels to the crop; ``flipped`` bool (N, V); ``joints_px`` float64
+    (N, J, 2), ``valid`` and ``inside`` bool (N, J); ``length_px`` float64 (N,); ``path`` of the
+    images.
+    """
+
+    images: Tensor
+    gamma: Tensor
+    pose: Tensor
+    name: list[str]
+    affine: Tensor
+    flipped: Tensor
+    joints_px: Tensor
+    valid: Tensor
+    inside: Tensor
+    length_px: Tensor
+    path: list[str]

@@ -60,7 +60,7 @@ class ClipMetrics(nn.Module):
 
         Args:
             poses: per block (N, T, J, dim + 1), coordinates in [0, 1] of the crops.
-            batch: of :class:`har.data.clips_dataset.NTUDataset`.
+            batch: of :class:`har.data.clips_dataset.ClipDataset`.
             probabilities: per action output (N, C), or anything in their order.
         """
         for metric, scores in zip(self.actions, probabilities, strict=True):

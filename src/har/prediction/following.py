@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har.data.ntu.targets import BOX_ENLARGEMENT
+from har.data.targets import BOX_ENLARGEMENT
 from har.geometry import box_around, invert_affine, transform_points
 from har.models.spec import ModelSpec
 from har.prediction.locating import cut_crops

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har.data.ntu.targets import BOX_ENLARGEMENT
+from har.data.targets import BOX_ENLARGEMENT
 from har.geometry import (
     box_around,
     center_and_window,

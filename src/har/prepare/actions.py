@@ -55,7 +55,7 @@ def print_report(report: OwnReport, root: Path) -> None:
         table.add_row(f"in {split}.txt, but not there", str(len(lines)), escape(lines[0]))
     if report.warnings:
         file, remark = next(iter(sorted(report.warnings.items())))
-        table.add_row("odd", str(len(report.warnings)), escape(f"{file}: {remark}"))
+        table.add_row("unusual", str(len(report.warnings)), escape(f"{file}: {remark}"))
     if report.replaced:
         table.add_row("stored, but no longer there", str(report.replaced), "")
     console.print(table)

@@ -14,11 +14,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from har.data.framestore.boxes import PredictedBoxes, write_boxes
-from har.data.framestore.index import NTUIndex
+from har.data.framestore.folder import open_prepared
+from har.data.framestore.index import FrameIndex
+from har.data.framestore.predicted_boxes import PredictedBoxes, write_predicted_boxes
 from har.data.framestore.reader import FrameStore
-from har.data.framestore.staging import open_prepared
-from har.data.ntu.targets import BOX_ENLARGEMENT, COLOR_WIDTH_PX
+from har.data.framestore.staging import file_stem
+from har.data.targets import BOX_ENLARGEMENT, joint_order, known_joints
 from har.errors import HarError
 from har.geometry import box_around
 from har.layouts import get_layout
@@ -52,7 +53,7 @@ def prepare_boxes(cfg: DictConfig) -> None:
             "Say which network finds the persons: weights=<name or file> or ckpt_path=<file>."
         )
     index, store = open_prepared(cfg.paths.data_dir)
-    if "reach_scale" in index.settings:
+    if index.margin is not None:
         raise HarError(
             f"{index.path.parent} holds regions around the true persons only; predicted boxes need "
             "whole frames: prepare them with ntu.region=full in another folder."
@@ -63,7 +64,7 @@ def prepare_boxes(cfg: DictConfig) -> None:
     _print_report(report, index, engine.spec.layout)
 
 
-def predict_boxes(index: NTUIndex, store: FrameStore, engine: Any) -> BoxesReport:
+def predict_boxes(index: FrameIndex, store: FrameStore, engine: Any) -> BoxesReport:
     """Writes ``boxes.h5`` beside the index. Samples that have boxes of the same weights keep them.
 
     A run that was killed goes on where it was: finished samples wait in parts beside the index.
@@ -91,11 +92,13 @@ def predict_boxes(index: NTUIndex, store: FrameStore, engine: Any) -> BoxesRepor
             frames += len(images)
             progress(len(waiting) + len(finished), len(names), frames)
             if sum(map(len, waiting.values())) >= _FRAMES_PER_PART or name == missing[-1]:
-                write_boxes(parts / f"{name}.h5", list(waiting), list(waiting.values()), weights)
+                write_predicted_boxes(
+                    parts / f"{file_stem(name)}.h5", list(waiting), list(waiting.values()), weights
+                )
                 finished |= waiting
                 waiting = {}
     if missing or not path.is_file():
-        write_boxes(path, names, [finished[name] for name in names], weights)
+        write_predicted_boxes(path, names, [finished[name] for name in names], weights)
     shutil.rmtree(parts, ignore_errors=True)
     return BoxesReport(len(missing), kept, path)
 
@@ -135,16 +138,16 @@ def overlap(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     return shared / union
 
 
-def true_boxes(index: NTUIndex, sample: int, layout: str) -> NDArray[np.float64]:
+def true_boxes(index: FrameIndex, sample: int, layout: str) -> NDArray[np.float64]:
     """The boxes of a sample's frames by its annotation, (F, 4); NaN where no joint is known."""
-    joints = index.annotation(sample).joints_px[:, list(get_layout(layout).from_ntu or ())]
-    joints = np.where((joints > 0).all(-1, keepdims=True), joints, np.nan)
-    to_frame = index.frame_size(sample)[0] / COLOR_WIDTH_PX
-    return box_around(joints.astype(np.float64) * to_frame, enlarge=BOX_ENLARGEMENT)
+    annotation, size = index.annotation(sample), index.frame_size(sample)
+    order = np.asarray(joint_order(get_layout(layout), index.layout))
+    joints, _ = known_joints(annotation.joints_px, None, order, size, index.joints_width_px)
+    return box_around(joints, enlarge=BOX_ENLARGEMENT)
 
 
 def _finished(
-    path: Path, parts: Path, weights_sha256: str, index: NTUIndex
+    path: Path, parts: Path, weights_sha256: str, index: FrameIndex
 ) -> dict[str, NDArray[np.float32]]:
     """Boxes of these weights that are there already, by sample."""
     names = [name.decode() for name in index.names.tolist()]
@@ -164,7 +167,7 @@ def _finished(
 
 
 def _read_ahead(
-    index: NTUIndex, store: FrameStore, names: Sequence[str]
+    index: FrameIndex, store: FrameStore, names: Sequence[str]
 ) -> Iterator[tuple[str, list[Image]]]:
     """Samples with their frames; the next one is decoded while the network looks at this one."""
 
@@ -181,7 +184,7 @@ def _read_ahead(
             yield name, images
 
 
-def _print_report(report: BoxesReport, index: NTUIndex, layout: str) -> None:
+def _print_report(report: BoxesReport, index: FrameIndex, layout: str) -> None:
     """The table at the end; how far the boxes agree with those of the annotated joints."""
     boxes, fits = PredictedBoxes(report.path), []
     for sample, name in enumerate(index.names.tolist()):

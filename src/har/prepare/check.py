@@ -10,16 +10,18 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
 
-from har.data.framestore.index import NTUIndex
+from har.data.framestore.index import FrameIndex
 from har.data.mpii import files as mpii_files
 from har.data.mpii.annotations import find_annotations
 from har.data.mpii.persons import Split
 from har.data.mpii.prepare import open_prepared as open_mpii
 from har.data.ntu.files import find_dataset_root, find_images, find_skeletons, find_videos
-from har.data.ntu.labels import is_sample_name
+from har.data.ntu.labels import is_sample_name, sample_numbers
 from har.data.ntu.splits import PROTOCOLS, missing_skeletons, split_indices
-from har.data.own.folder import SPLITS, find_clips
+from har.data.own.folder import find_clips
+from har.data.own.reader import OwnReader
 from har.data.own.record import OwnActions, is_own
+from har.data.records import SPLITS
 from har.errors import HarError
 from har.prepare.actions import next_commands
 from har.prepare.check_prepared import as_names, check_prepared, left_out_before
@@ -114,18 +116,20 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     return findings
 
 
-def _is_ntu60(index: NTUIndex) -> bool:
+def _is_ntu60(index: FrameIndex) -> bool:
     """Whether nothing of NTU-120's second half is there."""
-    return not ((index.setups > 17) | (index.actions > 60)).any()
+    numbers = sample_numbers(index.names)
+    return not ((numbers.setups > 17) | (numbers.actions > 60)).any()
 
 
-def _add_splits(findings: Findings, index: NTUIndex) -> None:
+def _add_splits(findings: Findings, index: FrameIndex) -> None:
     """Counts of every protocol beside the official ones."""
     ntu60 = _is_ntu60(index)
     for protocol, official in PROTOCOLS.items():
         if ntu60 != protocol.endswith("60"):
             continue
-        train, test = (len(split_indices(index, protocol, split)) for split in ("train", "test"))
+        numbers = sample_numbers(index.names)
+        train, test = (len(split_indices(numbers, protocol, split)) for split in ("train", "test"))
         whole = (official.train_complete, official.test_complete)
         title = _PROTOCOL_NAMES[protocol.rstrip("0126")] + f" ({protocol})"
         findings.add(
@@ -186,7 +190,8 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
         )
         if not is_stored and clip.file not in left_out
     ]
-    counts = [len(record.select(index.names, split, record.labels)) for split in SPLITS]
+    splits_of = OwnReader().read(data_dir).splits
+    counts = [len(splits_of[split]) for split in SPLITS]
     splits = " / ".join(f"{count:,}" for count in counts)
     findings.add(OK if counts[0] else OPEN, "train / val / test", splits)
     if left_out:

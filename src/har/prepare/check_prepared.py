@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from har.data.framestore.boxes import PredictedBoxes
-from har.data.framestore.index import NTUIndex
+from har.data.framestore.folder import open_prepared
+from har.data.framestore.index import FrameIndex
+from har.data.framestore.predicted_boxes import PredictedBoxes
 from har.data.framestore.reader import FrameStore
-from har.data.framestore.staging import open_prepared
+from har.data.framestore.staging import shard_path
 from har.data.framestore.verify import check_shards, undecodable
 from har.errors import HarError
 from har.prepare.findings import OK, OPEN, Findings
@@ -22,7 +23,7 @@ from har.visual.terminal import progress_bar
 
 def check_prepared(
     findings: Findings, data_dir: Path, output: Path, cfg: DictConfig, prepare: str
-) -> NTUIndex | None:
+) -> FrameIndex | None:
     """Index, shards, waiting samples, boxes; the index, if it can be read."""
     try:
         index, store = open_prepared(data_dir)
@@ -56,7 +57,7 @@ def check_prepared(
         findings.add(
             OPEN, "not in the index", whole.unlisted, "stored by a preparation that was stopped"
         )
-    staged = sum(1 for _ in (output / "staging").glob("*.h5"))
+    staged = sum(1 for _ in (output / "staging").glob("*/*.h5"))
     if staged:
         findings.add(OPEN, "waiting samples", staged, "of a preparation that was stopped")
     if whole.damaged or whole.lost or whole.unlisted or staged:
@@ -67,7 +68,7 @@ def check_prepared(
     return index
 
 
-def _settings(index: NTUIndex) -> str:
+def _settings(index: FrameIndex) -> str:
     """How the frames are stored, in a few words."""
     settings = index.settings
     if settings["store"] == "jpeg":
@@ -75,12 +76,12 @@ def _settings(index: NTUIndex) -> str:
     if "longest_side_px" in settings:
         return f"about {settings['frames_per_second']:g} per second"
     kept = "every" if settings["stride"] == 1 else f"1 of {settings['stride']}"
-    region = ", regions" if "reach_scale" in settings else ""
+    region = ", regions" if index.margin is not None else ""
     return f"{kept}, scale {settings['scale']:g}, quality {settings['jpeg_quality']}{region}"
 
 
 def _decode(
-    findings: Findings, index: NTUIndex, store: FrameStore, workers: int, prepare: str
+    findings: Findings, index: FrameIndex, store: FrameStore, workers: int, prepare: str
 ) -> None:
     """The last frame of every sample."""
     with progress_bar("last frames") as progress:
@@ -88,8 +89,8 @@ def _decode(
     if not problems:
         findings.add(OK, "last frames decoded", len(index))
         return
-    setups = sorted({name[:4] for name in problems})
-    files = ", ".join(f"{setup}.h5" for setup in setups[:3]) + (", ..." if setups[3:] else "")
+    shards = sorted({shard_path(Path(), index.group_of(name)).name for name in problems})
+    files = ", ".join(shards[:3]) + (", ..." if shards[3:] else "")
     findings.bad(
         "last frames",
         f"{len(problems):,} samples, {next(iter(problems))} for example",
@@ -98,7 +99,7 @@ def _decode(
     )
 
 
-def _check_boxes(findings: Findings, index: NTUIndex, data_dir: Path) -> None:
+def _check_boxes(findings: Findings, index: FrameIndex, data_dir: Path) -> None:
     """Predicted boxes beside the index."""
     path = index.path.with_name("boxes.h5")
     if not path.is_file():
@@ -115,7 +116,7 @@ def _check_boxes(findings: Findings, index: NTUIndex, data_dir: Path) -> None:
 
 def as_names(names: Iterable[str]) -> NDArray[np.bytes_]:
     """Sample names as the index holds them, sorted."""
-    return np.array(sorted(names), dtype="S20")
+    return np.array(sorted(name.encode() for name in names) or np.empty(0, "S1"))
 
 
 def left_out_before(output: Path) -> set[str]:

@@ -9,9 +9,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from har.data.augment import CropMargin
+from har.data.framestore.extraction import PrepareReport
 from har.data.ntu import prepare as extract
 from har.data.ntu.files import find_dataset_root
-from har.data.ntu.targets import CropMargin
 from har.errors import HarError
 from har.visual.terminal import progress_bar
 
@@ -28,7 +29,7 @@ def prepare_ntu(cfg: DictConfig) -> None:
             stride=options.stride,
             scale=options.scale,
             jpeg_quality=options.jpeg_quality,
-            margin=_reach(options),
+            margin=_margin(options),
             setups=_numbers(options.setups),
             actions=_numbers(options.actions),
             cameras=_numbers(options.cameras),
@@ -39,7 +40,7 @@ def prepare_ntu(cfg: DictConfig) -> None:
     print_report(report, root / "prepared")
 
 
-def _reach(options: Any) -> CropMargin | None:
+def _margin(options: Any) -> CropMargin | None:
     if options.region not in ("full", "track"):
         raise HarError(f"ntu.region={options.region} has to be full or track.")
     x, y = options.margin.shift_px
@@ -60,7 +61,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     return int(part) - 1, int(parts)
 
 
-def print_report(report: Any, folder: Path) -> None:
+def print_report(report: PrepareReport, folder: Path) -> None:
     """The table at the end: how many samples, and why others were left out."""
     table = Table(title="NTU RGB+D preparation", title_justify="left")
     table.add_column("samples")
@@ -70,7 +71,7 @@ def print_report(report: Any, folder: Path) -> None:
     table.add_row("there already", str(report.kept), "")
     if report.warnings:
         name, remark = next(iter(report.warnings.items()))
-        table.add_row("of these, odd", str(len(report.warnings)), f"{name}: {remark}")
+        table.add_row("of these, unusual", str(len(report.warnings)), f"{name}: {remark}")
     for reason, names in report.skipped_by_reason().items():
         table.add_row(f"left out: {reason}", str(len(names)), names[0])
     console = Console()

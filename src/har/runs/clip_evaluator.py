@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from har.data.modules.base import start_worker
-from har.data.ntu.targets import COLOR_CAMERA, DEPTH_RANGE_MM
+from har.data.ntu.targets import COLOR_CAMERA
 from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
+from har.data.targets import DEPTH_RANGE_MM
 from har.layouts import LayoutLike
 from har.metrics import ClipMetrics
 from har.models.base import join_frames

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from har.data import NTUDataModule
-from har.data.framestore.boxes import PredictedBoxes, box_of_clip, write_boxes
-from har.data.framestore.staging import open_prepared
-from har.data.ntu.targets import clip_box
+from har.data.framestore.folder import open_prepared
+from har.data.framestore.predicted_boxes import PredictedBoxes, box_of_clip, write_predicted_boxes
+from har.data.targets import clip_box
 from har.errors import HarError
 from har.geometry import box_around
 from har.layouts import get_layout
@@ -57,7 +57,7 @@ def test_true_boxes_as_predicted_ones_give_the_same_crops(tiny_ntu: Path) -> Non
     path = tiny_ntu / "ntu" / "prepared" / "boxes.h5"
     try:
         # float64, since the corners of crops are cut to whole pixels
-        write_boxes(path, names, boxes, WEIGHTS)
+        write_predicted_boxes(path, names, boxes, WEIGHTS)
         predicted = data_with(tiny_ntu, "predicted")
         samples = pickle.loads(pickle.dumps(predicted.test_clips))  # as a worker gets it
         for number in range(len(samples)):
@@ -72,7 +72,7 @@ def test_true_boxes_as_predicted_ones_give_the_same_crops(tiny_ntu: Path) -> Non
 
 def test_boxes_come_back(tmp_path: Path) -> None:
     boxes = [np.arange(12.0).reshape(3, 4).astype(np.float32), np.full((1, 4), np.nan, np.float32)]
-    write_boxes(
+    write_predicted_boxes(
         tmp_path / "boxes.h5", ["S001C001P001R001A001", "S001C001P001R001A002"], boxes, WEIGHTS
     )
     found = PredictedBoxes(tmp_path / "boxes.h5")

@@ -12,37 +12,56 @@ import numpy as np
 import pytest
 
 from har.data.framestore import shards
-from har.data.framestore.index import NTUIndex, write_index
+from har.data.framestore.index import FrameIndex, write_index
 from har.data.framestore.shards import StoredSamples, merge_shards, shard_names, write_shard
-from har.data.ntu.labels import SampleName
+from har.data.ntu.labels import SampleName, sample_numbers
 from har.errors import HarError
 
 SETTINGS = {"stride": 2, "store": "hdf5"}
 
 
-def samples(names: list[str], seed: int = 0, most: int = 6, bytes_each: int = 50) -> StoredSamples:
+def samples(
+    names: list[str],
+    seed: int = 0,
+    most: int = 6,
+    bytes_each: int = 50,
+    shape: tuple[int, int, int] = (1, 25, 4),
+) -> StoredSamples:
     """Samples with random content, which depends on the seed."""
     rng = np.random.default_rng(seed)
     counts = rng.integers(1, most + 1, len(names))
     frames = int(counts.sum())
     sizes = rng.integers(1, bytes_each, frames)
-    joints = rng.uniform(0, 1000, (frames, 25, 4)).astype(np.float32)
-    joints[..., 3] = rng.integers(0, 3, (frames, 25))
-    joints[rng.random((frames, 25)) < 0.1, :2] = np.nan
+    joints = rng.uniform(0, 1000, (frames, *shape)).astype(np.float32)
+    joints[..., -1] = rng.integers(0, 3, joints.shape[:-1])
+    joints[rng.random(joints.shape[:-1]) < 0.1, :2] = np.nan
+    encoded = np.array([name.encode() for name in names])
     return StoredSamples(
-        np.array(names, dtype="S20"),
-        rng.integers(100, 1000, (len(names), 2)).astype(np.int32),
-        rng.integers(0, 100, (len(names), 4)).astype(np.int32),
+        {
+            "name": encoded,
+            "group": np.array([name[:4].encode() for name in names]),
+            "label": np.array([f"class {i % 7}".encode() for i in range(len(names))]),
+            "split": np.array([b"train"] * len(names)),
+            "meta": np.array([f'{{"number": {i}}}'.encode() for i in range(len(names))]),
+            "frame_size": rng.integers(100, 1000, (len(names), 2)).astype(np.int32),
+            "region": rng.integers(0, 100, (len(names), 4)).astype(np.int32),
+            "duration_s": (counts - 1) / 15,
+            "on_grid": np.ones(len(names), bool),
+            "has_joints": np.ones(len(names), bool),
+        },
+        {
+            "joints": joints,
+            "frame_number": np.concatenate([np.arange(0, 2 * n, 2) for n in counts]).astype("i4"),
+            "time_s": np.concatenate([np.arange(n) / 15 for n in counts]),
+        },
         counts,
-        joints,
-        np.concatenate([np.arange(0, 2 * n, 2) for n in counts]).astype(np.int32),
         sizes,
         rng.integers(0, 256, int(sizes.sum()), dtype=np.uint8),
     )
 
 
 def write(path: Path, stored: StoredSamples) -> Path:
-    write_shard(path, [stored], len(stored.joints), len(stored.jpeg))
+    write_shard(path, [stored], len(stored.num_bytes), len(stored.jpeg))
     return path
 
 
@@ -57,25 +76,31 @@ def test_columns_and_annotations(tmp_path: Path) -> None:
     stored = [samples(names_of(setup, 40), seed=setup) for setup in (3, 1, 32)]
     paths = [write(tmp_path / f"{i}.h5", s) for i, s in enumerate(stored)]
     assert write_index(paths, tmp_path / "index.h5", SETTINGS) == 120
-    index = NTUIndex.open(tmp_path / "index.h5")
-    assert index.names.tolist() == sorted(name for s in stored for name in s.names.tolist())
-    assert (len(index), index.stride) == (120, 2)
+    index = FrameIndex.open(tmp_path / "index.h5")
+    assert index.names.tolist() == sorted(
+        name for s in stored for name in s.samples["name"].tolist()
+    )
+    assert (len(index), index.settings["stride"]) == (120, 2)
+    ntu = sample_numbers(index.names)
     for s in stored:
         ends = np.cumsum(s.num_frames)
-        for i, name in enumerate(s.names.tolist()):
+        for i, name in enumerate(s.samples["name"].tolist()):
             number = index.number_of(name.decode())
-            columns = (index.setups, index.cameras, index.subjects, index.replications)
-            fields = [int(column[number]) for column in (*columns, index.actions)]
+            fields = [int(column[number]) for column in ntu]
             assert str(SampleName(*fields)).encode() == name
-            assert index.frame_size(number) == tuple(s.frame_sizes[i])
+            assert index.frame_size(number) == tuple(s.samples["frame_size"][i])
             rows = slice(ends[i] - s.num_frames[i], ends[i])
             annotation = index.annotation(number)
             numbers = index.frame_numbers(name.decode())
             assert index.num_frames[number] == len(numbers)
-            np.testing.assert_array_equal(annotation.joints_px, s.joints[rows, :, :2])
-            np.testing.assert_array_equal(annotation.depth_mm, s.joints[rows, :, 2])
-            np.testing.assert_array_equal(annotation.state, s.joints[rows, :, 3])
-            np.testing.assert_array_equal(numbers, s.frame_number[rows])
+            joints = s.frames["joints"][rows, 0]
+            np.testing.assert_array_equal(annotation.joints_px, joints[..., :2])
+            np.testing.assert_array_equal(annotation.depth_mm, joints[..., 2])
+            np.testing.assert_array_equal(annotation.state, joints[..., 3])
+            np.testing.assert_array_equal(numbers, s.frames["frame_number"][rows])
+            np.testing.assert_array_equal(index.times(number), s.frames["time_s"][rows])
+            assert index.meta(number) == {"number": i}
+            assert index.labels[number] == s.samples["label"][i]
     with pytest.raises(HarError, match="no sample S002"):
         index.number_of("S002C001P001R001A001")
 
@@ -134,14 +159,14 @@ def test_annotations_stay_on_disk(tmp_path: Path) -> None:
     names = names_of(1, 3000)
     write_index([write(tmp_path / "a.h5", samples(names))], tmp_path / "index.h5", SETTINGS)
     tracemalloc.start()
-    index = NTUIndex.open(tmp_path / "index.h5")
+    index = FrameIndex.open(tmp_path / "index.h5")
     index.annotation(0)
     in_memory = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert in_memory < 200 * len(index)  # 114,480 samples: 23 MB; one annotation has 400 a frame
 
 
-def _child(index: NTUIndex, number: int, queue: Any) -> None:
+def _child(index: FrameIndex, number: int, queue: Any) -> None:
     queue.put((number, index.annotation(number).joints_px.tobytes()))
 
 
@@ -151,7 +176,7 @@ def test_other_processes_read_at_the_same_time(method: str, tmp_path: Path) -> N
         pytest.skip(f"no {method} on this system")
     path = write(tmp_path / "a.h5", samples(names_of(1, 50), most=40))
     write_index([path], tmp_path / "index.h5", SETTINGS)
-    index = NTUIndex.open(tmp_path / "index.h5")
+    index = FrameIndex.open(tmp_path / "index.h5")
     numbers = [3, 17, 44]
     expected = {number: index.annotation(number).joints_px.tobytes() for number in numbers}
     context = multiprocessing.get_context(method)
@@ -173,9 +198,9 @@ def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
     for content in (b"", b"junk", whole[: len(whole) // 2]):
         path.write_bytes(content)
         with pytest.raises(HarError, match=r"index\.h5.*prepare ntu"):
-            NTUIndex.open(path)
+            FrameIndex.open(path)
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:
         file.attrs["format"] = 99
     with pytest.raises(HarError, match="another version"):
-        NTUIndex.open(path)
+        FrameIndex.open(path)

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
+from har.data.framestore.folder import open_prepared
 from har.data.framestore.reader import FrameStore, HDF5Frames, JPEGFolders, StoreError
-from har.data.framestore.staging import open_prepared
 from har.data.ntu.prepare import prepare_ntu
 from tests.helpers.ntu_files import gray_level, write_sample
 
@@ -39,7 +39,7 @@ def shard(data_dir: Path) -> Path:
 def test_positions_are_those_of_the_stored_sequence(
     kind: str, data_dir: Path, tmp_path: Path
 ) -> None:
-    store: FrameStore = HDF5Frames(data_dir / "prepared" / "frames")
+    store: FrameStore = HDF5Frames(data_dir / "prepared" / "frames", lambda name: name[:4])
     if kind == "jpeg":
         for name in NAMES:
             (tmp_path / name).mkdir()
@@ -104,7 +104,7 @@ def test_a_damaged_frame_is_named(damage: str, data_dir: Path, tmp_path: Path) -
             file["jpeg"][begin:end] = np.arange(end - begin, dtype=np.uint8)
         else:
             file["offsets"][3] = begin
-    store = HDF5Frames(tmp_path)
+    store = HDF5Frames(tmp_path, lambda name: name[:4])
     assert len(store.read(NAMES[0], [0, 1])) == 2
     with pytest.raises(StoreError, match=rf"{NAMES[0]}.*S001\.h5.*prepare"):
         store.read(NAMES[0], [2])
@@ -115,7 +115,7 @@ def test_a_damaged_shard_is_named(content: bytes | None, data_dir: Path, tmp_pat
     whole = shard(data_dir).read_bytes()
     (tmp_path / "S001.h5").write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(StoreError, match=r"S001\.h5"):
-        HDF5Frames(tmp_path).read(NAMES[0], [0])
+        HDF5Frames(tmp_path, lambda name: name[:4]).read(NAMES[0], [0])
 
 
 def test_reading_keeps_few_files_open(data_dir: Path) -> None:

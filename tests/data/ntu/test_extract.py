@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from har.data.framestore.index import NTUIndex
+from har.data.framestore.folder import open_prepared
+from har.data.framestore.index import FrameIndex
 from har.data.framestore.reader import HDF5Frames, JPEGFolders, StoreError
-from har.data.framestore.staging import open_prepared
 from har.data.ntu.prepare import prepare_ntu
 from har.data.ntu.splits import missing_skeletons
 from har.errors import DatasetNotFoundError, HarError
@@ -68,7 +68,7 @@ def test_what_is_stored(tmp_path: Path) -> None:
     index, store = open_prepared(tmp_path)
     assert index.names.tolist() == [name(1).encode()]
     assert index.frame_size(0) == (32, 18)
-    assert (index.setups[0], index.actions[0], index.num_frames[0]) == (1, 1, 7)
+    assert index.num_frames[0] == 7
     annotation = index.annotation(0)
     assert index.frame_numbers(index.names[0].decode()).tolist() == list(range(0, 13, 2))
     assert annotation.joints_px.shape == (7, 25, 2)
@@ -200,7 +200,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     write_sample(tmp_path, name(1))
     prepare(tmp_path)
     prepared = tmp_path / "prepared"
-    store = HDF5Frames(prepared / "frames")
+    store = HDF5Frames(prepared / "frames", lambda name: name[:4])
     with pytest.raises(StoreError, match="not number 99"):
         store.read(name(1), [99])
     with pytest.raises(StoreError, match=r"S002\.h5"):
@@ -209,7 +209,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     with h5py.File(copy / "frames" / "S001.h5", "a") as file:
         file["jpeg"][:] = 7
     with pytest.raises(StoreError, match="damaged"):
-        HDF5Frames(copy / "frames").read(name(1), [0])
+        HDF5Frames(copy / "frames", lambda name: name[:4]).read(name(1), [0])
     (prepared / "index.h5").write_bytes(b"\x89HDF junk")
     with pytest.raises(HarError, match=r"index\.h5 cannot be read"):
-        NTUIndex.open(prepared / "index.h5")
+        FrameIndex.open(prepared / "index.h5")

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import pytest
 
-from har.data.framestore.index import NTUIndex
+from har.data.framestore.index import FrameIndex
 from har.data.ntu.prepare import prepare_ntu
 from har.data.ntu.splits import missing_skeletons
 from tests.helpers.ntu_files import write_skeleton
@@ -67,7 +67,7 @@ def content(output: Path) -> dict[str, bytes]:
 
 def progress(output: Path) -> int:
     """Samples of which a file is there, put together (a setup at a time) or not."""
-    staged = len(list(output.glob("staging/*.h5")))
+    staged = len(list(output.glob("staging/*/*.h5")))
     return staged + len(list(output.glob("frames/*.h5"))) * COUNT // 4
 
 
@@ -92,7 +92,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     print(f"{COUNT} videos of {SIZE[0]}x{SIZE[1]}, killed at {killed} samples", end="; ")
     assert (report.done, report.kept, report.skipped) == (0, COUNT, {})
     prepare_ntu(tmp_path / "data", tmp_path / "data", tmp_path / "calm", workers=2)
-    index = NTUIndex.open(output / "index.h5")
+    index = FrameIndex.open(output / "index.h5")
     assert index.names.tolist() == [name.encode() for name in names]  # none lost, none doubled
     assert content(output) == content(tmp_path / "calm")
     assert [path for path in output.rglob("*") if "partial" in path.name] == []

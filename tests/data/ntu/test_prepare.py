@@ -14,12 +14,13 @@ import h5py
 import numpy as np
 import pytest
 
+import har.data.framestore.extraction as extract
 import har.data.framestore.staging as prepared
-import har.data.ntu.prepare as extract
-from har.data.framestore.staging import open_prepared
+from har.data.augment import CropMargin
+from har.data.framestore.encoding import encode_frames
+from har.data.framestore.folder import open_prepared
 from har.data.ntu.prepare import prepare_ntu
-from har.data.ntu.sample import Settings, encode_frames
-from har.data.ntu.targets import CropMargin
+from har.data.ntu.sample import Settings
 from har.data.processes import run_in_processes
 from har.errors import DatasetNotFoundError, HarError
 from tests.helpers.golden import real_path
@@ -62,7 +63,7 @@ def test_frames_and_annotations_belong_together(tmp_path: Path) -> None:
     report = prepare(tmp_path / "ntu")
     assert (report.done, report.frames) == (1, 5)
     index, store = open_prepared(tmp_path)
-    assert (len(index), index.stride, index.frame_size(0)) == (1, 2, (32, 24))
+    assert (len(index), index.settings["stride"], index.frame_size(0)) == (1, 2, (32, 24))
     annotation = index.annotation(0)
     assert index.frame_numbers(index.names[0].decode()).tolist() == [0, 2, 4, 6, 8]
     assert annotation.joints_px[:, 0].tolist() == [[10, 20], [12, 24], [14, 28], [16, 32], [18, 36]]
@@ -77,7 +78,11 @@ def test_stride_and_scale(tmp_path: Path) -> None:
     write_sample(tmp_path, "S001C001P001R001A001")
     prepare(tmp_path, stride=1, scale=1.0)
     index, store = open_prepared(tmp_path)
-    assert (index.stride, index.frame_size(0), index.num_frames.tolist()) == (1, (64, 48), [9])
+    assert (index.settings["stride"], index.frame_size(0), index.num_frames.tolist()) == (
+        1,
+        (64, 48),
+        [9],
+    )
     assert abs(float(store.read("S001C001P001R001A001", [7])[0].mean()) - gray_level(7)) < 3
     with pytest.raises(HarError, match=r"was prepared with .*'stride': 1"):
         prepare(tmp_path, stride=2)
@@ -239,9 +244,9 @@ def test_stopped_at_the_end_and_resumed_is_the_same(
 def test_leftovers_of_a_crash_are_redone(
     files: Path, undisturbed: dict[str, list[Any]], tmp_path: Path
 ) -> None:
-    (tmp_path / "staging").mkdir()
-    (tmp_path / "staging" / f"{NAMES[0]}.h5").write_bytes(b"")
-    (tmp_path / "staging" / f"{NAMES[1]}.h5.0.partial").write_bytes(b"half")
+    (tmp_path / "staging" / "S001").mkdir(parents=True)
+    (tmp_path / "staging" / "S001" / f"{NAMES[0]}.h5").write_bytes(b"")
+    (tmp_path / "staging" / "S001" / f".{NAMES[1]}.0.partial.h5").write_bytes(b"half")
     assert prepare_ntu(files, files, tmp_path, workers=0).done == 8
     assert content(tmp_path) == undisturbed
 
@@ -260,8 +265,8 @@ def test_parts_and_jobs_give_the_whole(
 
 
 def test_a_job_leaves_the_others_files_alone(files: Path, tmp_path: Path) -> None:
-    theirs = tmp_path / "staging" / "S002C001P001R001A001.h5.0.partial"
-    theirs.parent.mkdir()
+    theirs = tmp_path / "staging" / "S002" / ".S002C001P001R001A001.0.partial.h5"
+    theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"being written")
     prepare_ntu(files, files, tmp_path, shard=(0, 2), workers=0)
     assert theirs.exists()
@@ -282,7 +287,7 @@ def test_full_disks_are_refused_before_and_told_during(
         with pytest.raises(HarError, match=r"8 videos need about .* free: make room"):
             prepare_ntu(files, files, tmp_path, workers=0)
     with monkeypatch.context() as patch:
-        patch.setattr(extract, "write_shard", full)
+        patch.setattr(extract, "stage", full)
         with pytest.raises(HarError, match="No space left on device"):
             prepare_ntu(files, files, tmp_path, workers=0)
     assert prepare_ntu(files, files, tmp_path, workers=0).done == 8
@@ -335,10 +340,12 @@ def test_real_videos_of_either_encoding(name: str) -> None:
     from PIL import Image
 
     path = real_path(f"ntu/videos/{name}")
-    frames = encode_frames(path, Settings(), length=10)
+    keep = lambda number, _: number < 10 and number % 2 == 0  # noqa: E731
+    frames = encode_frames(path, Settings().size_of, 95, keep=keep, limit=12)
     assert frames.size == (960, 540)
     assert len(frames.jpegs) == 5
-    assert frames.seen == 12
+    assert frames.num_read == 12
+    np.testing.assert_allclose(frames.times_s, np.arange(0, 10, 2) / 30, atol=1e-3)
     capture = cv2.VideoCapture(str(path))
     full = capture.read()[1][..., ::-1]
     original = np.asarray(Image.fromarray(full).resize((960, 540), Image.Resampling.BICUBIC))

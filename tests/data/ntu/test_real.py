@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from har.data.framestore.staging import open_prepared
+from har.data.augment import CropMargin
+from har.data.framestore.folder import open_prepared
 from har.data.ntu.prepare import prepare_ntu
-from har.data.ntu.targets import CropMargin
 from tests.helpers.golden import real_path
 
 NAME = "S001C001P001R001A001"

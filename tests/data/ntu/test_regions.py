@@ -8,17 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from har.data.augment import Augmentation, AugmentParams
-from har.data.clips_dataset import NTUDataset
+from har.data.augment import Augmentation, AugmentParams, CropMargin
+from har.data.clips_dataset import ClipDataset
 from har.data.crops import read_crops
+from har.data.framestore.folder import open_prepared
 from har.data.framestore.jpeg import Part
-from har.data.framestore.staging import open_prepared
 from har.data.ntu.prepare import prepare_ntu
-from har.data.ntu.targets import CropMargin, clip_target, visible_region
+from har.data.ntu.targets import visible_region
 from har.errors import HarError
 from har.geometry import invert_affine
 from har.layouts import LAYOUTS, get_layout
 from har.synthetic.ntu import write_ntu
+from tests.helpers.ntu_target import ntu_target
 
 NAMES = ["S001C001P001R001A043", "S001C003P001R001A024", "S002C002P002R001A008"]
 RECIPE = Augmentation(
@@ -50,11 +51,11 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-def samples(folder: Path, **options) -> NTUDataset:
+def samples(folder: Path, **options) -> ClipDataset:
     index, store = open_prepared(folder)
     everything = np.arange(len(index))
     options = {"clip_size": 8, "resolution": (128, 128), "augmentation": RECIPE, **options}
-    return NTUDataset(index, store, everything, everything, **options)
+    return ClipDataset(index, store, everything, everything, **options)
 
 
 @pytest.mark.parametrize("resolution", [(256, 256), (128, 128), (96, 160)])
@@ -103,13 +104,13 @@ def test_the_region_holds_every_crop(rng: np.random.Generator, layout: str) -> N
     assert 0 <= y1 < y2 <= size[1]
     for _ in range(20):
         frames = np.sort(rng.integers(0, 12, 8))
-        target = clip_target(
+        target = ntu_target(
             joints[frames],
             depth[frames],
             np.full((8, 25), 2),
             layout=get_layout(layout),
             frame_size=size,
-            draw=RECIPE.sample(rng),
+            params=RECIPE.sample(rng),
         )
         corners = invert_affine(target.affine) @ np.array([[0, 1.0], [0, 1.0], [1, 1]])
         low, high = corners[:2].min(1), corners[:2].max(1)
@@ -149,13 +150,13 @@ def test_what_the_warp_reads_beside_a_crop_is_stored(
     whole = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     part = whole[y1:y2, x1:x2]
     for x, y in ((-40, -10), (40, 10)):
-        target = clip_target(
+        target = ntu_target(
             joints,
             depth,
             np.full((3, 25), 2),
             layout=get_layout("pa17j"),
             frame_size=size,
-            draw=AugmentParams(scale=1.3, shift_px=(1.3 * x, 1.3 * y)),
+            params=AugmentParams(scale=1.3, shift_px=(1.3 * x, 1.3 * y)),
         )
         from_part = target.affine @ np.array([[1.0, 0, x1], [0, 1, y1], [0, 0, 1]])
         frames, resolution = np.array([0]), (pixels, pixels)

@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from har.data.augment import AugmentParams
-from har.data.ntu.targets import COLOR_CAMERA, DEPTH_RANGE_MM, Target, clip_box, clip_target
+from har.data.ntu.targets import COLOR_CAMERA
+from har.data.targets import DEPTH_RANGE_MM, Target, clip_box
 from har.errors import HarError
 from har.geometry import INVALID, transform_points
 from har.layouts import get_layout
 from har.metrics.camera import pose_to_camera_mm
 from tests.helpers.golden import golden_arrays, golden_path
+from tests.helpers.ntu_target import ntu_target
 
 FRAME_SIZE = (960, 540)
 
@@ -57,11 +59,11 @@ def test_all_clips_of_the_original(golden):
     for i, case in enumerate(info["ntu"]["cases"]):
         if case["error"]:  # the original fails on 2-D layouts
             continue
-        target = clip_target(
+        target = ntu_target(
             *joints_of(arrays[f"ntu/sequence_{case['sequence']}"], case["frame_list"]),
             layout=get_layout(case["layout"].removesuffix("3d")),
             frame_size=FRAME_SIZE,
-            draw=draw_of(case["dataconf"]),
+            params=draw_of(case["dataconf"]),
             use_true_box=case["use_gt_bbox"],
         )
         assert_same(target, arrays[f"ntu/{i:03d}/pose"], arrays[f"ntu/{i:03d}/afmat"], case)
@@ -74,15 +76,15 @@ def test_single_frames_and_a_given_box_of_the_original(golden):
     layout = get_layout("pa17j")
     for key, sequence, frame in info["ntu"]["single_frames_key_sequence_frame"]:
         joints = joints_of(arrays[f"ntu/sequence_{sequence}"], [frame])
-        target = clip_target(*joints, layout=layout, frame_size=FRAME_SIZE, draw=AugmentParams())
+        target = ntu_target(*joints, layout=layout, frame_size=FRAME_SIZE, params=AugmentParams())
         pose, affine = arrays[f"ntu/frame_{key}/pose"][None], arrays[f"ntu/frame_{key}/afmat"]
         assert_same(target, pose, affine, key)
     given = info["ntu"]["given_box"]
-    target = clip_target(
+    target = ntu_target(
         *joints_of(arrays[f"ntu/sequence_{given['sequence']}"], given["frame_list"]),
         layout=layout,
         frame_size=FRAME_SIZE,
-        draw=AugmentParams(),
+        params=AugmentParams(),
         box=given["bbox"],
     )
     assert_same(target, arrays["ntu/given_box/pose"], arrays["ntu/given_box/afmat"], given)
@@ -114,9 +116,9 @@ def walk() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_crops_do_not_depend_on_the_size_of_the_stored_frames(walk):
     """Third-size frames: the same crop of the same scene, to the rounding of its corners."""
     draw = AugmentParams(angle_deg=10, scale=1.3, shift_px=(26.0, -13.0))
-    arguments = {"layout": get_layout("pa17j"), "draw": draw}
-    large = clip_target(*walk, frame_size=(1920, 1080), **arguments)
-    small = clip_target(*walk, frame_size=(640, 360), **arguments)
+    arguments = {"layout": get_layout("pa17j"), "params": draw}
+    large = ntu_target(*walk, frame_size=(1920, 1080), **arguments)
+    small = ntu_target(*walk, frame_size=(640, 360), **arguments)
     assert large.pose[..., 3].all()
     np.testing.assert_allclose(small.pose, large.pose, atol=0.01)
 
@@ -124,7 +126,7 @@ def test_crops_do_not_depend_on_the_size_of_the_stored_frames(walk):
 def test_a_mirrored_crop_swaps_left_and_right(walk):
     layout = get_layout("pa17j")
     plain, mirrored = (
-        clip_target(*walk, layout=layout, frame_size=FRAME_SIZE, draw=AugmentParams(flip=flip))
+        ntu_target(*walk, layout=layout, frame_size=FRAME_SIZE, params=AugmentParams(flip=flip))
         for flip in (False, True)
     )
     expected = plain.pose[:, list(layout.flip)] * [-1, 1, 1, 1] + [1, 0, 0, 0]
@@ -138,8 +140,8 @@ def test_joints_the_kinect_lost_are_learned_from_but_not_measured(walk):
     state[2, 0] = 0
     state[1, 20] = 1
     layout = get_layout("pa17j")
-    target = clip_target(
-        pixels, depth, state, layout=layout, frame_size=FRAME_SIZE, draw=AugmentParams()
+    target = ntu_target(
+        pixels, depth, state, layout=layout, frame_size=FRAME_SIZE, params=AugmentParams()
     )
     assert target.pose[..., 3].all()
     assert (~target.tracked).sum() == 1
@@ -149,13 +151,13 @@ def test_joints_the_kinect_lost_are_learned_from_but_not_measured(walk):
 @pytest.mark.parametrize("use_true_box", [True, False])
 def test_a_clip_without_any_joint_is_the_whole_image(walk, use_true_box):
     pixels, depth, state = walk
-    target = clip_target(
+    target = ntu_target(
         np.full_like(pixels, np.nan),
         depth * np.nan,
         state,
         layout=get_layout("pa17j"),
         frame_size=FRAME_SIZE,
-        draw=AugmentParams(),
+        params=AugmentParams(),
         use_true_box=use_true_box,
     )
     assert (target.pose[..., :3] == INVALID).all()
@@ -168,14 +170,14 @@ def test_a_clip_without_any_joint_is_the_whole_image(walk, use_true_box):
 def test_a_tiny_person_gets_a_window_of_32_pixels(walk):
     pixels, depth, state = walk
     tiny = np.array([900.0, 500.0]) + (pixels - pixels.mean((0, 1))) / 100
-    arguments = {"layout": get_layout("pa17j"), "draw": AugmentParams()}
-    target = clip_target(tiny, depth, state, frame_size=FRAME_SIZE, **arguments)
+    arguments = {"layout": get_layout("pa17j"), "params": AugmentParams()}
+    target = ntu_target(tiny, depth, state, frame_size=FRAME_SIZE, **arguments)
     np.testing.assert_allclose(1 / target.affine[[0, 1], [0, 1]], [32, 32])
 
 
 def test_a_layout_that_ntu_does_not_have_is_refused(walk):
-    with pytest.raises(HarError, match="mpii cannot be made from NTU"):
-        clip_target(*walk, layout=get_layout("mpii"), frame_size=FRAME_SIZE, draw=AugmentParams())
+    with pytest.raises(HarError, match="mpii cannot be made from the joints of ntu25"):
+        ntu_target(*walk, layout=get_layout("mpii"), frame_size=FRAME_SIZE, params=AugmentParams())
 
 
 def in_camera(*crop: np.ndarray | float) -> np.ndarray:
@@ -201,13 +203,13 @@ def test_back_to_millimeters(walk, draw):
     u = truth[..., 0] / truth[..., 2] * 1059 + 962
     v = -truth[..., 1] / truth[..., 2] * 1056 + 575
     layout = get_layout("pa17j")
-    target = clip_target(
+    target = ntu_target(
         np.stack([u, v], axis=-1),
         truth[..., 2],
         state,
         layout=layout,
         frame_size=FRAME_SIZE,
-        draw=replace(draw),
+        params=replace(draw),
     )
     order = np.array(layout.from_ntu)
     if draw.flip:

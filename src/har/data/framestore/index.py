@@ -1,13 +1,18 @@
 """The index of prepared samples: columns in memory, annotations on disk until they are asked for.
 
 ``index.h5`` is a shard of all samples without the pictures (:mod:`har.data.framestore.shards`), and
-says how they were made. A worker process opens it for itself; nothing is copied to workers.
+its attributes state how they were made. A worker process opens it for itself; nothing is copied to
+workers.
+
+Indices of version 0.1.0 (format 1) are read as well: names whose first four letters are the shard,
+joints (F, 25, 4) of one person in NTU's layout and in pixels of 1920x1080, no times. Frames are
+taken to lie 1/30 s times their number apart, or 1/15 s where the index states frames a second.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,37 +21,54 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from har.data.augment import Augmentation
-from har.data.framestore.shards import PREPARE_AGAIN, merge_shards, regions_of
-from har.data.ntu.targets import CropMargin
+from har.data.augment import Augmentation, CropMargin
+from har.data.clips import FRAMES_PER_SECOND, time_grid
+from har.data.framestore.shards import PREPARE_AGAIN, merge_shards
 from har.errors import HarError
+from har.files import whole_file
+from har.layouts import get_layout
 
 IntArray = NDArray[np.int64]
-FORMAT = 1
+FORMAT = 2
+_OLD_JOINTS_WIDTH_PX = 1920
+_OLD_FRAMES_PER_SECOND = 30
 
 
-class NTUAnnotation(NamedTuple):
+class Annotation(NamedTuple):
     """The acting person in the F stored frames of a sample.
 
     Attributes:
-        joints_px: float32 (F, 25, 2), pixels of the 1920x1080 picture, NaN where unknown.
-        depth_mm: float32 (F, 25).
-        state: uint8 (F, 25), 2 tracked, 1 inferred, 0 not tracked.
+        joints_px: float32 (F, J, 2), pixels of pictures as wide as the index states
+            (``joints_width_px``), NaN where unknown.
+        depth_mm: float32 (F, J); None: the data set has no depth.
+        state: (F, J), 0 for joints that errors do not count.
     """
 
     joints_px: NDArray[np.float32]
-    depth_mm: NDArray[np.float32]
-    state: NDArray[np.uint8]
+    depth_mm: NDArray[np.float32] | None
+    state: NDArray[Any]
 
 
-class NTUIndex:
+class FrameIndex:
     """Samples of a prepared folder.
 
     Attributes:
-        names: S20 (N,), sorted.
-        setups, cameras, subjects, replications, actions: int64 (N,), as in the names, from 1.
+        names: UTF-8 (N,), sorted.
+        groups, labels, splits: UTF-8 (N,); see :class:`har.data.records.Clip`.
         num_frames: int64 (N,), stored frames.
-        settings: how the frames were made: ``stride``, ``scale``, ``store`` and more.
+        durations_s: float64 (N,), from the first to the last of them.
+        on_grid: bool (N,), stored at 15 frames a second.
+        has_joints: bool (N,), some joint is known.
+        settings: how the frames were made: ``store`` and what else the data set's reader states.
+        layout: of the stored joints.
+        joints_width_px: joints are pixels of pictures of this width; None: of the stored frames.
+        margin: how far crops may go from the true persons; None: whole frames are stored.
+
+    Args:
+        path: of ``index.h5``.
+
+    Raises:
+        HarError: it is damaged or of another version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,32 +76,71 @@ class NTUIndex:
         try:
             with h5py.File(path, locking=False) as file:
                 self.settings: dict[str, Any] = dict(file.attrs)
-                self.names: NDArray[np.bytes_] = file["name"][:]
-                self._first_row: IntArray = file["first_frame"][:]
-                self._frame_sizes: NDArray[np.int32] = file["frame_size"][:]
-                self._regions = regions_of(file)
+                self._read(file)
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise HarError(
                 f"The index {path} cannot be read, it is damaged; remove it and {PREPARE_AGAIN}."
             ) from error
-        if self.settings.get("format") != FORMAT:
+        if self.settings.get("format") not in (1, FORMAT):
             raise HarError(
                 f"The index {path} was written by another version of har; {PREPARE_AGAIN}."
             )
-        self.num_frames = np.diff(self._first_row)
-        numbers = _numbers_of(self.names)
-        self.setups, self.cameras, self.subjects, self.replications, self.actions = numbers.T
+        name, joints = self.settings.get("layout", "ntu25"), self.settings.get("joint_names", ())
+        self.layout = get_layout(name, [str(joint) for joint in joints])
+        old_width = _OLD_JOINTS_WIDTH_PX if self.is_old else None
+        self.joints_width_px: float | None = self.settings.get("joints_width_px", old_width)
+        self.margin: CropMargin | None = None
+        for word in ("margin", "reach"):  # the latter in 0.1.0
+            if f"{word}_scale" in self.settings:
+                x, y = self.settings[f"{word}_shift_px"]
+                self.margin = CropMargin(self.settings[f"{word}_scale"], (x, y))
         self._columns: dict[str, Any] | None = None
         self._owner = -1
 
     @classmethod
-    def open(cls, path: str | Path) -> NTUIndex:
-        """Opens ``index.h5``.
-
-        Raises:
-            HarError: it is damaged or of another version.
-        """
+    def open(cls, path: str | Path) -> FrameIndex:
+        """Opens ``index.h5``; see the class."""
         return cls(Path(path))
+
+    @property
+    def is_old(self) -> bool:
+        """Whether version 0.1.0 wrote it."""
+        return bool(self.settings.get("format") == 1)
+
+    def _read(self, file: h5py.File) -> None:
+        """The columns of samples."""
+        self.names: NDArray[np.bytes_] = file["name"][:]
+        self._first_row: IntArray = file["first_frame"][:]
+        self._frame_sizes: NDArray[np.int32] = file["frame_size"][:]
+        self.num_frames = np.diff(self._first_row)
+        count = len(self.names)
+        if self.is_old:
+            self.groups: NDArray[np.bytes_] = self.names.astype("S4")
+            self.labels, self.splits = np.zeros(count, "S1"), np.zeros(count, "S1")
+            self.has_joints = np.ones(count, bool)
+            self._read_old_times(file["frame_number"][:])
+        else:
+            self.groups, self.labels, self.splits = (
+                file[key][:] for key in ("group", "label", "split")
+            )
+            self.durations_s: NDArray[np.float64] = file["duration_s"][:]
+            self.on_grid: NDArray[np.bool_] = file["on_grid"][:]
+            self.has_joints = file["has_joints"][:]
+        whole = np.concatenate([np.zeros_like(self._frame_sizes), self._frame_sizes], axis=1)
+        self._regions: NDArray[np.int32] = file["region"][:] if "region" in file else whole
+
+    def _read_old_times(self, frame_number: NDArray[np.int32]) -> None:
+        """Durations, and which samples are on the grid, of an index of 0.1.0."""
+        first, end = self._first_row[:-1], self._first_row[1:]
+        if "frames_per_second" in self.settings:
+            self.durations_s = (self.num_frames - 1) / FRAMES_PER_SECOND
+            self.on_grid = np.ones(len(self.names), bool)
+            return
+        span = frame_number[end - 1] - frame_number[first]
+        self.durations_s = span / _OLD_FRAMES_PER_SECOND
+        step = _OLD_FRAMES_PER_SECOND // FRAMES_PER_SECOND
+        gaps = np.concatenate([[0], np.cumsum(np.diff(frame_number) != step)])
+        self.on_grid = gaps[end - 1] == gaps[first]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -87,10 +148,17 @@ class NTUIndex:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_columns": None, "_owner": -1}
 
-    @property
-    def stride(self) -> int:
-        """Every how many-th frame of the videos is stored."""
-        return int(self.settings["stride"])
+    def name(self, sample: int) -> str:
+        """Name of a sample."""
+        return self.names[sample].decode()
+
+    def group_of(self, name: str) -> str:
+        """The group of a sample, which names its shard.
+
+        Raises:
+            HarError: there is no such sample.
+        """
+        return self.groups[self.number_of(name)].decode()
 
     def frame_size(self, sample: int) -> tuple[int, int]:
         """Width and height of a sample's stored frames in pixels."""
@@ -122,10 +190,9 @@ class NTUIndex:
         Raises:
             HarError: some of them would leave it.
         """
-        if "reach_scale" not in self.settings:  # whole frames
+        if self.margin is None:
             return
-        x, y = self.settings["reach_shift_px"]
-        problem = CropMargin(self.settings["reach_scale"], (x, y)).problem(augmentation)
+        problem = self.margin.problem(augmentation)
         if not true_boxes:
             problem = "predicted boxes may lie anywhere"
         if problem:
@@ -141,8 +208,9 @@ class NTUIndex:
         Raises:
             HarError: there is no such sample.
         """
-        place = int(np.searchsorted(self.names, name.encode()))
-        if place == len(self) or self.names[place] != name.encode():
+        encoded = name.encode()
+        place = int(np.searchsorted(self.names, encoded))
+        if place == len(self) or self.names[place] != encoded:
             raise HarError(f"There is no sample {name} in {self.path}; prepare it first.")
         return place
 
@@ -154,53 +222,107 @@ class NTUIndex:
         """
         return self._rows_of("frame_number", self.number_of(name))
 
-    def annotation(self, sample: int) -> NTUAnnotation:
-        """The annotation of a sample, read from disk.
+    def times(self, sample: int) -> NDArray[np.float64]:
+        """Seconds of a sample's stored frames, ascending, (F,).
+
+        Raises:
+            HarError: the file is damaged or gone.
+        """
+        if not self.is_old:
+            return self._rows_of("time_s", sample)
+        if "frames_per_second" in self.settings:
+            return np.arange(self.num_frames[sample]) / FRAMES_PER_SECOND
+        return self._rows_of("frame_number", sample) / _OLD_FRAMES_PER_SECOND
+
+    def grid(self, sample: int) -> IntArray:
+        """Positions of the stored frames at every 1/15 s: :func:`har.data.clips.time_grid`.
+
+        Raises:
+            HarError: the file is damaged or gone.
+        """
+        if self.on_grid[sample]:  # without reading
+            return np.arange(self.num_frames[sample])
+        return time_grid(self.times(sample))
+
+    def joints(self, sample: int) -> NDArray[np.float32]:
+        """Joints of all people in a sample, (F, P, J, C): see :class:`har.data.records.Clip`.
 
         Raises:
             HarError: the file is damaged or gone.
         """
         joints = self._rows_of("joints", sample)
-        return NTUAnnotation(joints[..., :2], joints[..., 2], joints[..., 3].astype(np.uint8))
+        return joints[:, None] if self.is_old else joints
+
+    def annotation(self, sample: int) -> Annotation:
+        """The annotation of the acting person, read from disk.
+
+        Raises:
+            HarError: the file is damaged or gone.
+        """
+        joints = self.joints(sample)[:, 0]
+        columns = joints.shape[-1]
+        depth = joints[..., 2] if columns == 4 else None
+        if columns > 2:
+            return Annotation(joints[..., :2], depth, joints[..., -1].astype(np.uint8))
+        return Annotation(joints, None, np.asarray(np.isfinite(joints).all(-1)))
+
+    def meta(self, sample: int) -> dict[str, Any]:
+        """What else the data set's reader stored of a sample.
+
+        Raises:
+            HarError: the file is damaged or gone.
+        """
+        if self.is_old:
+            return {}
+        found: dict[str, Any] = json.loads(self._column("meta", sample)[sample])
+        return found
 
     def _rows_of(self, column: str, sample: int) -> NDArray[Any]:
-        """What a column of the file says of a sample's frames."""
+        """What a column of the file holds of a sample's frames."""
+        first, end = self._first_row[sample : sample + 2].tolist()
         try:
-            if self._columns is None or self._owner != os.getpid():
-                # An HDF5 file that was open before a fork must not be used after it.
-                file = h5py.File(self.path, locking=False)
-                self._columns = {name: file[name] for name in ("joints", "frame_number")}
-                self._owner = os.getpid()
-            first, end = self._first_row[sample : sample + 2].tolist()
-            rows: NDArray[Any] = self._columns[column][first:end]
+            rows: NDArray[Any] = self._column(column, sample)[first:end]
             return rows
         except (OSError, KeyError) as error:
-            raise HarError(
-                f"The annotation of {self.names[sample].decode()} cannot be read from {self.path}; "
-                f"remove that file and {PREPARE_AGAIN}."
-            ) from error
+            raise self._unreadable(sample) from error
 
+    def _column(self, column: str, sample: int) -> Any:
+        """A data set of the file, which every process opens for itself."""
+        if self._columns is None or self._owner != os.getpid():
+            # An HDF5 file that was open before a fork must not be used after it.
+            try:
+                file = h5py.File(self.path, locking=False)
+                names = ("joints", "frame_number", "time_s", "meta")
+                self._columns = {name: file[name] for name in names if name in file}
+                self._owner = os.getpid()
+            except (OSError, KeyError) as error:
+                raise self._unreadable(sample) from error
+        return self._columns[column]
 
-def _numbers_of(names: NDArray[np.bytes_]) -> IntArray:
-    """The five numbers in names SsssCcccPpppRrrrAaaa, (N, 5)."""
-    letters = names.astype("S20").view(np.uint8).reshape(-1, 5, 4)
-    digits = letters[..., 1:].astype(np.int64) - ord("0")
-    numbers: IntArray = digits @ np.array([100, 10, 1])
-    return numbers
+    def _unreadable(self, sample: int) -> HarError:
+        return HarError(
+            f"The annotation of {self.name(sample)} cannot be read from {self.path}; remove that "
+            f"file and {PREPARE_AGAIN}."
+        )
 
 
 def write_index(shards: Sequence[Path], path: Path, settings: dict[str, Any]) -> int:
     """Writes ``index.h5`` over all samples of some shards, whole or not at all.
 
+    Args:
+        shards: what it lists.
+        path: of the index.
+        settings: how the frames were made, plain values; ``layout`` and ``joint_names`` of the
+            stored joints, ``joints_width_px`` where joints are not pixels of the frames.
+
     Returns:
         Number of samples.
+
+    Raises:
+        HarError: a shard is damaged, or the index cannot be written.
     """
-    building = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-    try:
+    with whole_file(path) as building:
         count = merge_shards(shards, building, with_frames=False)
         with h5py.File(building, "a") as file:
             file.attrs.update({**settings, "format": FORMAT})
-        os.replace(building, path)
-    finally:
-        building.unlink(missing_ok=True)
     return count

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from har.data.framestore.jpeg import Bytes, Image, JPEGError, Part, decode, decode_window
 from har.data.framestore.shards import PREPARE_AGAIN
+from har.data.framestore.staging import shard_path
 from har.errors import HarError
 
 _Picture = TypeVar("_Picture")
@@ -116,32 +117,31 @@ class _OpenShard(NamedTuple):
 
 
 class HDF5Frames(_JPEGFrames):
-    """Shards ``S001.h5``, one per setup, see :mod:`har.data.framestore.shards`.
+    """Shards, one per group, see :mod:`har.data.framestore.shards`.
 
     Args:
         folder: where the shards lie.
+        group_of: returns the group of a sample.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._shards: dict[str, _OpenShard] = {}
+    def __init__(self, folder: Path, group_of: Callable[[str], str]) -> None:
+        self.folder, self.group_of = folder, group_of
+        self._shards: dict[Path, _OpenShard] = {}
         self._owner = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "_shards": {}, "_owner": -1}
+        return {**self.__dict__, "_shards": {}, "_owner": -1}
 
-    def _shard(self, sample: str) -> _OpenShard:
+    def _shard(self, sample: str, path: Path) -> _OpenShard:
         if self._owner != os.getpid():
             # Files that were open before a fork must not be used after it.
             self._shards, self._owner = {}, os.getpid()
-        setup = sample[:4]
-        if setup not in self._shards:
-            path = self.folder / f"{setup}.h5"
+        if path not in self._shards:
             try:
                 file = h5py.File(path, locking=False)
                 names = [name.decode() for name in file["name"][:].tolist()]
                 first = file["first_frame"][:]
-                self._shards[setup] = _OpenShard(
+                self._shards[path] = _OpenShard(
                     dict(zip(names, first.tolist(), strict=False)),
                     dict(zip(names, np.diff(first).tolist(), strict=True)),
                     file["offsets"][:],
@@ -152,11 +152,12 @@ class HDF5Frames(_JPEGFrames):
                     f"The frames of {sample} cannot be read from {path}: it is missing or damaged; "
                     f"remove it and {PREPARE_AGAIN}."
                 ) from error
-        return self._shards[setup]
+        return self._shards[path]
 
     def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
         """See :class:`_JPEGFrames`."""
-        shard, path = self._shard(sample), str(self.folder / f"{sample[:4]}.h5")
+        path = shard_path(self.folder, self.group_of(sample))
+        shard = self._shard(sample, path)
         first, count = shard.first_frame.get(sample), shard.num_frames.get(sample, 0)
         for frame in frames:
             if first is None or not 0 <= frame < count:
@@ -165,7 +166,7 @@ class HDF5Frames(_JPEGFrames):
                     f"{frame}; {PREPARE_AGAIN}."
                 )
             start, end = shard.offsets[first + frame : first + frame + 2].tolist()
-            yield _bytes(shard.jpeg, start, end), path
+            yield _bytes(shard.jpeg, start, end), str(path)
 
 
 def _bytes(jpeg: h5py.Dataset, start: int, end: int) -> Bytes:

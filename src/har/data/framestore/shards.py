@@ -2,91 +2,107 @@
 
 All arrays of a kind lie in one data set, so that a reader keeps a handful of handles open and
 fetches a frame with one read. A sample that has just been extracted is a shard of its own; shards
-are merged into one per setup.
+are merged into one per group. Of N samples with F frames in all:
 
-- ``name``: S20 (N,), sorted; ``frame_size``: int32 (N, 2), width and height;
-- ``region``: int32 (N, 4), the part of each frame that is stored, x1, y1, x2, y2 in its pixels
-  (files without it hold whole frames);
+- ``name``: UTF-8 (N,), ids of any length, sorted; ``group``, ``label``, ``split``, ``meta`` (JSON);
+- ``frame_size``: int32 (N, 2), width and height;
+- ``region``: int32 (N, 4), the part of each frame that is stored, x1, y1, x2, y2 in its pixels;
+- ``duration_s``: float64 (N,), from the first to the last stored frame; ``on_grid``: bool (N,), 15
+  frames a second; ``has_joints``: bool (N,), some joint is known;
 - ``first_frame``: int64 (N + 1,), where each sample's frames begin;
 - ``offsets``: int64 (F + 1,), where each frame's JPEG file begins in ``jpeg``: uint8 (bytes,);
-- ``joints``: float32 (F, 25, 4): x and y in pixels of 1920x1080, depth in mm, tracking state;
-- ``frame_number``: int32 (F,), which frame of the video it is, from 0.
+- ``joints``: float32 (F, P, J, C), see :class:`har.data.records.Clip`;
+- ``time_s``: float64 (F,); ``frame_number``: int32 (F,), which frame of the video it is, from 0.
+
+Files of version 0.1.0 (see :mod:`har.data.framestore.index`) have fewer columns.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from har.data.ntu.skeleton import BodyTrack
+from har.data.clips import is_on_grid
+from har.data.records import Clip
 from har.errors import HarError
+from har.files import whole_file
 
 PREPARE_AGAIN = "run python -m har.prepare ntu (of own clips: actions) again"
 
 _BLOCK_BYTES = 2**26  # merged at a time, so that memory does not depend on a shard's size
 _BLOCK_FRAMES = 2**17
+_OF_FRAMES = ("joints", "frame_number", "time_s")
+_OF_SAMPLES = {
+    **dict.fromkeys(("name", "group", "label", "split", "meta"), ((), "S1")),
+    "frame_size": ((2,), "i4"),
+    "region": ((4,), "i4"),
+    "duration_s": ((), "f8"),
+    "on_grid": ((), "?"),
+    "has_joints": ((), "?"),
+}
 
 
 class StoredSamples(NamedTuple):
     """Some samples as they are stored: n samples with F frames in all.
 
     Attributes:
-        names: S20 (n,), ascending.
-        frame_sizes: int32 (n, 2), width and height of the frames in pixels.
-        regions: int32 (n, 4), x1, y1, x2, y2 of the stored part in pixels of the frames.
+        samples: columns of n rows by name, see the module; ascending by ``name``.
+        frames: columns of F rows by name.
         num_frames: int64 (n,).
-        joints: float32 (F, 25, 4), see the module.
-        frame_number: int32 (F,).
         num_bytes: int64 (F,), length of each frame's file; 0 where only annotations are stored.
         jpeg: uint8, the frames' files end to end.
     """
 
-    names: NDArray[np.bytes_]
-    frame_sizes: NDArray[np.int32]
-    regions: NDArray[np.int32]
+    samples: dict[str, NDArray[Any]]
+    frames: dict[str, NDArray[Any]]
     num_frames: NDArray[np.int64]
-    joints: NDArray[np.float32]
-    frame_number: NDArray[np.int32]
     num_bytes: NDArray[np.int64]
     jpeg: NDArray[np.uint8]
 
 
 def one_sample(
-    name: str,
+    clip: Clip,
     frame_size: tuple[int, int],
-    track: BodyTrack,
-    frame_number: NDArray[np.int32],
     jpegs: Sequence[NDArray[np.uint8]] = (),
     region: Sequence[int] | None = None,
 ) -> StoredSamples:
     """A sample ready to be written.
 
     Args:
-        name: of the sample.
+        clip: its record.
         frame_size: (width, height) of the frames in pixels.
-        track: the acting person, in every stored frame.
-        frame_number: (F,), which frame of the video each stored frame is, from 0.
         jpegs: the frames' files; none where only annotations are stored.
         region: x1, y1, x2, y2, the part of the frames that ``jpegs`` show; None: all of them.
     """
-    count = len(frame_number)
-    joints = np.empty((count, 25, 4), dtype=np.float32)
-    joints[..., :2], joints[..., 2], joints[..., 3] = track.joints_px, track.depth_mm, track.state
+    count = len(clip.times_s)
+    numbers = np.arange(count) if clip.numbers is None else clip.numbers
+    meta = json.dumps(dict(clip.meta), ensure_ascii=False, sort_keys=True)
+    texts = {"name": clip.id, "group": clip.group, "label": clip.label, "split": clip.split}
+    samples: dict[str, NDArray[Any]] = {
+        key: np.array([text.encode()]) for key, text in {**texts, "meta": meta}.items()
+    }
+    samples |= {
+        "frame_size": np.array([frame_size], dtype=np.int32),
+        "region": np.array([region or (0, 0, *frame_size)], dtype=np.int32),
+        "duration_s": np.array([clip.times_s[-1] - clip.times_s[0]], dtype=np.float64),
+        "on_grid": np.array([is_on_grid(clip.times_s)]),
+        "has_joints": np.array([bool(np.isfinite(clip.joints[..., :2]).all(-1).any())]),
+    }
     return StoredSamples(
-        np.array([name], dtype="S20"),
-        np.array([frame_size], dtype=np.int32),
-        np.array([region or (0, 0, *frame_size)], dtype=np.int32),
+        samples,
+        {
+            "joints": np.asarray(clip.joints, dtype=np.float32),
+            "frame_number": np.asarray(numbers, dtype=np.int32),
+            "time_s": np.asarray(clip.times_s, dtype=np.float64),
+        },
         np.array([count], dtype=np.int64),
-        joints,
-        frame_number.astype(np.int32),
         np.array([jpeg.size for jpeg in jpegs] or [0] * count, dtype=np.int64),
         np.concatenate([jpeg.ravel() for jpeg in jpegs]) if jpegs else np.empty(0, np.uint8),
     )
@@ -102,40 +118,38 @@ def write_shard(
         parts: its samples, ascending by name; one part is held in memory at a time.
         num_frames: of all samples together, so that the arrays can be laid out first.
         num_bytes: of all frames' files together.
+
+    Raises:
+        HarError: the file cannot be written.
     """
-    # Its own name for every attempt: jobs on several machines may write the same index.
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-    names, sizes, regions, counts = [], [], [], []
+    columns: dict[str, list[NDArray[Any]]] = {
+        key: [np.empty((0, *shape), dtype)] for key, (shape, dtype) in _OF_SAMPLES.items()
+    }
+    counts: list[NDArray[np.int64]] = []
     frame, byte = 0, 0
-    try:
-        with h5py.File(partial, "w") as file:
-            joints = file.create_dataset("joints", (num_frames, 25, 4), "f4")
-            numbers = file.create_dataset("frame_number", (num_frames,), "i4")
-            offsets = file.create_dataset("offsets", (num_frames + 1,), "i8")
-            jpeg = file.create_dataset("jpeg", (num_bytes,), "u1")
-            offsets[0] = 0
-            for part in parts:
-                rows = slice(frame, frame + len(part.joints))
-                joints[rows], numbers[rows] = part.joints, part.frame_number
-                offsets[rows.start + 1 : rows.stop + 1] = byte + np.cumsum(part.num_bytes)
-                jpeg[byte : byte + len(part.jpeg)] = part.jpeg
-                frame, byte = rows.stop, byte + len(part.jpeg)
-                names.append(part.names)
-                sizes.append(part.frame_sizes)
-                regions.append(part.regions)
-                counts.append(part.num_frames)
-            file["name"] = np.concatenate([np.empty(0, "S20"), *names])
-            file["frame_size"] = np.concatenate([np.empty((0, 2), np.int32), *sizes])
-            file["region"] = np.concatenate([np.empty((0, 4), np.int32), *regions])
-            file["first_frame"] = np.cumsum(np.concatenate([[0], *counts]), dtype=np.int64)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as partial, h5py.File(partial, "w") as file:
+        offsets = file.create_dataset("offsets", (num_frames + 1,), "i8")
+        jpeg = file.create_dataset("jpeg", (num_bytes,), "u1")
+        offsets[0] = 0
+        for part in parts:
+            rows = slice(frame, frame + len(part.num_bytes))
+            for key, values in part.frames.items():
+                if key not in file:
+                    file.create_dataset(key, (num_frames, *values.shape[1:]), values.dtype)
+                file[key][rows] = values
+            offsets[rows.start + 1 : rows.stop + 1] = byte + np.cumsum(part.num_bytes)
+            jpeg[byte : byte + len(part.jpeg)] = part.jpeg
+            frame, byte = rows.stop, byte + len(part.jpeg)
+            for key, values in part.samples.items():
+                columns[key].append(values)
+            counts.append(part.num_frames)
+        for key, values_of_parts in columns.items():
+            file[key] = np.concatenate(values_of_parts)
+        file["first_frame"] = np.cumsum(np.concatenate([[0], *counts]), dtype=np.int64)
 
 
 class _Columns(NamedTuple):
-    """What a shard says of its samples without their frames."""
+    """What a shard holds of its samples without their frames."""
 
     names: NDArray[np.bytes_]
     first_frame: NDArray[np.int64]
@@ -153,14 +167,6 @@ def _columns(path: Path) -> _Columns:
         raise HarError(
             f"{path} is damaged; remove it and {PREPARE_AGAIN}, which makes its samples anew."
         ) from error
-
-
-def regions_of(file: h5py.File) -> NDArray[np.int32]:
-    """Which part of each sample's frames a shard or an index holds, (N, 4): x1, y1, x2, y2."""
-    if "region" in file:
-        return np.asarray(file["region"][:])
-    sizes = file["frame_size"][:]
-    return np.concatenate([np.zeros_like(sizes), sizes], axis=1)
 
 
 def shard_names(path: Path) -> list[str]:
@@ -202,13 +208,13 @@ def merge_shards(sources: Sequence[Path], path: Path, with_frames: bool = True) 
         Number of samples.
 
     Raises:
-        HarError: a source is damaged.
+        HarError: a source is damaged, or the result cannot be written.
     """
     columns = [_columns(source) for source in sources]
     lengths = [len(c.names) for c in columns]
     source = np.repeat(np.arange(len(sources)), lengths)  # of every sample
     number = np.concatenate([np.empty(0, np.int64), *(np.arange(n) for n in lengths)])
-    names = np.concatenate([np.empty(0, "S20"), *(c.names for c in columns)])
+    names = np.concatenate([np.empty(0, "S1"), *(c.names for c in columns)])
     frames = np.concatenate([np.empty(0, np.int64), *(np.diff(c.first_frame) for c in columns)])
     size = np.concatenate([np.empty(0, np.int64), *(np.diff(c.first_byte) for c in columns)])
     last = len(names) - 1 - np.unique(names[::-1], return_index=True)[1]  # sorted by name
@@ -258,12 +264,9 @@ def _read(path: Path, begin: int, end: int, with_frames: bool) -> StoredSamples:
         if with_frames:
             jpeg = file["jpeg"][offsets[0] : offsets[-1]]
         return StoredSamples(
-            file["name"][begin:end],
-            file["frame_size"][begin:end],
-            regions_of(file)[begin:end],
+            {key: file[key][begin:end] for key in _OF_SAMPLES},
+            {key: file[key][rows] for key in _OF_FRAMES},
             np.diff(first_frame),
-            file["joints"][rows],
-            file["frame_number"][rows],
             np.diff(offsets) if with_frames else np.zeros(len(offsets) - 1, np.int64),
             jpeg,
         )

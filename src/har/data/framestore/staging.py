@@ -1,39 +1,66 @@
 """The prepared folder: frames and index, which a run killed at any moment leaves whole.
 
-A sample that has just been extracted waits in ``staging/`` as a file of its own. When all of a
-setup's samples are there, they are put together into the setup's shard in ``frames/``.
+A sample that has just been extracted waits in ``staging/<group>/`` as a file of its own. When all
+of a group's samples are there, they are put together into the group's shard in ``frames/``.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
+import re
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from har.data.framestore.index import NTUIndex, write_index
-from har.data.framestore.reader import FrameStore, HDF5Frames, JPEGFolders
-from har.data.framestore.shards import merge_shards, shard_names
-from har.data.ntu.files import find_dataset_root, missing_data
+from har.data.framestore.index import FORMAT, FrameIndex, write_index
+from har.data.framestore.shards import StoredSamples, merge_shards, shard_names, write_shard
 from har.errors import HarError
+from har.files import whole_file
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
-def staged_path(output: Path, name: str) -> Path:
-    """Where a sample waits to become part of a shard."""
-    return output / "staging" / f"{name}.h5"
+def file_stem(text: str) -> str:
+    """A file name without ending for any text: itself where every system can write it."""
+    if _PLAIN.fullmatch(text):
+        return text
+    readable = re.sub(r"[^A-Za-z0-9]+", "_", text)[:40]
+    return f"{readable}-{sha256(text.encode()).hexdigest()[:12]}"
+
+
+def shard_path(frames: Path, group: str) -> Path:
+    """The shard of a group in a folder of shards."""
+    return frames / f"{file_stem(group)}.h5"
 
 
 def remark_path(output: Path, name: str) -> Path:
-    """Where it stands what is odd about a sample."""
-    return output / "remarks" / f"{name}.txt"
+    """The file with what is unusual about a sample."""
+    return output / "remarks" / f"{file_stem(name)}.txt"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    """Writes a text file whole or not at all; HarError where that is impossible."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def stage(output: Path, sample: StoredSamples, remark: str = "") -> None:
+    """Writes one sample where it waits to become part of a shard.
+
+    Args:
+        output: the prepared folder.
+        sample: one sample.
+        remark: what is unusual about it; empty: nothing.
+
+    Raises:
+        HarError: it cannot be written.
+    """
+    name, group = (sample.samples[key][0].decode() for key in ("name", "group"))
+    if remark:  # written first, so that no finished sample lacks its remark
+        write_text(remark_path(output, name), remark)
+    path = output / "staging" / file_stem(group) / f"{file_stem(name)}.h5"
+    write_shard(path, [sample], len(sample.num_bytes), len(sample.jpeg))
 
 
 class PreparedFolder:
@@ -41,22 +68,32 @@ class PreparedFolder:
 
     Args:
         output: the folder.
-        settings: how its frames are stored; refused where it has frames of another kind.
-        mine: setups of this job, where others write to the same folder; None: all.
+        settings: how its frames are stored, see :func:`har.data.framestore.index.write_index`;
+            refused where it has frames of another kind.
+        mine: groups of this job, where others write to the same folder; None: all.
+
+    Raises:
+        HarError: the folder was prepared with other settings, or by version 0.1.0.
     """
 
-    def __init__(self, output: Path, settings: dict[str, Any], mine: set[str] | None) -> None:
-        self.output, self.mine = output, mine
+    def __init__(
+        self, output: Path, settings: dict[str, Any], mine: set[str] | None = None
+    ) -> None:
+        self.output, self.settings = output, settings
+        self._mine = None if mine is None else {file_stem(group) for group in mine}
         self.frames, self.staging = output / "frames", output / "staging"
         for path in (self.frames, self.staging, output / "remarks"):
             path.mkdir(parents=True, exist_ok=True)
-        self._check_settings(output / "settings.json", settings)
-        for path in [*self.frames.glob("*.partial"), *self.staging.glob("*.partial")]:
-            if self._is_mine(path):
-                path.unlink(missing_ok=True)  # what a killed run was writing
+        self._check_settings(output / "settings.json", {**settings, "format": FORMAT})
+        for path in output.rglob(".*.partial*"):  # what a killed run was writing
+            stem = (
+                path.parent.name if path.parent.parent == self.staging else path.name.split(".")[1]
+            )
+            if self._is_mine(stem):
+                path.unlink(missing_ok=True)
 
-    def _is_mine(self, path: Path) -> bool:
-        return self.mine is None or path.name[:4] in self.mine
+    def _is_mine(self, stem: str) -> bool:
+        return self._mine is None or stem in self._mine
 
     def _check_settings(self, path: Path, ours: dict[str, Any]) -> None:
         if not path.is_file():
@@ -65,7 +102,12 @@ class PreparedFolder:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             found = "unknown settings"
-        if found != ours:
+        if isinstance(found, dict) and "format" not in found:
+            raise HarError(
+                f"{path.parent} was prepared with har 0.1.0: it can be used as it is, but nothing "
+                "can be added; prepare in another folder, or remove that folder first."
+            )
+        if found != json.loads(json.dumps(ours)):
             raise HarError(
                 f"{path.parent} was prepared with {found}, not with {ours}: use the same settings, "
                 "or remove that folder first."
@@ -73,10 +115,14 @@ class PreparedFolder:
 
     def shards(self) -> list[Path]:
         """The shards, sorted."""
-        return sorted(self.frames.glob("*.h5"))
+        return shards_in(self.frames)
 
-    def _staged(self) -> list[Path]:
-        return sorted(path for path in self.staging.glob("*.h5") if self._is_mine(path))
+    def _staged(self, stem: str = "*") -> list[Path]:
+        return sorted(
+            path
+            for path in self.staging.glob(f"{stem}/*.h5")
+            if self._is_mine(path.parent.name) and not path.name.startswith(".")
+        )
 
     def finished(self) -> set[str]:
         """Names of all samples that are extracted."""
@@ -90,50 +136,43 @@ class PreparedFolder:
             names.update(shard_names(path))
         return names
 
-    def waiting_setups(self) -> list[str]:
-        """Setups of which single samples wait to be put together, sorted."""
-        return sorted({path.name[:4] for path in self._staged()})
+    def waiting(self) -> list[str]:
+        """File names of the groups of which single samples wait to be put together, sorted."""
+        return sorted({path.parent.name for path in self._staged()})
 
-    def assemble(self, setup: str) -> None:
-        """Puts the waiting samples of a setup into its shard."""
-        waiting = [path for path in self._staged() if path.name[:4] == setup]
-        shard = self.frames / f"{setup}.h5"
+    def assemble(self, stem: str) -> None:
+        """Puts the waiting samples of a group, by the name of its file, into its shard."""
+        waiting, shard = self._staged(stem), self.frames / f"{stem}.h5"
         if waiting:
             merge_shards([*([shard] if shard.is_file() else []), *waiting], shard)
         for path in waiting:
             path.unlink()
+        with suppress(OSError):  # another job has put a sample there
+            (self.staging / stem).rmdir()
 
-    def write_index(self, settings: dict[str, Any]) -> None:
-        """Writes the index over all shards, those of other jobs included."""
+    def write_index(self, **settings: Any) -> None:
+        """Writes the index over all shards, those of other jobs included.
+
+        Args:
+            **settings: more of them than decide whether samples can be added.
+        """
         path = self.output / "index.h5"
-        # Another job may add a shard while this one is reading. So each looks again after it has
+        # Another job may add a shard while this one is reading. So each checks again after it has
         # written: whoever writes last has seen all.
         while not self._is_complete(path):
-            write_index(self.shards(), path, settings)
+            write_index(self.shards(), path, {"store": "hdf5", **self.settings, **settings})
 
     def _is_complete(self, index: Path) -> bool:
         if not index.is_file():
             return False
         try:
-            listed = NTUIndex.open(index).names.tolist()
+            listed = FrameIndex.open(index).names.tolist()
         except HarError:
             return False
         names = {name.encode() for shard in self.shards() for name in shard_names(shard)}
-        return listed == sorted(names)
+        return bool(listed == sorted(names))
 
 
-def open_prepared(data_dir: str | Path) -> tuple[NTUIndex, FrameStore]:
-    """The index and the frames of a data folder.
-
-    Raises:
-        DatasetNotFoundError: it is not prepared.
-    """
-    root = find_dataset_root(Path(data_dir))
-    path = root / "prepared" / "index.h5"
-    if not path.is_file():
-        raise missing_data(root, "there is no prepared/index.h5")
-    index = NTUIndex.open(path)
-    if index.settings["store"] == "jpeg":
-        images = path.parent / str(index.settings["images"])
-        return index, JPEGFolders(images, index.frame_numbers)
-    return index, HDF5Frames(path.parent / "frames")
+def shards_in(frames: Path) -> list[Path]:
+    """The shards in a folder, sorted, without those that are being written."""
+    return sorted(path for path in frames.glob("*.h5") if not path.name.startswith("."))

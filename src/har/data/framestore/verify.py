@@ -11,12 +11,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from har.data.framestore.index import NTUIndex
+from har.data.framestore.index import FrameIndex
 from har.data.framestore.reader import FrameStore
+from har.data.framestore.staging import shards_in
 from har.data.processes import run_in_processes
 from har.errors import HarError
 
-_BATCH = 500  # samples that a process looks at in one go
+_BATCH = 500  # samples that a process reads at a time
 
 
 class Wholeness(NamedTuple):
@@ -36,12 +37,12 @@ class Wholeness(NamedTuple):
     lost: list[str]
 
 
-def check_shards(index: NTUIndex) -> Wholeness:
+def check_shards(index: FrameIndex) -> Wholeness:
     """Opens every shard beside an index and compares counts; no frame is decoded."""
     with_frames = index.settings["store"] == "hdf5"
-    shards = sorted((index.path.parent / "frames").glob("*.h5"))
+    shards = shards_in(index.path.parent / "frames")
     damaged: dict[Path, str] = {}
-    names, counts = [np.empty(0, "S20")], [np.empty(0, np.int64)]
+    names, counts = [np.empty(0, "S1")], [np.empty(0, np.int64)]
     for path in shards:
         try:
             found = _counts(path, with_frames)
@@ -61,7 +62,7 @@ def check_shards(index: NTUIndex) -> Wholeness:
     if not with_frames:
         folder = index.path.parent / str(index.settings["images"])
         extracted = os.listdir(folder) if folder.is_dir() else []
-        same &= np.isin(index.names, np.array(extracted, dtype="S20"))
+        same &= np.isin(index.names, np.array([name.encode() for name in extracted] or [b""]))
     return Wholeness(
         len(shards),
         sum(path.stat().st_size for path in shards),
@@ -90,7 +91,7 @@ def _counts(path: Path, with_frames: bool) -> tuple[NDArray[np.bytes_], NDArray[
 
 
 def undecodable(
-    index: NTUIndex,
+    index: FrameIndex,
     store: FrameStore,
     *,
     workers: int = 2,
@@ -111,8 +112,8 @@ def undecodable(
         batches.append(_Batch(store, {name: last[name] for name in part}))
     found: dict[str, str] = {}
     done = 0
-    for looked_at, problems in run_in_processes(_decode_last, batches, _crashed, workers):
-        done += looked_at
+    for read, problems in run_in_processes(_decode_last, batches, _crashed, workers):
+        done += read
         found.update(problems)
         if progress is not None:
             progress(done, len(index), frames=done, errors=len(found))

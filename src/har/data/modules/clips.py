@@ -1,4 +1,4 @@
-"""LightningDataModules: which samples train, validate and test, and in what batches."""
+"""Clips for training and evaluation: which samples are in which split, and in what batches."""
 
 from __future__ import annotations
 
@@ -10,163 +10,135 @@ import numpy as np
 from torch.utils.data import DataLoader
 
 from har.data.augment import Augmentation
-from har.data.clips_dataset import NTUDataset
-from har.data.framestore.boxes import open_boxes
-from har.data.framestore.staging import open_prepared
+from har.data.clip_set import ClipReader, ClipSet
+from har.data.clips import FRAMES_PER_SECOND
+from har.data.clips_dataset import ClipDataset
+from har.data.framestore.predicted_boxes import open_predicted_boxes
 from har.data.modules.base import TrainingDataModule
-from har.data.ntu.labels import ACTION_NAMES
-from har.data.ntu.splits import split_indices
-from har.data.ntu.targets import COLOR_CAMERA, DEPTH_RANGE_MM
-from har.data.own.folder import SPLITS
-from har.data.own.record import OwnActions, is_own
+from har.data.ntu.reader import NTUReader
+from har.data.own.reader import OwnReader
+from har.data.targets import DEPTH_RANGE_MM
 from har.errors import HarError
+from har.layouts import LayoutLike
 
 
-class NTUDataModule(TrainingDataModule):
-    """Clips of NTU RGB+D with poses and actions, or own clips in its form.
+class ClipDataModule(TrainingDataModule):
+    """Clips with poses and actions of any prepared data set, and single frames for poses.
+
+    Clips and frames come from one loader, batch by batch in turn, one update each, as the recipe
+    trains. (Lightning's ``CombinedLoader`` would hand over both at once, which needs manual
+    optimization for two updates, and that gives up gradient clipping, schedules and a true step
+    count.)
 
     Args:
-        data_dir: folder of the data set (or one that has it in ``ntu/``), prepared by
-            ``python -m har.prepare ntu``, or ``actions`` for own clips.
-        protocol: ``xsub60``, ``xview60``, ``xsub120`` or ``xset120``; ``own`` for own clips.
-        actions: NTU action numbers (from 1) that are classes, in this order; None: all of them,
-            60 or 120 by the protocol. Of own clips: names of classes.
-        val_subjects: training subjects kept out of training for curves; nothing is ever chosen
-            on the test subjects.
+        data_dir: folder of the data set, prepared.
+        reader: returns its clips, classes and splits.
         batch_size: clips per batch and process.
+        frame_batch_size: single frames per batch and process; None: clips only.
         clip_size: frames per clip.
-        step: frame step of evaluation clips, in stored frames.
+        step: between the frames of evaluation clips, in 1/15 s.
         resolution: (width, height) of crops in pixels.
         layout: joint layout of the poses.
         boxes: crop around the ``ground_truth`` joints, or around boxes ``predicted`` by
             ``python -m har.prepare boxes``.
         augmentation: for training clips.
+        frame_augmentation: for training frames.
         eval_batch_size: clips per evaluation batch and process.
         limit_eval: at most so many evaluation clips, spread evenly; None: all.
         validate_on_training: validate on the training clips, to see a network overfit.
         num_workers: loader processes.
         seed: of shuffling and augmentation.
 
+    Attributes:
+        clips: the data set, from ``setup`` on.
+        val_clips, test_clips: fixed clips, from ``setup`` on.
+
     Raises:
         HarError: data missing, or a selection without a single training sample.
     """
 
-    camera, depth_range_mm = COLOR_CAMERA, DEPTH_RANGE_MM
+    clips: ClipSet
 
     def __init__(
         self,
         data_dir: str,
         *,
-        protocol: str = "xsub60",
-        actions: Sequence[int] | Sequence[str] | None = None,
-        val_subjects: Sequence[int] = (),
+        reader: ClipReader,
         batch_size: int = 4,
+        frame_batch_size: int | None = None,
         clip_size: int = 8,
         step: int = 4,
         resolution: Sequence[int] = (256, 256),
-        layout: str = "pa17j",
+        layout: LayoutLike = "pa17j",
         boxes: str = "ground_truth",
         augmentation: Augmentation | None = None,
+        frame_augmentation: Augmentation | None = None,
         eval_batch_size: int = 8,
         limit_eval: int | None = None,
         validate_on_training: bool = False,
         num_workers: int = 2,
         seed: int = 0,
     ) -> None:
+        frames = {} if frame_batch_size is None else {"pose": frame_batch_size}
         super().__init__(
-            batch_sizes={"action": batch_size},
+            batch_sizes={"action": batch_size, **frames},
             eval_batch_size=eval_batch_size,
             num_workers=num_workers,
             seed=seed,
         )
-        self.data_dir, self.protocol = Path(data_dir), protocol
-        self.own: OwnActions | None = None  # with protocol "own", from setup on
-        if protocol == "own":
-            self._chosen_labels = None if actions is None else [str(label) for label in actions]
-        else:
-            count = 120 if protocol.endswith("120") else 60
-            chosen = range(1, count + 1) if actions is None else actions
-            self.actions = [int(action) for action in chosen]
-            self.labels = [ACTION_NAMES[action - 1] for action in self.actions]
-        self.val_subjects = tuple(val_subjects)
+        self.data_dir, self.reader = Path(data_dir), reader
+        self.labels, self.actions = list(reader.labels), list(reader.actions)
+        self.camera = reader.camera
+        self.depth_range_mm = None if reader.camera is None else DEPTH_RANGE_MM
         self.clip_size, self.step = clip_size, step
         self.resolution = (int(resolution[0]), int(resolution[1]))
-        self.layout, self.augmentation = layout, augmentation
-        self.boxes = boxes
+        self.layout, self.boxes = layout, boxes
+        self.augmentation, self.frame_augmentation = augmentation, frame_augmentation
         self.limit_eval, self.validate_on_training = limit_eval, validate_on_training
-        self.val_clips: NTUDataset | None = None
-        self.test_clips: NTUDataset | None = None
+        self.val_clips: ClipDataset | None = None
+        self.test_clips: ClipDataset | None = None
 
     # ---------------------------------------------------------------- samples
 
     def setup(self, stage: str | None = None) -> None:
         if self.datasets:
             return
-        if self.protocol == "own":
-            self.own = OwnActions.read(self.data_dir / "prepared")
-            self.labels = self.own.choose(self._chosen_labels)
-            self.actions = [self.own.classes[label] for label in self.labels]
-        self.index, self.store = open_prepared(self.data_dir)
-        self.predicted_boxes = open_boxes(self.index, self.boxes)
-        self.train_selection, validation, test = self._splits()
-        if self.validate_on_training:
-            validation = self.train_selection
-        self.val_clips = self._fixed_clips(validation)
-        self.test_clips = self._fixed_clips(test)
-        self.datasets = self._training_datasets()
-        if stage == "fit" and len(self.train_selection) == 0:
+        self.clips = self.reader.read(self.data_dir)
+        self.labels = self.clips.labels
+        self._predicted_boxes = open_predicted_boxes(self.clips.index, self.boxes)
+        train = self.clips.splits["train"]
+        self.val_clips = self._fixed_clips(train if self.validate_on_training else None, "val")
+        self.test_clips = self._fixed_clips(None, "test")
+        self.datasets = {"action": self._dataset(train, self.clip_size, self.augmentation)}
+        if "pose" in self.batch_sizes:
+            with_poses = train[self.clips.index.has_joints[train]]
+            self.datasets["pose"] = self._dataset(with_poses, None, self.frame_augmentation)
+        if stage == "fit" and len(train) == 0:
             raise HarError(
-                f"No training sample of {self.protocol} lies in {self.data_dir} for the actions "
-                f"{self.actions}; prepare more samples, or change data.protocol or data.actions."
+                f"No training sample of {self.clips.protocol} lies in {self.data_dir} for the "
+                f"actions {self.actions or self.labels}; prepare more samples, or change "
+                "data.protocol or data.actions."
             )
-
-    def _splits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Numbers of the samples that train, validate and test."""
-        index, own = self.index, self.own
-        if own is not None:
-            train, val, test = (own.select(index.names, split, self.labels) for split in SPLITS)
-            return train, val, test
-        if is_own(index.path.parent):
-            raise HarError(
-                f"{index.path.parent} holds own actions: set data.protocol=own, or use "
-                "experiment=own_actions."
-            )
-        train = split_indices(index, self.protocol, "train", self.actions)
-        test = split_indices(index, self.protocol, "test", self.actions)
-        kept_out = np.isin(index.subjects[train], self.val_subjects)
-        return train[~kept_out], train[kept_out], test
-
-    def _with_poses(self, selection: np.ndarray) -> np.ndarray:
-        """The samples whose skeletons are known."""
-        if self.own is None:
-            return selection
-        return selection[self.own.have_poses(self.index.names[selection])]
-
-    def _training_datasets(self) -> dict[str, NTUDataset]:
-        """What training batches are drawn from, by kind."""
-        clips = self._dataset(self.train_selection, self.clip_size, self.augmentation)
-        return {"action": clips}
 
     def _dataset(
         self, selection: np.ndarray, clip_size: int | None, augmentation: Augmentation | None
-    ) -> NTUDataset:
-        class_of = np.full(1 + max(self.actions), -1)
-        class_of[self.actions] = np.arange(len(self.actions))
-        return NTUDataset(
-            self.index,
-            self.store,
+    ) -> ClipDataset:
+        return ClipDataset(
+            self.clips.index,
+            self.clips.store,
             selection,
-            class_of[self.index.actions[selection]],
+            self.clips.classes[selection],
             clip_size=clip_size,
             resolution=self.resolution,
             layout=self.layout,
             augmentation=augmentation,
             step=self.step,
             seed=self.seed,
-            boxes=self.predicted_boxes,
+            boxes=self._predicted_boxes,
         )
 
-    def _fixed_clips(self, selection: np.ndarray) -> NTUDataset:
+    def _fixed_clips(self, selection: np.ndarray | None, split: str) -> ClipDataset:
+        selection = self.clips.splits[split] if selection is None else selection
         if self.limit_eval is not None and len(selection) > self.limit_eval:
             chosen = np.linspace(0, len(selection) - 1, self.limit_eval).round().astype(int)
             selection = selection[chosen]
@@ -177,7 +149,7 @@ class NTUDataModule(TrainingDataModule):
     @property
     def clip_seconds_between_frames(self) -> float:
         """Pace of the evaluation clips, whatever rate the stored frames have."""
-        return self.step / 15
+        return self.step / FRAMES_PER_SECOND
 
     @property
     def num_test_samples(self) -> int:
@@ -188,15 +160,15 @@ class NTUDataModule(TrainingDataModule):
         """Split, clips, boxes and classes."""
         boxes = self.boxes.replace("_", " ")
         test = self.test_clips.selection if self.test_clips is not None else np.empty(0, int)
-        without = len(test) - len(self._with_poses(test))
+        without = int((~self.clips.index.has_joints[test]).sum()) if len(test) else 0
         if self.boxes == "ground_truth" and without:
             boxes += f"; the whole image for {without} clips without skeletons"
         return {
-            "split": self.protocol,
+            "split": self.reader.protocol,
             "clips": "single, centered",
             "num_test_clips": self.num_test_samples,
             "boxes": boxes,
-            "actions": list(self.actions),
+            "actions": list(self.actions or self.labels),
             "prediction_block": "last",
         }
 
@@ -208,32 +180,66 @@ class NTUDataModule(TrainingDataModule):
         return self._eval_loader(self.test_clips)
 
 
-class MultitaskDataModule(NTUDataModule):
-    """Clips for actions and single frames for poses, batch by batch in turn.
-
-    The two kinds come from one loader, one update each, as the recipe trains. (Lightning's
-    ``CombinedLoader`` would hand over both at once, which needs manual optimization for two
-    updates, and that gives up gradient clipping, schedules and a true step count.)
+class NTUDataModule(ClipDataModule):
+    """Clips of NTU RGB+D with poses and actions.
 
     Args:
-        frame_batch_size: single frames per batch and process.
-        frame_augmentation: for training frames.
-        **clips: everything else, see :class:`NTUDataModule`.
+        data_dir: folder of the data set (or one that has it in ``ntu/``), prepared by
+            ``python -m har.prepare ntu``.
+        protocol: ``xsub60``, ``xview60``, ``xsub120`` or ``xset120``. (``own``, which checkpoints
+            of version 0.1.0 state, is :class:`OwnActionsDataModule`'s reader.)
+        actions: NTU action numbers (from 1) that are classes, in this order; None: all of them,
+            60 or 120 by the protocol.
+        val_subjects: training subjects kept out of training for curves; nothing is ever chosen
+            on the test subjects.
+        **clips: everything else, see :class:`ClipDataModule`.
     """
 
     def __init__(
         self,
         data_dir: str,
         *,
-        frame_batch_size: int = 32,
-        frame_augmentation: Augmentation | None = None,
+        protocol: str = "xsub60",
+        actions: Sequence[Any] | None = None,
+        val_subjects: Sequence[int] = (),
         **clips: Any,
     ) -> None:
-        super().__init__(data_dir, **clips)
-        self.batch_sizes["pose"] = frame_batch_size
-        self.frame_augmentation = frame_augmentation
+        reader: ClipReader
+        if protocol == "own":
+            reader = OwnReader(actions)
+        else:
+            reader = NTUReader(protocol, actions, val_subjects)
+        super().__init__(data_dir, reader=reader, **clips)
 
-    def _training_datasets(self) -> dict[str, NTUDataset]:
-        selection = self._with_poses(self.train_selection)
-        frames = self._dataset(selection, None, self.frame_augmentation)
-        return {**super()._training_datasets(), "pose": frames}
+
+class MultitaskDataModule(NTUDataModule):
+    """Clips of NTU RGB+D for actions and its single frames for poses.
+
+    Args:
+        frame_batch_size: single frames per batch and process.
+        **clips: everything else, see :class:`NTUDataModule`.
+    """
+
+    def __init__(self, data_dir: str, *, frame_batch_size: int = 32, **clips: Any) -> None:
+        super().__init__(data_dir, frame_batch_size=frame_batch_size, **clips)
+
+
+class OwnActionsDataModule(ClipDataModule):
+    """Own clips, a folder per class, prepared by ``python -m har.prepare actions``.
+
+    Args:
+        actions: names of the classes, in this order; None: all, sorted.
+        frame_batch_size: single frames per batch and process, of the clips that have skeletons.
+        **clips: everything else, see :class:`ClipDataModule`.
+    """
+
+    def __init__(
+        self,
+        data_dir: str,
+        *,
+        actions: Sequence[str] | None = None,
+        frame_batch_size: int = 32,
+        **clips: Any,
+    ) -> None:
+        reader = OwnReader(actions)
+        super().__init__(data_dir, reader=reader, frame_batch_size=frame_batch_size, **clips)

@@ -1,10 +1,16 @@
-"""Names of NTU RGB+D: samples, and the 120 actions (spelling of the authors' list)."""
+"""Names of NTU RGB+D: samples, and the 120 actions (spelling of the authors' list).
+
+Nothing outside this folder reads sample names.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from har.errors import HarError
 
@@ -139,7 +145,7 @@ _SAMPLE_NAME = re.compile(r"S([0-9]{3})C([0-9]{3})P([0-9]{3})R([0-9]{3})A([0-9]{
 
 
 class SampleName(NamedTuple):
-    """What a sample's name says; all numbers count from 1."""
+    """The numbers in a sample's name; all count from 1."""
 
     setup: int
     camera: int
@@ -175,3 +181,34 @@ def is_sample_name(name: str) -> bool:
         return False
     numbers = [int(group) for group in found.groups()]
     return all(numbers) and numbers[-1] <= len(ACTION_NAMES)
+
+
+class SampleNumbers(NamedTuple):
+    """The numbers in the names of N samples, int64 (N,) each; all count from 1."""
+
+    setups: NDArray[np.int64]
+    cameras: NDArray[np.int64]
+    subjects: NDArray[np.int64]
+    replications: NDArray[np.int64]
+    actions: NDArray[np.int64]
+
+
+def sample_numbers(names: NDArray[np.bytes_]) -> SampleNumbers:
+    """Reads many names at once.
+
+    Args:
+        names: ``SsssCcccPpppRrrrAaaa``, (N,).
+
+    Raises:
+        HarError: a name is of another form.
+    """
+    letters = names.astype("S21").view(np.uint8).reshape(-1, 21)
+    parts = letters[:, :20].reshape(-1, 5, 4)
+    digits = parts[..., 1:].astype(np.int64) - ord("0")
+    numbers = digits @ np.array([100, 10, 1])
+    named = (parts[..., 0] == np.frombuffer(b"SCPRA", np.uint8)).all(1) & (letters[:, 20] == 0)
+    named &= ((digits >= 0) & (digits <= 9)).all((1, 2)) & (numbers >= 1).all(1)
+    if not named.all():
+        name = names[~named][0].decode()
+        raise HarError(f"{name} is not the name of a sample of NTU RGB+D.")
+    return SampleNumbers(*numbers.T)

@@ -12,8 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har.data.framestore.jpeg import encode
-from har.data.framestore.shards import StoredSamples, one_sample
+from har.data.augment import CropMargin
+from har.data.framestore.encoding import Region, Size, encode_frames
+from har.data.framestore.extraction import Extracted, SkipSample
+from har.data.framestore.shards import one_sample
+from har.data.ntu.labels import ACTION_NAMES, parse_sample_name
 from har.data.ntu.skeleton import (
     BodyTrack,
     SkeletonError,
@@ -21,25 +24,20 @@ from har.data.ntu.skeleton import (
     read_deephar_annotation,
     read_skeleton,
 )
-from har.data.ntu.targets import CropMargin, visible_region
-from har.errors import HarError
+from har.data.ntu.targets import COLOR_WIDTH_PX, visible_region
+from har.data.records import Clip
+from har.layouts import LAYOUTS
 
-Region = tuple[int, int, int, int]
-
+FRAMES_PER_SECOND = 30
 _MOST_BODIES = 6
 
-_BLACK = 4  # mean gray level below which a video shows nothing
 
-# What decoders have to say of damaged files is said in the report.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-
-class SkipSample(HarError):
-    """Why a sample is left out: the reason in a few words, the same for all its like; details."""
-
-    def __init__(self, reason: str, details: str = "") -> None:
-        super().__init__(details or reason)
-        self.reason, self.details = reason, details
+SKELETON_JOINTS = {
+    "layout": "ntu25",
+    "joint_names": list(LAYOUTS["ntu25"].joints),
+    "joints_width_px": COLOR_WIDTH_PX,
+}
+"""What an index states of joints from skeleton files."""
 
 
 @dataclass(frozen=True)
@@ -60,109 +58,21 @@ class Settings:
 
     def describe(self) -> dict[str, Any]:
         """Plain values, for the index."""
-        kept = {"stride": self.stride, "scale": self.scale, "jpeg_quality": self.jpeg_quality}
+        kept = {
+            "stride": self.stride,
+            "scale": self.scale,
+            "jpeg_quality": self.jpeg_quality,
+            **SKELETON_JOINTS,
+        }
         if self.margin is None:
             return kept
         shift_px = [float(shift) for shift in self.margin.shift_px]
-        return {**kept, "reach_scale": float(self.margin.scale), "reach_shift_px": shift_px}
+        return {**kept, "margin_scale": float(self.margin.scale), "margin_shift_px": shift_px}
 
-
-class Extracted(NamedTuple):
-    """A sample ready to be written, and what is odd about it (empty: nothing)."""
-
-    sample: StoredSamples
-    remark: str
-
-
-class Frames(NamedTuple):
-    """Frames taken from a video.
-
-    Attributes:
-        jpegs: JPEG files of the kept frames.
-        seen: frames of the video, as far as it was looked at.
-        size: (width, height) of the kept frames in pixels.
-        region: x1, y1, x2, y2, the part of them that the JPEG files show.
-    """
-
-    jpegs: list[NDArray[np.uint8]]
-    seen: int
-    size: tuple[int, int]
-    region: Region
-
-
-def open_video(path: Path) -> cv2.VideoCapture:
-    """A video that is decoded by one thread: every process has a video of its own."""
-    # OpenCV's warning of a damaged file would only tear the progress bar.
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    finally:
-        cv2.utils.logging.setLogLevel(before)
-
-
-def scaled(width: int, height: int, scale: float) -> tuple[int, int]:
-    """Width and height of the frames that are kept, in pixels."""
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An image at another (width, height).
-
-    Shrinking averages areas: at half size that is closer to the filter of the original's
-    extraction (bicubic of PIL, which widens when it shrinks) than OpenCV's bicubic, which aliases.
-    """
-    if (image.shape[1], image.shape[0]) == size:
-        return image
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-
-
-def encode_frames(
-    video: Path,
-    settings: Settings,
-    length: int,
-    region_in: Callable[[tuple[int, int]], Region] = lambda size: (0, 0, *size),
-) -> Frames:
-    """Keeps every ``stride``-th of the first ``length`` frames of a video as a JPEG file.
-
-    Looks at two more, without keeping them, to know whether the video is longer.
-
-    Args:
-        video: its path.
-        settings: what is kept of it.
-        length: number of frames that have an annotation.
-        region_in: the part of frames of a given size that is kept.
-
-    Raises:
-        SkipSample: nothing can be decoded, or nothing is to be seen.
-    """
-    if video.stat().st_size == 0:
-        raise SkipSample("empty video file")
-    capture = open_video(video)
-    jpegs: list[NDArray[np.uint8]] = []
-    seen, brightest, size, region = 0, 0.0, (0, 0), (0, 0, 0, 0)
-    try:
-        while seen < length + 2 and capture.grab():
-            if seen < length and seen % settings.stride == 0:
-                decoded, image = capture.retrieve()
-                if not decoded:
-                    break
-                if not jpegs:
-                    height, width = image.shape[:2]
-                    size = scaled(width, height, settings.scale)
-                    region = region_in(size)
-                    x1, y1, x2, y2 = region
-                image = shrink(image, size)  # type: ignore[arg-type]
-                brightest = max(brightest, float(image[::8, ::8].mean()))
-                part = np.ascontiguousarray(image[y1:y2, x1:x2], dtype=np.uint8)
-                jpegs.append(encode(part, settings.jpeg_quality))
-            seen += 1
-    finally:
-        capture.release()
-    if not jpegs:
-        raise SkipSample("unreadable video")
-    if brightest < _BLACK:
-        raise SkipSample("black video")
-    return Frames(jpegs, seen, size, region)
+    def size_of(self, size: Size) -> Size:
+        """Width and height of the frames that are kept, in pixels."""
+        width, height = size
+        return max(1, round(width * self.scale)), max(1, round(height * self.scale))
 
 
 class Track(NamedTuple):
@@ -187,7 +97,7 @@ def read_track(path: Path, called: str = "skeleton") -> Track:
         called: what the report calls such a file.
 
     Raises:
-        SkipSample: nobody is in it, or the file is damaged.
+        SkipSample: no body is in it, or the file is damaged.
     """
     remark = ""
     person: BodyTrack | None
@@ -229,57 +139,86 @@ def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -
     """
     numbers, track, remark = read_track(skeleton)
     length = int(numbers[-1]) + 1
-    frames = encode_frames(video, settings, length, _region_of(settings, numbers, track))
-    seen = frames.seen
+    # Two more are passed, without keeping them, to know whether the video is longer.
+    frames = encode_frames(
+        video,
+        settings.size_of,
+        settings.jpeg_quality,
+        region_in=_region_of(settings, numbers, track),
+        keep=lambda number, _: number < length and number % settings.stride == 0,
+        limit=length + 2,
+    )
+    seen = frames.num_read
     if abs(seen - length) > 1:
         known = "at least " if seen > length else ""
         counts = f"the video has {known}{seen} frames, the skeleton {length}"
         if 2 * seen < length:
             raise SkipSample("frame count mismatch", f"{video}: {counts}.")
         remark = "; ".join(filter(None, [counts, remark]))
-    kept = np.arange(0, min(seen, length), settings.stride, dtype=np.int32)
-    person = _at(kept, numbers, track)
-    if not (np.isfinite(person.joints_px).all(-1) & (person.state > 0)).any():
+    joints = joints_at(frames.numbers, numbers, track)
+    if not (np.isfinite(joints[..., :2]).all(-1) & (joints[..., 3] > 0)).any():
         raise SkipSample("no body in any frame")
-    sample = one_sample(name, frames.size, person, kept, frames.jpegs, frames.region)
-    return Extracted(sample, remark)
+    clip = _clip(name, frames.times_s, frames.numbers, joints)
+    return Extracted(one_sample(clip, frames.size, frames.jpegs, frames.region), remark)
+
+
+def _clip(
+    name: str,
+    times_s: NDArray[np.float64],
+    numbers: NDArray[np.int32],
+    joints: NDArray[np.float32],
+) -> Clip:
+    """The record of a sample; a setup's samples make a shard."""
+    label = ACTION_NAMES[parse_sample_name(name).action - 1]
+    return Clip(name, times_s, joints, group=name[:4], label=label, numbers=numbers)
 
 
 def estimate_bytes(video: Path, skeleton: Path, settings: Settings) -> float:
-    """Bytes that a sample's frames will take, judged by the first of them.
+    """Bytes that a sample's frames will take, estimated by the first of them.
 
     Raises:
-        SkipSample: it cannot be told.
+        SkipSample: there is no such frame.
     """
     numbers, track, _ = read_track(skeleton)
-    first = encode_frames(video, settings, 1, _region_of(settings, numbers, track)).jpegs[0]
+    region_in = _region_of(settings, numbers, track)
+    quality = settings.jpeg_quality
+    first = encode_frames(video, settings.size_of, quality, region_in=region_in, limit=1).jpegs[0]
     return first.size * (int(numbers[-1]) + 1) / settings.stride
 
 
 def _region_of(
     settings: Settings, numbers: NDArray[np.int64], track: BodyTrack
-) -> Callable[[tuple[int, int]], Region]:
+) -> Callable[[Size], Region]:
     """Which part is stored of frames of a given size."""
 
-    def region(size: tuple[int, int]) -> Region:
+    def region(size: Size) -> Region:
         if settings.margin is None:
             return 0, 0, *size
         stored = np.arange(0, int(numbers[-1]) + 1, settings.stride, dtype=np.int32)
-        person = _at(stored, numbers, track)
-        return visible_region(person.joints_px, person.depth_mm, size, settings.margin)
+        joints = joints_at(stored, numbers, track)[:, 0]
+        return visible_region(joints[..., :2], joints[..., 2], size, settings.margin)
 
     return region
 
 
-def _at(frames: NDArray[np.int32], numbers: NDArray[np.int64], track: BodyTrack) -> BodyTrack:
-    """The person in some frames of the video; absent in frames that the annotation leaves out."""
-    row = np.searchsorted(numbers, frames)
-    annotated = numbers[row] == frames
-    return BodyTrack(
-        np.where(annotated[:, None, None], track.joints_px[row], np.float32(np.nan)),
-        np.where(annotated[:, None], track.depth_mm[row], np.float32(np.nan)),
-        np.where(annotated[:, None], track.state[row], np.uint8(0)),
-    )
+def joints_at(
+    frames: NDArray[np.int32], numbers: NDArray[np.int64], track: BodyTrack
+) -> NDArray[np.float32]:
+    """The person in some frames of the video, (F, 1, 25, 4): x, y, depth and state.
+
+    NaN and state 0 in frames that the annotation leaves out.
+
+    Args:
+        frames: (F,) their numbers, from 0.
+        numbers: of the annotated frames, ascending.
+        track: the person in these.
+    """
+    row = np.minimum(np.searchsorted(numbers, frames), len(numbers) - 1)
+    joints = np.concatenate(
+        [track.joints_px[row], track.depth_mm[row][..., None], track.state[row][..., None]], -1
+    ).astype(np.float32)
+    joints[numbers[row] != frames] = (np.nan, np.nan, np.nan, 0)
+    return joints[:, None]
 
 
 def annotated_sample(name: str, annotation: Path, images: Path, stride: int) -> Extracted:
@@ -304,9 +243,10 @@ def annotated_sample(name: str, annotation: Path, images: Path, stride: int) -> 
     picture = cv2.imread(str(first))
     if picture is None:
         raise SkipSample("unreadable frame", f"The frame {first} cannot be decoded.")
-    person = BodyTrack(track.joints_px[kept], track.depth_mm[kept], track.state[kept])
+    stored = numbers[kept].astype(np.int32)
     size = (picture.shape[1], picture.shape[0])
     missing = len(rows) - len(kept)
     absent = f"{missing} of {len(rows)} frames are not extracted" if missing else ""
     remark = "; ".join(filter(None, [absent, odd]))
-    return Extracted(one_sample(name, size, person, numbers[kept].astype(np.int32)), remark)
+    clip = _clip(name, stored / FRAMES_PER_SECOND, stored, joints_at(stored, numbers, track))
+    return Extracted(one_sample(clip, size), remark)

@@ -45,12 +45,16 @@ PROTOCOLS: dict[str, Counts] = {
 
 
 class SampleColumns(Protocol):
-    """What a split needs to know of samples: one integer each, all from 1."""
+    """What a split depends on: one integer of every sample, all from 1."""
 
-    setups: IntArray
-    cameras: IntArray
-    subjects: IntArray
-    actions: IntArray
+    @property
+    def setups(self) -> IntArray: ...
+    @property
+    def cameras(self) -> IntArray: ...
+    @property
+    def subjects(self) -> IntArray: ...
+    @property
+    def actions(self) -> IntArray: ...
 
 
 def check_protocol(protocol: str) -> None:
@@ -83,7 +87,7 @@ def split_indices(
     """Numbers of the samples of a split, ascending.
 
     Args:
-        samples: an index of samples.
+        samples: of all samples, for example :func:`har.data.ntu.labels.sample_numbers`.
         protocol: ``xsub60``, ``xview60``, ``xsub120`` or ``xset120``; those of NTU-60 leave out
             setups above 17 and actions above 60.
         split: ``train`` or ``test``.

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from har.data.records import SPLITS
 from har.errors import HarError
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp")
-SPLITS = ("train", "val", "test")
 _PREPARED = "prepared"  # our own output, no class
 
 

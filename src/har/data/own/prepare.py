@@ -1,36 +1,31 @@
-"""From own clips to frames and index, resumable like NTU RGB+D's preparation, and by its means."""
+"""From own clips to frames and index, resumable at any moment."""
 
 from __future__ import annotations
 
-import json
-import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from har.data.framestore.shards import one_sample
-from har.data.framestore.staging import PreparedFolder, remark_path, write_text
-from har.data.ntu.prepare import PrepareReport, Task, run_tasks
-from har.data.ntu.sample import (
+from har.data.framestore.encoding import EncodedFrames, Size, encode_frames
+from har.data.framestore.extraction import (
     Extracted,
-    Settings,
+    PrepareReport,
     SkipSample,
-    encode_frames,
-    extract_sample,
-    open_video,
+    Task,
+    resumable,
+    run_tasks,
 )
-from har.data.ntu.skeleton import BodyTrack
-from har.data.own.folder import SPLITS, find_clips, read_lists, split_by_lists, split_by_shares
+from har.data.framestore.shards import one_sample
+from har.data.framestore.staging import PreparedFolder
+from har.data.ntu.sample import SKELETON_JOINTS, joints_at, read_track
+from har.data.own.folder import OwnClip, find_clips, read_lists, split_by_lists, split_by_shares
 from har.data.own.record import FILE_NAME, OwnActions
-from har.errors import HarError
+from har.data.records import SPLITS, Clip
 
 _COLUMNS = (*SPLITS, "none", "left out")
-_USUAL_RATE = 30.0  # frames per second where a video does not say
+_FAR_FROM_RATE = 1.25  # times fewer frames are stored than was asked for: worth a remark
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class OwnSettings:
     """How frames of own clips are stored; one folder holds frames of one kind.
 
     Attributes:
-        frames_per_second: about so many are kept: every n-th frame of a video, n by its own rate.
+        frames_per_second: about so many are kept: those closest to so many points in time.
         longest_side_px: larger frames are shrunk to it, smaller ones stay as they are.
         jpeg_quality: 0 to 100.
         max_seconds: of a clip; what comes later is left out.
@@ -48,6 +43,12 @@ class OwnSettings:
     longest_side_px: int = 960
     jpeg_quality: int = 95
     max_seconds: float = 60.0
+
+    def size_of(self, size: Size) -> Size:
+        """Width and height of the frames that are kept, in pixels."""
+        scale = min(1.0, self.longest_side_px / max(size))
+        width, height = size
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 @dataclass
@@ -83,7 +84,7 @@ def prepare_own(
 
     Args:
         root: has a folder of clips per class, see :mod:`har.data.own.folder`.
-        output: gets ``frames/S001.h5`` ... (one per class), ``index.h5`` and ``actions.json``.
+        output: gets ``frames/<class>.h5``, ``index.h5`` and ``actions.json``.
         settings: how frames are stored.
         test_share, val_share: parts of every class, where there are no lists of clips.
         seed: of that draw.
@@ -94,15 +95,9 @@ def prepare_own(
         HarError: no clips, lists that do not fit them, a folder prepared with other settings, or
             one that cannot be written.
     """
-    try:
+    with resumable(output):
         chosen = settings or OwnSettings()
         return _prepare(root, output, chosen, (test_share, val_share, seed), workers, progress)
-    except OSError as error:
-        raise HarError(
-            f"The preparation in {output} has stopped ({error.strerror or error}): see that there "
-            "is room and that files can be written, and start the same command again; finished "
-            "clips are kept."
-        ) from error
 
 
 def _prepare(
@@ -114,7 +109,6 @@ def _prepare(
     progress: Callable[..., None] | None,
 ) -> OwnReport:
     """See :func:`prepare_own`."""
-    began = time.monotonic()
     clips, lists = find_clips(root), read_lists(root)
     files = [clip.file for clip in clips]
     report = OwnReport()
@@ -122,7 +116,7 @@ def _prepare(
         splits, report.not_found = split_by_lists(files, lists)
     else:
         splits = split_by_shares(files, *shares)
-    folder = PreparedFolder(output, asdict(settings), mine=None)
+    folder = PreparedFolder(output, {**asdict(settings), **SKELETON_JOINTS})
     stored = folder.finished()
     record = _record(output, stored).updated(clips, splits, stored)
     record.write(output)  # first: no sample is ever stored whose clip is not known
@@ -130,16 +124,15 @@ def _prepare(
     there = stored & set(record.clips)
     report.kept, report.replaced = len(there), len(stored - there)
     tasks = [
-        Task(name, clip.video(root), clip.skeleton(root), output, own_sample, settings)
+        Task(name, clip.label, clip.video(root), own_sample, (name, clip, root, settings))
         for name, clip in sorted(record.clips.items())
         if name not in there
     ]
-    run_tasks(tasks, folder, workers, report, len(clips), progress)
-    folder.write_index({**asdict(settings), "store": "hdf5"})
-    _tell_files(report, record, output)
-    report.seconds = time.monotonic() - began
-    text = json.dumps(asdict(report), indent=2, ensure_ascii=False)
-    write_text(output / "prepare_report.json", text)
+    run_tasks(tasks, folder, report, workers=workers, total=len(clips), progress=progress)
+    folder.write_index()
+    report.add_remarks(output, list(record.clips))
+    _use_files(report, record)
+    report.write(output / "prepare_report.json")
     return report
 
 
@@ -150,88 +143,95 @@ def _record(output: Path, stored: set[str]) -> OwnActions:
     return OwnActions()
 
 
-def _tell_files(report: OwnReport, record: OwnActions, output: Path) -> None:
-    """Puts files in the place of sample names, which nobody has seen, and counts clips."""
+def _use_files(report: OwnReport, record: OwnActions) -> None:
+    """Puts files in the place of ids, and counts clips."""
     for name, clip in record.clips.items():
-        remark = remark_path(output, name)
-        if remark.is_file():
-            report.warnings[clip.file] = remark.read_text(encoding="utf-8")
         counts = report.clips.setdefault(clip.label, dict.fromkeys(_COLUMNS, 0))
         if name in report.skipped:
             counts["left out"] += 1
         else:
             counts[record.splits.get(name, "none")] += 1
             report.with_poses += clip.has_skeleton
-    report.skipped = {record.clips[n].file: reason for n, reason in report.skipped.items()}
-    report.details = {record.clips[n].file: text for n, text in report.details.items()}
+    for texts in (report.skipped, report.details, report.warnings):
+        by_file = {record.clips[name].file: text for name, text in texts.items()}
+        texts.clear()
+        texts.update(by_file)
 
 
 # ------------------------------------------------------------------------------------ one clip
 
 
-class _Video(NamedTuple):
-    """What a video says of itself: (width, height), frames per second and frames; 0: unknown."""
-
-    size: tuple[float, float]
-    rate: float
-    num_frames: float
-
-
-def own_sample(name: str, video: Path, skeleton: Path | None, settings: OwnSettings) -> Extracted:
+def own_sample(name: str, clip: OwnClip, root: Path, settings: OwnSettings) -> Extracted:
     """Frames of a clip, with the acting person where there are skeletons.
+
+    Times are those of the file: neither its frame rate nor its number of frames counts.
+
+    Args:
+        name: its id.
+        clip: as it lies in the folder.
+        root: the folder.
+        settings: how frames are stored.
 
     Raises:
         SkipSample: why it cannot be used.
     """
-    known = _look_at(video)
-    rate = known.rate or _USUAL_RATE
-    stride = max(1, round(rate / settings.frames_per_second))
-    scale = min(1.0, settings.longest_side_px / max(known.size))
-    stored = Settings(stride, scale, settings.jpeg_quality)
-    remarks = []
-    if not known.rate:
-        remarks.append(f"it does not say its frames per second, {rate:g} are assumed")
-    if not 0.8 <= rate / stride / settings.frames_per_second <= 1.25:
-        remarks.append(f"{rate / stride:.3g} frames per second are kept of {rate:.3g}")
-    if skeleton is not None:
-        sample, odd = extract_sample(name, video, skeleton, stored)
-        remarks += [odd] if odd else []
-        return Extracted(sample, "; ".join(remarks))
+    video, skeleton = clip.video(root), clip.skeleton(root)
+    track = None if skeleton is None else read_track(skeleton)
+    length = None if track is None else int(track.numbers[-1]) + 1
+    frames = encode_frames(
+        video,
+        settings.size_of,
+        settings.jpeg_quality,
+        every_s=1 / settings.frames_per_second,
+        until_s=settings.max_seconds,
+        limit=None if length is None else length + 2,
+    )
+    remarks = _oddities(video, frames, settings, length)
+    kept = slice(None)
+    joints = np.full((len(frames.jpegs), 1, 25, 4), (np.nan, np.nan, np.nan, 0), np.float32)
+    if track is not None and length is not None:
+        kept = slice(int(np.searchsorted(frames.numbers, length)))
+        joints = joints_at(frames.numbers[kept], track.numbers, track.person)
+        if not (np.isfinite(joints[..., :2]).all(-1) & (joints[..., 3] > 0)).any():
+            raise SkipSample("no body in any frame")
+        remarks += [track.remark] if track.remark else []
+    record = Clip(
+        name,
+        frames.times_s[kept],
+        joints,
+        group=clip.label,
+        label=clip.label,
+        numbers=frames.numbers[kept],
+    )
+    return Extracted(one_sample(record, frames.size, frames.jpegs[kept]), "; ".join(remarks))
 
-    longest = max(1, math.ceil(settings.max_seconds * rate))
-    frames = encode_frames(video, stored, longest)
-    if frames.seen > longest:
+
+def _oddities(
+    video: Path, frames: EncodedFrames, settings: OwnSettings, length: int | None
+) -> list[str]:
+    """What is unusual about a clip's frames.
+
+    Raises:
+        SkipSample: too few of them can be read.
+    """
+    seconds, count = float(frames.times_s[-1]), len(frames.times_s)
+    remarks = []
+    if count > 1 and seconds * settings.frames_per_second > _FAR_FROM_RATE * (count - 1):
+        remarks.append(f"it has {(count - 1) / seconds:.3g} frames per second")
+    if frames.longer:
         remarks.append(f"longer than {settings.max_seconds:g} s, the rest is left out")
-    elif frames.seen < min(known.num_frames, longest) - 1:
-        read = f"{frames.seen} of {known.num_frames:.0f} frames can be read"
-        if 2 * frames.seen < min(known.num_frames, longest):
+    if length is not None:
+        seen = frames.num_read
+        if abs(seen - length) > 1 and not frames.longer:
+            known = "at least " if seen > length else ""
+            counts = f"the video has {known}{seen} frames, the skeleton {length}"
+            if 2 * seen < length:
+                raise SkipSample("frame count mismatch", f"{video}: {counts}.")
+            remarks.append(counts)
+    elif frames.missing_s:
+        whole = frames.last_s + frames.missing_s
+        read = f"{frames.last_s:.3g} of {whole:.3g} s can be read"
+        if 2 * frames.last_s < whole:
             raise SkipSample("video cut off", f"{video}: {read}.")
         remarks.append(f"only {read}")
-    numbers = stored.stride * np.arange(len(frames.jpegs), dtype=np.int32)
-    nobody = _nobody(len(numbers))
-    sample = one_sample(name, frames.size, nobody, numbers, frames.jpegs)
-    return Extracted(sample, "; ".join(remarks))
-
-
-def _look_at(path: Path) -> _Video:
-    """What a video's header says, as far as it can be true."""
-    if path.stat().st_size == 0:
-        raise SkipSample("empty video file")
-    capture = open_video(path)
-    width, height = (
-        capture.get(key) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-    )
-    rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    capture.release()
-    if not max(width, height) >= 1:
-        raise SkipSample("unreadable video", f"{path} cannot be opened as a video.")
-    return _Video((width, height), rate if 1 <= rate <= 1000 else 0, count if count < 1e7 else 0)
-
-
-def _nobody(num_frames: int) -> BodyTrack:
-    """The acting person of frames without skeletons: no joint is known."""
-    return BodyTrack(
-        np.full((num_frames, 25, 2), np.nan, np.float32),
-        np.full((num_frames, 25), np.nan, np.float32),
-        np.zeros((num_frames, 25), np.uint8),
-    )
+    return remarks

@@ -1,29 +1,26 @@
-"""``actions.json``: which class, file and split every prepared sample of own actions has.
+"""``actions.json``: which file and split every prepared sample of own actions has.
 
-Samples get names as NTU RGB+D's, so that everything that reads those reads them: class 3's clip
-1000 is ``S003C001P002R001A003``. A name stays with its file in later preparations.
+A sample's id is its file, ``waving/clip 1.mp4``; of a file that has changed, or whose skeleton was
+added or removed, ``waving/clip 1.mp4 (2)``. An id stays with its file in later preparations.
+Records of version 0.1.0 (format 1) have other ids, which stay as they are.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from har.data.ntu.labels import SampleName
-from har.data.own.folder import SPLITS, OwnClip
+from har.data.own.folder import OwnClip
+from har.data.records import SPLITS
 from har.errors import HarError
+from har.files import whole_file
 
 FILE_NAME = "actions.json"
-_FORMAT = 1
-_MOST = 999  # what three digits of a name can say
+_FORMAT = 2
 
 
 @dataclass
@@ -31,92 +28,37 @@ class OwnActions:
     """The record of a prepared folder.
 
     Attributes:
-        classes: number of every class by its name; numbers are those in sample names.
-        clips: the clip of every sample by the sample's name.
-        splits: ``train``, ``val`` or ``test`` by sample name; none for clips in no list.
+        clips: the clip of every sample by the sample's id.
+        splits: ``train``, ``val`` or ``test`` by id; none for clips in no list.
     """
 
-    classes: dict[str, int] = field(default_factory=dict)
     clips: dict[str, OwnClip] = field(default_factory=dict)
     splits: dict[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
         """Names of the classes, sorted: class index i is ``labels[i]``."""
-        return sorted(self.classes)
-
-    def choose(self, labels: Sequence[str] | None) -> list[str]:
-        """Names of classes that there are; all for None.
-
-        Raises:
-            HarError: there is no such class.
-        """
-        unknown = sorted(set(labels or ()) - set(self.classes))
-        if unknown:
-            raise HarError(
-                f"data.actions names the class {unknown[0]}, which is not among the own actions "
-                f"{', '.join(self.labels)}."
-            )
-        return self.labels if labels is None else list(labels)
-
-    def select(
-        self, names: NDArray[np.bytes_], split: str, labels: Iterable[str]
-    ) -> NDArray[np.int64]:
-        """Numbers of the prepared samples of a split, ascending.
-
-        Args:
-            names: of the index, ascending, (N,).
-            split: ``train``, ``val`` or ``test``.
-            labels: names of the classes to take.
-        """
-        taken = set(labels)
-        chosen = [
-            name
-            for name, clip in self.clips.items()
-            if self.splits.get(name) == split and clip.label in taken
-        ]
-        return np.flatnonzero(np.isin(names, np.array(chosen, dtype="S20")))
-
-    def have_poses(self, names: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-        """Which samples have skeletons.
-
-        Args:
-            names: of samples, (N,).
-        """
-        with_skeleton = [name for name, clip in self.clips.items() if clip.has_skeleton]
-        return np.isin(names, np.array(with_skeleton, dtype="S20"))
+        return sorted({clip.label for clip in self.clips.values()})
 
     def updated(
         self, clips: Iterable[OwnClip], splits: Mapping[str, str], used: Iterable[str]
     ) -> OwnActions:
         """The record of the clips that are there now.
 
-        A clip that is known keeps its name; a new one, or one whose file has changed, gets a name
+        A clip that is known keeps its id; a new one, or one whose file has changed, gets an id
         that nothing has yet.
 
         Args:
             clips: all that are there.
             splits: by file.
-            used: names of samples that are stored, of whatever clips.
-
-        Raises:
-            HarError: more classes than a name can number.
+            used: ids of samples that are stored, of whatever clips.
         """
         known = {clip: name for name, clip in self.clips.items()}
-        numbers = {name: _number_in_class(name) for name in {*used, *self.clips}}
-        last: dict[int, int] = {}  # number of the last clip by class
-        for name, number in numbers.items():
-            last[_class_of(name)] = max(number, last.get(_class_of(name), -1))
+        taken = {*used, *self.clips}
         result = OwnActions()
-        free = max([0, *last, *self.classes.values()])
         for clip in clips:
-            if clip.label not in result.classes:
-                if clip.label not in self.classes:
-                    free += 1
-                result.classes[clip.label] = self.classes.get(clip.label, free)
-            if clip not in known:
-                known[clip] = _free_name(clip, result.classes[clip.label], last)
-            name = known[clip]
+            name = known.get(clip) or _free_id(clip.file, taken)
+            taken.add(name)
             result.clips[name] = clip
             if clip.file in splits:
                 result.splits[name] = splits[clip.file]
@@ -136,10 +78,9 @@ class OwnActions:
             }
             for name, clip in sorted(self.clips.items())
         }
-        document = {"format": _FORMAT, "classes": self.classes, "samples": samples}
-        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-        partial.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-        os.replace(partial, path)
+        document = {"format": _FORMAT, "samples": samples}
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> OwnActions:
@@ -164,13 +105,13 @@ class OwnActions:
 
     @classmethod
     def _from_json(cls, document: dict[str, Any]) -> OwnActions:
-        if document["format"] != _FORMAT:
+        if document["format"] not in (1, _FORMAT):
             raise ValueError("it is of another version")
-        record = cls(classes={str(key): int(n) for key, n in document["classes"].items()})
+        record = cls()
         for name, sample in document["samples"].items():
             num_bytes = int(sample["video_bytes"]), int(sample["skeleton_bytes"])
             clip = OwnClip(str(sample["file"]), num_bytes)
-            if clip.label not in record.classes or _class_of(name) < 1:
+            if clip.label == clip.file:
                 raise ValueError(f"{name} has no class")
             record.clips[name] = clip
             if sample["split"] in SPLITS:
@@ -183,26 +124,7 @@ def is_own(folder: Path) -> bool:
     return (folder / FILE_NAME).is_file()
 
 
-def _free_name(clip: OwnClip, kind: int, last: dict[int, int]) -> str:
-    """The next name of a class, whose last number it raises."""
-    last[kind] = last.get(kind, -1) + 1
-    if kind > _MOST or last[kind] >= _MOST * _MOST:
-        raise HarError(
-            f"{clip.file}: at most {_MOST} classes of {_MOST * _MOST} clips each can be prepared "
-            "in one folder."
-        )
-    return _name(kind, last[kind])
-
-
-def _name(kind: int, number: int) -> str:
-    """Name of a class's clip; clips are numbered from 0, over subjects and replications."""
-    subject, replication = divmod(number, _MOST)
-    return str(SampleName(kind, 1, subject + 1, replication + 1, kind))
-
-
-def _class_of(name: str) -> int:
-    return int(name[17:20])
-
-
-def _number_in_class(name: str) -> int:
-    return (int(name[9:12]) - 1) * _MOST + int(name[13:16]) - 1
+def _free_id(file: str, taken: set[str]) -> str:
+    """The id of a file: its path, with a number where that is taken."""
+    candidates = (f"{file} ({number})" for number in count(2))
+    return next(name for name in chain([file], candidates) if name not in taken)

@@ -1,16 +1,15 @@
-"""Predicted boxes of prepared samples: one per stored frame, beside the index.
+"""Predicted boxes of prepared samples: where a network found the person, beside the index.
 
 ``boxes.h5``, written by ``python -m har.prepare boxes``:
 
-- ``name``: S20 (N,), sorted; ``first_frame``: int64 (N + 1,), as in the index;
-- ``box``: float32 (F, 4), x1, y1, x2, y2 in pixels of the stored frames; NaN where there is nobody;
-- attributes ``format``, ``weights_sha256`` and ``weights``: which network said so.
+- ``name``: UTF-8 (N,), sorted; ``first_frame``: int64 (N + 1,), as in the index;
+- ``box``: float32 (F, 4), x1, y1, x2, y2 in pixels of the stored frames; NaN without a person;
+- attributes ``format``, ``weights_sha256`` and ``weights``: which network predicted them.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from har.data.framestore.index import NTUIndex
+from har.data.framestore.index import FrameIndex
 from har.errors import HarError
+from har.files import whole_file
 from har.geometry import union_box
 
 FORMAT = 1
@@ -95,7 +95,7 @@ class PredictedBoxes:
         return boxes
 
 
-def open_boxes(index: NTUIndex, boxes: str) -> PredictedBoxes | None:
+def open_predicted_boxes(index: FrameIndex, boxes: str) -> PredictedBoxes | None:
     """What ``data.boxes`` means: boxes beside the index, or None for those of the true joints.
 
     Raises:
@@ -107,10 +107,10 @@ def open_boxes(index: NTUIndex, boxes: str) -> PredictedBoxes | None:
 
 
 def box_of_clip(boxes: ArrayLike, frame_size: tuple[int, int]) -> NDArray[np.float64]:
-    """The box of a clip by the boxes of its frames, as :func:`har.data.ntu.targets.clip_box`.
+    """The box of a clip by the boxes of its frames, as :func:`har.data.targets.clip_box`.
 
     The smallest that holds those of the first, middle and last frame; the whole image stands in
-    for a frame in which nobody was found.
+    for a frame without a person.
 
     Args:
         boxes: (T, 4) in pixels of the stored frames, NaN where there is none.
@@ -121,12 +121,12 @@ def box_of_clip(boxes: ArrayLike, frame_size: tuple[int, int]) -> NDArray[np.flo
     """
     boxes = np.asarray(boxes, dtype=np.float64)
     last = len(boxes) - 1
-    looked_at = boxes[[0, min(int(len(boxes) / 2 + 0.5), last), last]]
+    chosen = boxes[[0, min(int(len(boxes) / 2 + 0.5), last), last]]
     whole_image = np.array([0, 0, *frame_size], dtype=np.float64)
-    return union_box(np.where(np.isnan(looked_at), whole_image, looked_at))
+    return union_box(np.where(np.isnan(chosen), whole_image, chosen))
 
 
-def write_boxes(
+def write_predicted_boxes(
     path: Path, names: Sequence[str], boxes: Sequence[NDArray[Any]], weights: dict[str, str]
 ) -> None:
     """Writes ``boxes.h5``, whole or not at all.
@@ -136,14 +136,12 @@ def write_boxes(
         names: of the samples, ascending.
         boxes: (F_i, 4) of each.
         weights: ``weights_sha256`` and ``weights``.
+
+    Raises:
+        HarError: it cannot be written.
     """
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with h5py.File(partial, "w") as file:
-            file["name"] = np.array(names, dtype="S20")
-            file["first_frame"] = np.cumsum([0, *map(len, boxes)], dtype=np.int64)
-            file["box"] = np.concatenate([np.empty((0, 4), np.float32), *boxes])
-            file.attrs.update({**weights, "format": FORMAT})
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, h5py.File(partial, "w") as file:
+        file["name"] = np.array([name.encode() for name in names] or np.empty(0, "S1"))
+        file["first_frame"] = np.cumsum([0, *map(len, boxes)], dtype=np.int64)
+        file["box"] = np.concatenate([np.empty((0, 4), np.float32), *boxes])
+        file.attrs.update({**weights, "format": FORMAT})
