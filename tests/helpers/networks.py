@@ -58,7 +58,7 @@ def action_merge(**arguments: Any) -> ActionMergeNet:
     return randomize(network)
 
 
-def engine(
+def make_engine(
     network: PoseNetwork, mode: Mode = PLAIN, *, batch_size: int = 8, **arguments: Any
 ) -> Engine:
     spec = spec_of(

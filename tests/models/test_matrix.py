@@ -22,7 +22,7 @@ from har.weights import (
     save_weights,
     spec_of,
 )
-from tests.helpers.networks import crops, engine, needs_onnx, normalized, randomize
+from tests.helpers.networks import crops, make_engine, needs_onnx, normalized, randomize
 
 _SPNET = {
     "num_actions": (3,),
@@ -192,7 +192,7 @@ def test_streaming_gives_the_clips(case: str) -> None:
     network = network_of(case)
     if not network.num_action_outputs:
         pytest.skip("poses only")
-    stream = ClipStream(engine(network, batch_size=3), clip_size=FRAMES)
+    stream = ClipStream(make_engine(network, batch_size=3), clip_size=FRAMES)
     video = crops(9)
     found = [stream.push(features) for features in stream.engine.forward_frames(video).features]
     windows = torch.stack([normalized(video)[i : i + FRAMES] for i in range(9 - FRAMES + 1)])

@@ -127,7 +127,7 @@ def test_weights_are_kept_and_found_again(tmp_path: Path) -> None:
     again = load_network(tmp_path / "pose.safetensors")
     assert isinstance(again, TorchvisionPoseNet)
     assert again.config == model.config
-    assert again.config.dim == 2
+    assert again.dim == 2
     images = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(again(images).poses[0], model(images).poses[0])
     with pytest.raises(HarError, match="head_width=8"):

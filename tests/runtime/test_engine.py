@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from har.errors import HarError
-from tests.helpers.networks import action_merge, crops, engine, normalized, reception, spnet
+from tests.helpers.networks import action_merge, crops, make_engine, normalized, reception, spnet
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 11])
 def test_any_number_of_frames(count: int) -> None:
     network = spnet()
-    result = engine(network).forward_frames(crops(count))
+    result = make_engine(network).forward_frames(crops(count))
     assert result.poses.shape == (count, 17, 4)
     assert result.poses.dtype == np.float32
     assert len(result.features) == count
@@ -25,13 +25,13 @@ def test_any_number_of_frames(count: int) -> None:
 
 def test_actions_of_one_clip_and_of_several() -> None:
     network = spnet()
-    ready = engine(network)
-    features = ready.forward_frames(crops(12)).features
+    engine = make_engine(network)
+    features = engine.forward_frames(crops(12)).features
     clips = [features[:8], features[4:12], [features[0]] * 8]
-    together = ready.classify_clips(clips)
+    together = engine.classify_clips(clips)
     assert together.shape == (3, 3)
     for clip, answer in zip(clips, together, strict=True):
-        np.testing.assert_allclose(ready.classify_clips(clip), answer, atol=1e-6)
+        np.testing.assert_allclose(engine.classify_clips(clip), answer, atol=1e-6)
     with torch.inference_mode():
         expected = network(normalized(crops(12))[None, :8]).actions[-1][0].numpy()
     np.testing.assert_allclose(together[0], expected, atol=1e-5)
@@ -39,11 +39,11 @@ def test_actions_of_one_clip_and_of_several() -> None:
 
 def test_of_several_action_sets_the_first_of_the_last_block_answers() -> None:
     network = spnet(num_actions=(3, 5))
-    ready = engine(network)
+    engine = make_engine(network)
     with torch.inference_mode():
         expected = network(normalized(crops(8))[None]).actions[-2][0].numpy()
     np.testing.assert_allclose(
-        ready.classify_clips(ready.forward_frames(crops(8)).features), expected, atol=1e-5
+        engine.classify_clips(engine.forward_frames(crops(8)).features), expected, atol=1e-5
     )
 
 
@@ -51,7 +51,7 @@ def test_of_several_action_sets_the_first_of_the_last_block_answers() -> None:
 def test_confidences_of_raw_heat_maps_are_made_probabilities(network) -> None:
     """By hand: the softmax of the map, and the best of its 2x2 windows."""
     images = normalized(crops(3))
-    result = engine(network).forward_frames(crops(3))
+    result = make_engine(network).forward_frames(crops(3))
     with torch.inference_mode():
         maps = network.pose_network(images, heat_maps=True).heat_maps[-1].double().numpy()
         raw = network(images).poses[-1][..., -1].numpy()
@@ -64,11 +64,11 @@ def test_confidences_of_raw_heat_maps_are_made_probabilities(network) -> None:
 
 
 def test_threads_share_an_engine() -> None:
-    ready = engine(spnet(), batch_size=2)
+    engine = make_engine(spnet(), batch_size=2)
     videos = [crops(8, seed) for seed in range(6)]
-    alone = [ready.forward_frames(video).poses for video in videos]
+    alone = [engine.forward_frames(video).poses for video in videos]
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda video: ready.forward_frames(video).poses, videos))
+        together = list(pool.map(lambda video: engine.forward_frames(video).poses, videos))
     np.testing.assert_array_equal(together, alone)
 
 
@@ -82,11 +82,11 @@ def test_threads_share_an_engine() -> None:
 )
 def test_other_images_are_refused(images: np.ndarray) -> None:
     with pytest.raises(HarError, match=r"uint8 crops \(N, 64, 64, 3\)"):
-        engine(spnet()).forward_frames(images)
+        make_engine(spnet()).forward_frames(images)
 
 
 def test_questions_without_an_answer() -> None:
     with pytest.raises(HarError, match="poses only"):
-        engine(reception()).classify_clips([()] * 8)
+        make_engine(reception()).classify_clips([()] * 8)
     with pytest.raises(HarError, match="at least one frame"):
-        engine(spnet()).classify_clips([])
+        make_engine(spnet()).classify_clips([])

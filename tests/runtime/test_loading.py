@@ -44,8 +44,8 @@ def spnet_checkpoint(folder: Path, **har: Any) -> Path:
 
 
 def test_a_checkpoint_says_all_there_is_to_know(tmp_path: Path) -> None:
-    ready = load_engine(spnet_checkpoint(tmp_path), device="cpu", fast=False)
-    info = ready.spec
+    engine = load_engine(spnet_checkpoint(tmp_path), device="cpu", fast=False)
+    info = engine.spec
     assert (info.layout, info.dim, info.num_joints) == ("pa17j", 3, 17)
     assert (info.resolution, info.clip_size, info.labels) == ((64, 64), 4, tuple(LABELS))
     assert info.clip_seconds_between_frames == pytest.approx(3 / 15)
@@ -54,16 +54,16 @@ def test_a_checkpoint_says_all_there_is_to_know(tmp_path: Path) -> None:
     with torch.inference_mode():
         images = torch.from_numpy(crops(2)).permute(0, 3, 1, 2).float() / 127.5 - 1
         expected = spnet(**SMALL)(images).poses[-1].numpy()
-    np.testing.assert_allclose(ready.forward_frames(crops(2)).poses, expected, atol=1e-5)
+    np.testing.assert_allclose(engine.forward_frames(crops(2)).poses, expected, atol=1e-5)
 
 
 def test_stopping_early_and_another_resolution(tmp_path: Path) -> None:
     path = spnet_checkpoint(tmp_path)
-    ready = load_engine(path, device="cpu", stop_after="dp1_pb1", resolution=(96, 64))
-    result = ready.forward_frames(np.zeros((1, 64, 96, 3), np.uint8))
+    engine = load_engine(path, device="cpu", stop_after="dp1_pb1", resolution=(96, 64))
+    result = engine.forward_frames(np.zeros((1, 64, 96, 3), np.uint8))
     assert result.poses.shape == (1, 17, 4)
     assert len(result.features[0]) == 2  # of the one block that is left
-    assert ready.spec.labels == tuple(LABELS)
+    assert engine.spec.labels == tuple(LABELS)
 
 
 def test_an_action_merge_net_of_a_run(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_an_action_merge_net_of_a_run(tmp_path: Path) -> None:
         },
     }
     path = checkpoint(tmp_path / "merge.ckpt", action_merge(), model)
-    ready = load_engine(path, device="cpu", fast=False)
-    features = ready.forward_frames(crops(4)).features
-    assert ready.classify_clips(features).shape == (3,)
-    assert ready.spec.depth_range_mm is None
+    engine = load_engine(path, device="cpu", fast=False)
+    features = engine.forward_frames(crops(4)).features
+    assert engine.classify_clips(features).shape == (3,)
+    assert engine.spec.depth_range_mm is None
 
 
 def test_converted_checkpoints_keep_what_they_know(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from har.runtime import torch_runtime
 from har.runtime.modes import PLAIN, Mode, fastest_mode
-from tests.helpers.networks import action_merge, crops, engine, normalized, reception, spnet
+from tests.helpers.networks import action_merge, crops, make_engine, normalized, reception, spnet
 
 EAGER = Mode(compiled=False)
 
@@ -71,7 +71,9 @@ def test_what_stays_behind_a_convolution_is_read_by_others_too() -> None:
 def test_low_precision_leaves_softmax_and_places_in_float32() -> None:
     """bfloat16 knows 256 values between 0.5 and 1: places computed in it would repeat."""
     low = Mode(precision=torch.bfloat16, compiled=False)
-    exact, near = (engine(spnet(), mode).forward_frames(crops(8)).poses for mode in (PLAIN, low))
+    exact, near = (
+        make_engine(spnet(), mode).forward_frames(crops(8)).poses for mode in (PLAIN, low)
+    )
     assert np.abs(exact - near)[..., :2].mean() * 256 <= 0.5
     places = near[..., :2].ravel()
     rounded = torch.from_numpy(places).bfloat16().float().numpy()
@@ -79,9 +81,9 @@ def test_low_precision_leaves_softmax_and_places_in_float32() -> None:
 
 
 def test_a_handful_of_frames_is_not_worth_compiling(caplog: pytest.LogCaptureFixture) -> None:
-    ready = engine(spnet(), Mode(), batch_size=2, num_frames=12)
+    engine = make_engine(spnet(), Mode(), batch_size=2, num_frames=12)
     with caplog.at_level(logging.INFO):
-        ready.forward_frames(crops(12))
+        engine.forward_frames(crops(12))
     lines = [record.message for record in caplog.records if "har" in record.name]
     assert len(lines) == 1
     assert "Not compiled: 12 frames" in lines[0]
@@ -102,13 +104,13 @@ def test_long_work_is_compiled_and_odd_batches_are_filled_up(
 
     monkeypatch.setattr(torch, "compile", compiler)
     monkeypatch.setattr(torch_runtime, "_COMPILING_S", 0.0)
-    ready = engine(spnet(), Mode(), batch_size=4, num_frames=10**6)
-    result = ready.forward_frames(crops(23))
+    engine = make_engine(spnet(), Mode(), batch_size=4, num_frames=10**6)
+    result = engine.forward_frames(crops(23))
     assert sizes == [4, 4, 4, 4, 4]  # once to compile, then batches 3 to 5, then the last three
-    expected = engine(spnet()).forward_frames(crops(23))
+    expected = make_engine(spnet()).forward_frames(crops(23))
     np.testing.assert_allclose(result.poses, expected.poses, atol=1e-5)
     assert len(result.features) == 23
-    ready.forward_frames(crops(1))
+    engine.forward_frames(crops(1))
     assert len(sizes) == 5  # one frame is not worth a batch of four
 
 
@@ -119,26 +121,26 @@ def test_a_compiler_that_fails_costs_one_line(
         raise RuntimeError("no C++ compiler found\nand much more")
 
     monkeypatch.setattr(torch, "compile", broken)
-    ready = engine(spnet(), Mode(), batch_size=2)
+    engine = make_engine(spnet(), Mode(), batch_size=2)
     with caplog.at_level(logging.WARNING):
-        assert not ready.compile()
-        assert not ready.compile()  # asked once, not again and again
+        assert not engine.compile()
+        assert not engine.compile()  # asked once, not again and again
     assert [r.message for r in caplog.records] == [
         "torch.compile does not work here (RuntimeError: no C++ compiler found): the network "
         "runs without it."
     ]
-    assert ready.forward_frames(crops(3)).poses.shape == (3, 17, 4)
+    assert engine.forward_frames(crops(3)).poses.shape == (3, 17, 4)
 
 
 @pytest.mark.slow
 def test_compiled_networks_answer_the_same() -> None:
-    ready = engine(spnet(growth=8, num_levels=2), Mode(), batch_size=2)
-    assert ready.compile()
-    expected = engine(spnet(growth=8, num_levels=2)).forward_frames(crops(3))
-    result = ready.forward_frames(crops(3))
+    engine = make_engine(spnet(growth=8, num_levels=2), Mode(), batch_size=2)
+    assert engine.compile()
+    expected = make_engine(spnet(growth=8, num_levels=2)).forward_frames(crops(3))
+    result = engine.forward_frames(crops(3))
     np.testing.assert_allclose(result.poses, expected.poses, atol=1e-5)
     np.testing.assert_allclose(
-        ready.classify_clips(result.features), ready.classify_clips(expected.features), atol=1e-5
+        engine.classify_clips(result.features), engine.classify_clips(expected.features), atol=1e-5
     )
 
 

@@ -6,7 +6,7 @@ import torch
 
 from har.errors import HarError
 from har.runtime.streaming import ClipStream
-from tests.helpers.networks import action_merge, crops, engine, normalized, reception, spnet
+from tests.helpers.networks import action_merge, crops, make_engine, normalized, reception, spnet
 
 VIDEO = crops(40)
 
@@ -35,7 +35,7 @@ NETWORKS = {
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_every_window_of_40_frames(kind: str, clip_size: int) -> None:
     network = NETWORKS[kind]()
-    stream = ClipStream(engine(network), clip_size=clip_size)
+    stream = ClipStream(make_engine(network), clip_size=clip_size)
     answers = [stream.push(features) for features in stream.engine.forward_frames(VIDEO).features]
     given = [answer for answer in answers if answer is not None]
     expected = clip_network_on(network, windows(clip_size))
@@ -45,7 +45,7 @@ def test_every_window_of_40_frames(kind: str, clip_size: int) -> None:
 
 def test_action_merge_net_and_frames_apart() -> None:
     network = action_merge()
-    stream = ClipStream(engine(network, batch_size=3), step=3, every=4)
+    stream = ClipStream(make_engine(network, batch_size=3), step=3, every=4)
     answers = [stream.push(features) for features in stream.engine.forward_frames(VIDEO).features]
     given = [answer for answer in answers if answer is not None]
     expected = clip_network_on(network, windows(8, step=3)[::4])
@@ -57,7 +57,7 @@ def test_each_frame_is_computed_once() -> None:
     network = spnet()
     seen = []
     network.pose.stem.register_forward_hook(lambda *_: seen.append(len(_[1][0])))
-    stream = ClipStream(engine(network))
+    stream = ClipStream(make_engine(network))
     for start in range(0, 40, 4):
         for features in stream.engine.forward_frames(VIDEO[start : start + 4]).features:
             stream.push(features)
@@ -65,7 +65,7 @@ def test_each_frame_is_computed_once() -> None:
 
 
 def test_a_restart_forgets() -> None:
-    stream = ClipStream(engine(spnet()), clip_size=4)
+    stream = ClipStream(make_engine(spnet()), clip_size=4)
     features = stream.engine.forward_frames(VIDEO[:8]).features
     first = [stream.push(f) for f in features]
     stream.restart()
@@ -75,6 +75,6 @@ def test_a_restart_forgets() -> None:
 
 def test_what_cannot_stream() -> None:
     with pytest.raises(HarError, match="poses only"):
-        ClipStream(engine(reception()))
+        ClipStream(make_engine(reception()))
     with pytest.raises(HarError, match="step"):
-        ClipStream(engine(spnet()), step=0)
+        ClipStream(make_engine(spnet()), step=0)

@@ -13,7 +13,6 @@ import dataclasses
 import importlib.util
 import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +143,10 @@ def _as_trained(
         network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         with torch.inference_mode():
             network(one)
-        _finish(device)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
 
     return run
-
-
-def _finish(device: torch.device) -> None:
-    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-        if device.type == "cuda":
-            torch.cuda.synchronize()
 
 
 def _engine(network: PoseNetwork, spec: ModelSpec, device: torch.device, mode: Mode) -> Engine:

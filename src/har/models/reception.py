@@ -325,14 +325,18 @@ class ReceptionNet(PoseNetwork):
         weights = window_maximum(maps).unflatten(1, per_joint)[..., None]
         return (weights * places).sum(2) / weights.sum(2)
 
-    def forward_frames(self, images: Tensor) -> FrameOutput:
-        self.check_frames(images)
+    def _blocks(self, images: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Of every block the pose (N, J, dim + 1) and the joints' own maps (N, J, H, W)."""
         maps, _ = self.maps_and_features(images)
         poses, own = zip(*(self.regress(block_maps) for block_maps in maps), strict=True)
-        pose = poses[-1]
-        if self.dim == 2:
-            pose = with_confidence(pose, channel_softmax_2d(own[-1]))
-        return FrameOutput(tuple(poses), pose)
+        return tuple(poses), tuple(own)
+
+    def forward_frames(self, images: Tensor) -> FrameOutput:
+        self.check_frames(images)
+        poses, own = self._blocks(images)
+        if self.dim == 3:
+            return FrameOutput(poses, poses[-1])
+        return FrameOutput(poses, with_confidence(poses[-1], channel_softmax_2d(own[-1])))
 
     def forward(self, x: Tensor, heat_maps: bool = False) -> NetworkOutput:
         """Images (N, 3, H, W) or clips (N, T, 3, H, W) give poses; ``heat_maps`` as well, if asked.
@@ -343,9 +347,8 @@ class ReceptionNet(PoseNetwork):
         if not heat_maps:
             return super().forward(x)
         frames, clips = self.split_clips(x)
-        maps, _ = self.maps_and_features(frames)
-        poses, own = zip(*(self.regress(block_maps) for block_maps in maps), strict=True)
+        poses, own = self._blocks(frames)
         if clips is not None:
             poses = tuple(pose.unflatten(0, clips) for pose in poses)
-            own = tuple(block_maps.unflatten(0, clips) for block_maps in own)
-        return NetworkOutput(tuple(poses), heat_maps=tuple(own))
+            own = tuple(maps.unflatten(0, clips) for maps in own)
+        return NetworkOutput(poses, heat_maps=own)

@@ -30,27 +30,25 @@ from har.models.spnet_config import SPNetConfig, Step
 class Stem(FusibleLayer):
     """From the image to features at 1 / ``image_div`` of its size."""
 
-    def __init__(self, growth: int, image_div: int, downsampling: str) -> None:
+    def __init__(self, config: SPNetConfig) -> None:
         super().__init__()
         self.conv1 = Conv2d(3, 64, 7, stride=2)
-        widths = [64, growth, 2 * growth, 2 * growth]
+        widths = [64, config.growth, 2 * config.growth, 2 * config.growth]
         units: list[nn.Module] = [
             BottleneckUnit(before, after, after // 2)
             for before, after in itertools.pairwise(widths)
         ]
         self.pool_before: list[int] = []  # units that take a pooled plane
-        width = 2 * growth
-        stride = 4
-        while stride < image_div:
-            strided = downsampling == "conv"
+        self.width, stride = widths[-1], 4
+        while stride < config.image_div:
+            strided = config.downsampling == "conv"
             if not strided:
                 self.pool_before.append(len(units))
-            units.append(BottleneckUnit(width, width + growth, (width + growth) // 2, 1 + strided))
-            width += growth
-            units.append(BottleneckUnit(width, width, width // 2))
+            before, self.width = self.width, self.width + config.growth
+            units.append(BottleneckUnit(before, self.width, self.width // 2, 1 + strided))
+            units.append(BottleneckUnit(self.width, self.width, self.width // 2))
             stride *= 2
         self.res = nn.ModuleList(units)
-        self.width = width
 
     def fuse_(self) -> None:
         first: Any = self.res[0]
@@ -81,21 +79,13 @@ class UpConvolution(nn.Module):
 class LevelChange(nn.Module):
     """From one level of a pyramid to the next."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        width: int,
-        kernel_size: int | tuple[int, int],
-        down: bool,
-        downsampling: str,
-    ) -> None:
+    def __init__(self, in_channels: int, width: int, down: bool, config: SPNetConfig) -> None:
         super().__init__()
-        self.down, self.pools = down, downsampling == "maxpooling"
+        self.down, self.pools = down, config.downsampling == "maxpooling"
         self.r0: nn.Module
-        if down:
-            self.r0 = SeparableUnit(in_channels, width, kernel_size, 1 if self.pools else 2)
-        elif self.pools:
-            self.r0 = SeparableUnit(in_channels, width, kernel_size)
+        if down or self.pools:
+            stride = 1 if self.pools else 2
+            self.r0 = SeparableUnit(in_channels, width, config.kernel_size, stride)
         else:
             self.r0 = UpConvolution(in_channels, width)
 
@@ -111,37 +101,27 @@ class PoseBlock(FusibleLayer):
 
     Args:
         width: channels of the features.
-        num_joints, dim: of the pose.
-        kernel_size: of the separable convolutions.
+        config: of the network.
         replica: a second set of maps for the action part alone.
         feeds_back: False for the last block, whose features nothing reads.
-        alpha: factor before the softmax of heat maps.
     """
 
-    def __init__(
-        self,
-        width: int,
-        num_joints: int,
-        dim: int,
-        kernel_size: int | tuple[int, int],
-        replica: bool,
-        feeds_back: bool,
-        alpha: float,
-    ) -> None:
+    def __init__(self, width: int, config: SPNetConfig, replica: bool, feeds_back: bool) -> None:
         super().__init__()
-        self.alpha, self.feeds_back = alpha, feeds_back
-        self.r1 = SeparableUnit(width, width, kernel_size)
+        kernel, joints, is_3d = config.kernel_size, config.num_joints, config.dim == 3
+        self.alpha, self.feeds_back = config.softargmax_alpha, feeds_back
+        self.r1 = SeparableUnit(width, width, kernel)
         self.bn1 = BNReLU(width)
-        self.conv1 = SeparableConv2d(width, width, kernel_size)
+        self.conv1 = SeparableConv2d(width, width, kernel)
         self.bn2 = BNReLU(width)
-        self.heatmaps = Conv2d(width, num_joints)
-        self.depthmaps = Conv2d(width, num_joints) if dim == 3 else None
-        self.heatmaps_replica = Conv2d(width, num_joints) if replica else None
-        self.depthmaps_replica = Conv2d(width, num_joints) if replica and dim == 3 else None
+        self.heatmaps = Conv2d(width, joints)
+        self.depthmaps = Conv2d(width, joints) if is_3d else None
+        self.heatmaps_replica = Conv2d(width, joints) if replica else None
+        self.depthmaps_replica = Conv2d(width, joints) if replica and is_3d else None
         if feeds_back:
-            self.forward_maps = Conv2d(width, num_joints)
-            self.heatmaps_back = Conv2d(2 * num_joints, width)
-            self.depthmaps_back = Conv2d(num_joints, width) if dim == 3 else None
+            self.forward_maps = Conv2d(width, joints)
+            self.heatmaps_back = Conv2d(2 * joints, width)
+            self.depthmaps_back = Conv2d(joints, width) if is_3d else None
 
     def fuse_(self) -> None:
         if not self.feeds_back:  # else the features read the convolution as well
@@ -186,29 +166,16 @@ class PosePart(nn.Module):
     def __init__(self, steps: Sequence[Step], config: SPNetConfig) -> None:
         super().__init__()
         self.steps, self.num_levels = steps, config.num_levels
-        self.stem = Stem(config.growth, config.image_div, config.downsampling)
-        widths = [self.stem.width + level * config.growth for level in range(config.num_levels)]
-        self.widths = widths
+        self.stem = Stem(config)
+        self.widths = [self.stem.width + i * config.growth for i in range(config.num_levels)]
         self.units = nn.ModuleDict()
         self.blocks = nn.ModuleDict()
         for step in steps:
-            before = step.level - 1 if step.down else step.level + 1
-            self.units[step.unit] = LevelChange(
-                widths[before],
-                widths[step.level],
-                config.kernel_size,
-                step.down,
-                config.downsampling,
-            )
-            self.blocks[step.block] = PoseBlock(
-                widths[step.level],
-                config.num_joints,
-                config.dim,
-                config.kernel_size,
-                replica=config.pose_replica and step.has_action,
-                feeds_back=step is not steps[-1],
-                alpha=config.softargmax_alpha,
-            )
+            before = self.widths[step.level - 1 if step.down else step.level + 1]
+            width = self.widths[step.level]
+            self.units[step.unit] = LevelChange(before, width, step.down, config)
+            replica = config.pose_replica and step.has_action
+            self.blocks[step.block] = PoseBlock(width, config, replica, step is not steps[-1])
 
     def forward(
         self, images: Tensor, with_actions: bool = True
