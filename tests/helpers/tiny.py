@@ -13,6 +13,25 @@ from har.data.augment import Augmentation
 from har.models import SPNet
 from har.modules import MultitaskModule, Phase
 
+# The demo, small enough for a test.
+DEMO = [
+    "experiment=demo",
+    "data.actions=[22,43]",
+    "data.val_subjects=[4]",
+    "data.resolution=[32,32]",
+    "data.clip_size=4",
+    "data.batch_size=2",
+    "data.frame_batch_size=2",
+    "data.num_workers=0",
+    "model.num_actions=[2]",
+    "model.num_levels=2",
+    "model.growth=8",
+    "model.num_pose_features=16",
+    "model.num_visual_features=16",
+    "trainer.log_every_n_steps=1",
+    *(f"module.phases.{phase}.epochs=1" for phase in ("pose", "frozen", "joint")),
+]
+
 STEPS = {"pose": 3, "frozen": 2, "joint": 2}
 
 

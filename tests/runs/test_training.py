@@ -13,23 +13,11 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.helpers.tiny import DEMO
+
 TINY = [
-    "experiment=demo",
-    "data.actions=[22,43]",
-    "data.val_subjects=[4]",
-    "data.resolution=[32,32]",
-    "data.clip_size=4",
-    "data.batch_size=2",
-    "data.frame_batch_size=2",
-    "data.num_workers=0",
-    "model.num_actions=[2]",
-    "model.num_levels=2",
-    "model.growth=8",
-    "model.num_pose_features=16",
-    "model.num_visual_features=16",
+    *DEMO,
     "callbacks.last.every_n_train_steps=2",
-    "trainer.log_every_n_steps=1",
-    *(f"module.phases.{phase}.epochs=1" for phase in ("pose", "frozen", "joint")),
     *(f"module.phases.{phase}.steps_per_epoch=20" for phase in ("pose", "frozen", "joint")),
 ]
 

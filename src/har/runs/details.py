@@ -58,7 +58,7 @@ def most_confused(confusion: np.ndarray, labels: list[str]) -> list[dict[str, An
     return [
         {
             "true": labels[true],
-            "recognized": labels[recognized],
+            "recognised": labels[recognized],  # the key of version 0.1.0
             "count": int(mistakes[true, recognized]),
             "percent": 100 * float(mistakes[true, recognized] / totals[true]),
         }
@@ -100,7 +100,7 @@ def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
         table.add_column("of its clips", justify="right")
         for pair in results["most_confused"]:
             share = f"{pair['percent']:.0f} %"
-            table.add_row(pair["true"], pair["recognized"], str(pair["count"]), share)
+            table.add_row(pair["true"], pair["recognised"], str(pair["count"]), share)
         console.print(table)
     parts = {"Protocol": protocol, **{k.upper(): v for k, v in protocol.items() if _is_part(v)}}
     for name, part in parts.items():

@@ -1,0 +1,71 @@
+"""Every experiment, as it is configured but small: built, and trained in each of its phases."""
+
+from pathlib import Path
+
+import pytest
+
+from har.runs.config import config_dir
+from har.runs.training import train
+from tests.helpers.commands import call, compose
+
+EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
+V010 = Path(__file__).parents[1] / "golden" / "v010"
+SMALL_SPNET = ["model.num_levels=2", "model.growth=4"]
+SMALL_ACTIONS = ["model.num_pose_features=16", "model.num_visual_features=16"]
+TWO_CLASSES = ["data.actions=[22,43]", "data.val_subjects=[4]"]
+SMALL_CLIPS = ["data.batch_size=1", "data.frame_batch_size=2", "data.eval_batch_size=2"]
+SMALL = ["data.resolution=[32,32]", "data.clip_size=4"]
+# by the data and the network of an experiment: what makes it small
+SMALLER = {
+    ("MultitaskDataModule", "SPNet"): [
+        *(*TWO_CLASSES, *SMALL_CLIPS, *SMALL, *SMALL_SPNET, *SMALL_ACTIONS),
+        "model.num_actions=[2]",
+    ],
+    ("MultitaskDataModule", "ActionMergeNet"): [
+        *(*TWO_CLASSES, *SMALL_CLIPS, "data.resolution=[32,32]", "data.clip_size=8"),
+        *("model.num_actions=2", "model.num_frames=8"),
+        *("model.pose_net.num_blocks=1", "model.pose_net.kernel_size=3"),
+    ],
+    ("MPIIDataModule", "SPNet"): ["data.resolution=[32,32]", *SMALL_SPNET],
+    ("MPIIDataModule", "ReceptionNet"): ["model.num_blocks=1", "model.kernel_size=3"],
+    ("MPIIDataModule", "TorchvisionPoseNet"): [
+        *("model.backbone=mobilenet_v3_small", "model.features=features"),
+        *("model.weights=null", "model.head_width=8"),
+    ],
+    ("MixedPoseDataModule", "SPNet"): [
+        *("data.resolution=[32,32]", "data.mpii.batch_size=2", "data.mpii.val_persons=2"),
+        *("data.ntu.frame_batch_size=2", "+data.ntu.actions=[22,43]", "data.ntu.clip_size=4"),
+        *SMALL_SPNET,
+    ],
+}
+OWN = [
+    *(f"paths.data_dir='{V010}/own_run/data'", f"weights='{V010}/ntu_run/last.ckpt'"),
+    *("data.boxes=predicted", *SMALL_CLIPS, *SMALL, *SMALL_SPNET, "model.num_pyramids=1"),
+    *("model.action_pyramids=[1]", *SMALL_ACTIONS),
+]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_trains(name: str, tiny_ntu: Path, tiny_mpii: Path, tmp_path: Path) -> None:
+    cfg = compose("train", [f"experiment={name}"])
+    kind = cfg.data._target_.rpartition(".")[2], cfg.model._target_.rpartition(".")[2]
+    words = OWN if name == "own_actions" else [*SMALLER[kind], f"paths.data_dir='{tmp_path}'"]
+    if kind[0] == "MPIIDataModule":
+        words += ["data.batch_size=2", "data.val_persons=2"]
+    if kind[1] in ("ReceptionNet", "TorchvisionPoseNet"):
+        words.append("data.resolution=[64,64]")
+    for data, folder in (("ntu", tiny_ntu), ("mpii", tiny_mpii)):
+        (tmp_path / data).symlink_to(folder / data)
+    phases = [key for key, phase in cfg.module.phases.items() if phase is not None and phase.epochs]
+    for phase in phases:
+        words += [f"module.phases.{phase}.epochs=1", f"++module.phases.{phase}.steps_per_epoch=1"]
+    words += [f"experiment={name}", f"name={name}", "data.num_workers=0", "trainer=cpu"]
+    words += ["report_untrained=false", "test=false", "callbacks=none", "logger=none"]
+    words += ["callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
+    found = call("train", train, tmp_path / "run", words)
+    if name == "own_actions":  # weights are given
+        phases.remove("pose")
+    losses = {"pose": {"pose"}, "frozen": {"action"}, "full": {"action"}}
+    kinds = set().union(*(losses.get(phase, {"pose", "action"}) for phase in phases))
+    assert {f"train/{kind}_loss" for kind in kinds} <= found.keys()
+    assert all(value == value for value in found.values())
