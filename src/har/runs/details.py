@@ -20,6 +20,7 @@ _BLOCK_COLUMNS = {
     "top-1": ("action_top1_by_block", "{:.1f} %", 1),
     "joint error": ("joint_error_mm_by_block", "{:.0f} mm", -1),
     "PCKh": ("pckh_by_block", "{:.1f} %", 1),
+    "PCK": ("pck_by_block", "{:.1f} %", 1),
 }
 
 

@@ -34,6 +34,9 @@ ROWS = {
     "pckh": ("PCKh at 0.5 of MPII's persons", "{:.1f} %"),
     "pckh_inside_crop": ("PCKh at 0.5, joints in the crop", "{:.1f} %"),
     "pckh_auc": ("PCKh, area under the curve", "{:.1f} %"),
+    "pck": ("PCK of persons in images", "{:.1f} %"),
+    "pck_inside_crop": ("PCK, joints in the crop", "{:.1f} %"),
+    "pck_auc": ("PCK, area under the curve", "{:.1f} %"),
 }
 
 
@@ -52,8 +55,9 @@ def print_table(
             before = [form.format(untrained[name])] if untrained else []
             table.add_row(text, *before, form.format(results[name]))
     console.print(table)
-    if results.get("pckh_by_part"):
-        console.print(_joints_table(results))
+    for metric, title in (("pckh", "PCKh at 0.5"), ("pck", "PCK")):
+        if results.get(f"{metric}_by_part"):
+            console.print(_joints_table(results, metric, f"{title} by joint"))
     per_class = results.get("action_per_class")
     if per_class and len(per_class) <= 20:
         classes = Table(title="accuracy by class", title_justify="left")
@@ -64,14 +68,14 @@ def print_table(
         console.print(classes)
 
 
-def _joints_table(results: dict[str, Any]) -> Table:
-    """PCKh of every part: left, right, and their mean as published tables have it."""
-    table = Table(title="PCKh at 0.5 by joint", title_justify="left")
+def _joints_table(results: dict[str, Any], metric: str, title: str) -> Table:
+    """PCK of every part: left, right, and their mean as published tables have it."""
+    table = Table(title=title, title_justify="left")
     table.add_column("joint")
     for column in ("left", "right", "mean"):
         table.add_column(column, justify="right")
-    by_joint = results["pckh_by_joint"]
-    for part, mean in results["pckh_by_part"].items():
+    by_joint = {k.replace("_", " "): v for k, v in results[f"{metric}_by_joint"].items()}
+    for part, mean in results[f"{metric}_by_part"].items():
         sides = [by_joint.get(f"{side} {part}") for side in ("left", "right")]
         shown = ["" if value is None else f"{value:.1f} %" for value in (*sides, mean)]
         table.add_row(part, *shown)
