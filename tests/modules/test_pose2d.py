@@ -17,7 +17,7 @@ from har.errors import HarError
 from har.geometry import transform_points
 from har.layouts import get_layout
 from har.losses import pose_loss
-from har.metrics import PersonMetrics
+from har.metrics import PersonMetrics, scalars
 from har.models import ReceptionNet, TorchvisionPoseNet
 from har.modules import Phase, Pose2DModule
 from har.runs.report import print_table
@@ -207,7 +207,7 @@ def test_nobody_to_score() -> None:
     results = scores_of([person(0, 0, length_px=float("nan"))])
     assert results["pckh"] is None
     assert results["pckh_by_joint"] == {}
-    assert PersonMetrics.scalars(results) == {}
+    assert scalars(results) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Metrics of poses and actions (torchmetrics classes, summed over processes)."""
 
 from har.metrics.action import ActionMetrics
-from har.metrics.clips import ClipMetrics
+from har.metrics.clips import ClipMetrics, scalars
 from har.metrics.pck import PCK, PCKh, by_part
 from har.metrics.persons import PersonMetrics
 from har.metrics.pose3d import PCK3D, MeanJointError
@@ -15,4 +15,5 @@ __all__ = [
     "PCKh",
     "PersonMetrics",
     "by_part",
+    "scalars",
 ]

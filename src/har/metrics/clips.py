@@ -129,18 +129,21 @@ class ClipMetrics(nn.Module):
         matrix: np.ndarray = self.actions[-1].compute()["confusion"].cpu().numpy()
         return matrix
 
-    @staticmethod
-    def scalars(results: Mapping[str, Any]) -> dict[str, float]:
-        """The single numbers of :meth:`compute` and, under a name each, those of the blocks."""
-        flat = {}
-        for name, value in results.items():
-            if isinstance(value, float):
-                flat[name] = value
-            elif name.endswith("_by_block"):
-                short = name.removesuffix("_by_block")
-                blocks = enumerate(value, start=1)
-                flat |= {f"{short}/block_{i}": v for i, v in blocks if v is not None}
-        return flat
+
+def scalars(results: Mapping[str, Any]) -> dict[str, float]:
+    """The single numbers of results and, under a name each, those of blocks and joints."""
+    flat: dict[str, float] = {}
+    for name, value in results.items():
+        if isinstance(value, float):
+            flat[name] = value
+        elif name.endswith("_by_block"):
+            blocks = enumerate(value, start=1)
+            short = name.removesuffix("_by_block")
+            flat |= {f"{short}/block_{i}": v for i, v in blocks if v is not None}
+        elif name.endswith("_by_joint"):
+            short = name.removesuffix("_by_joint")
+            flat |= {f"{short}_joint/{j.replace(' ', '_')}": v for j, v in value.items()}
+    return flat
 
 
 def plain(value: Tensor) -> Any:

@@ -100,22 +100,6 @@ class PersonMetrics(nn.Module):
         }
         return {self.metric + name: value for name, value in results.items()}
 
-    @staticmethod
-    def scalars(results: Mapping[str, Any]) -> dict[str, float]:
-        """The values of :meth:`compute` as single numbers, each under a name of its own."""
-        flat: dict[str, float] = {}
-        for name, value in results.items():
-            if isinstance(value, float):
-                flat[name] = value
-            elif name.endswith("_by_block"):
-                blocks = enumerate(value, start=1)
-                short = name.removesuffix("_by_block")
-                flat |= {f"{short}/block_{i}": v for i, v in blocks if v is not None}
-            elif name.endswith("_by_joint"):
-                short = name.removesuffix("_by_joint")
-                flat |= {f"{short}_joint/{j.replace(' ', '_')}": v for j, v in value.items()}
-        return flat
-
     def confusion_matrix(self) -> None:
         """None: poses have no classes."""
 

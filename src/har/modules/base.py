@@ -14,6 +14,7 @@ from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.layouts import LayoutLike, plain_layout
 from har.losses import pose_loss
+from har.metrics import scalars
 from har.models.base import PoseNetwork
 from har.models.registry import build_network
 from har.modules.schedule import Phase, Schedule
@@ -111,10 +112,6 @@ class PhasedModule(LightningModule):
         """The metrics of an evaluation, over all processes: plain numbers and lists of them."""
         raise NotImplementedError
 
-    def _scalars(self, results: Mapping[str, Any]) -> dict[str, float]:
-        """What is logged of them, every number under a name of its own."""
-        raise NotImplementedError
-
     # ---------------------------------------------------------------- steps
 
     def configure_optimizers(self) -> Any:
@@ -154,10 +151,10 @@ class PhasedModule(LightningModule):
         self.log_dict(shown, prog_bar=True, logger=False, batch_size=size)
         if (step + 1) % trainer.log_every_n_steps == 0:
             values = {f"train/{kind}_loss/block_{i}": v for i, v in enumerate(parts, start=1)}
-            scalars = {name: float(value) for name, value in {**shown, **values}.items()}
-            scalars["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+            numbers = {name: float(value) for name, value in {**shown, **values}.items()}
+            numbers["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
             for logger in trainer.loggers:
-                logger.log_metrics({**scalars, "epoch": self.current_epoch}, step)
+                logger.log_metrics({**numbers, "epoch": self.current_epoch}, step)
         return loss
 
     def check_losses(self) -> None:
@@ -198,13 +195,13 @@ class PhasedModule(LightningModule):
         self._new_scores()
 
     def on_validation_epoch_end(self) -> None:
-        for name, value in self._scalars(self._measured()).items():
+        for name, value in scalars(self._measured()).items():
             # the same value in every process, each of which may choose by it
             self.log(f"val/{name}", value, prog_bar=name in self.in_progress_bar)
 
     def on_test_epoch_end(self) -> None:
         self.results = self._measured()
-        for name, value in self._scalars(self.results).items():
+        for name, value in scalars(self.results).items():
             self.log(f"test/{name}", value, rank_zero_only=True)
 
     # ---------------------------------------------------------------- checkpoints

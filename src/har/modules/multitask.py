@@ -142,6 +142,3 @@ class MultitaskModule(PhasedModule):
         assert self.scores is not None
         persons = self.person_scores.compute() if self.person_scores is not None else {}
         return {**self.scores.compute(), **persons}
-
-    def _scalars(self, results: Mapping[str, Any]) -> dict[str, float]:
-        return ClipMetrics.scalars(results)

@@ -85,6 +85,3 @@ class Pose2DModule(PhasedModule):
     def _measured(self) -> dict[str, Any]:
         assert self.scores is not None
         return self.scores.compute()
-
-    def _scalars(self, results: Mapping[str, Any]) -> dict[str, float]:
-        return PersonMetrics.scalars(results)

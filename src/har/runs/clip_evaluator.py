@@ -15,7 +15,7 @@ from har.data.ntu.targets import COLOR_CAMERA
 from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
 from har.data.targets import DEPTH_RANGE_MM
 from har.layouts import LayoutLike
-from har.metrics import ClipMetrics
+from har.metrics import ClipMetrics, scalars
 from har.models.base import join_frames
 from har.transforms import normalize_images
 
@@ -135,5 +135,5 @@ class ClipEvaluation(LightningModule):
     def on_test_epoch_end(self) -> None:
         assert self.scores is not None
         self.results = self.scores.compute()
-        for name, value in self.scores.scalars(self.results).items():
+        for name, value in scalars(self.results).items():
             self.log(f"test/{name}", value, rank_zero_only=True)

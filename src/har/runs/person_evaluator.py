@@ -10,7 +10,7 @@ from pytorch_lightning import LightningModule
 from torch import nn
 
 from har.layouts import LayoutLike
-from har.metrics import PersonMetrics
+from har.metrics import PersonMetrics, scalars
 from har.modules.views import poses_of_views
 
 
@@ -42,5 +42,5 @@ class PersonEvaluation(LightningModule):
     def on_test_epoch_end(self) -> None:
         assert self.scores is not None
         self.results = self.scores.compute()
-        for name, value in PersonMetrics.scalars(self.results).items():
+        for name, value in scalars(self.results).items():
             self.log(f"test/{name}", value, rank_zero_only=True)
