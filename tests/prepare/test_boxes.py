@@ -9,10 +9,10 @@ import pytest
 
 from har.data.framestore.folder import open_prepared
 from har.data.framestore.predicted_boxes import PredictedBoxes
-from har.geometry import box_from_center
+from har.geometry import box_from_center, box_iou
 from har.prediction.locating import locate_person, refine
 from har.prepare import boxes as task
-from har.prepare.boxes import boxes_of_sequence, overlap, predict_boxes
+from har.prepare.boxes import boxes_of_sequence, predict_boxes
 from har.runtime.engine import EngineOutput
 
 SIZE = (320, 180)
@@ -55,7 +55,7 @@ def test_a_large_person_is_found_in_the_whole_image() -> None:
     image, box = picture((140, 90), 100)
     engine = BrightnessEngine()
     found = locate_person(engine, [image])
-    assert overlap(found.boxes[0], box) > 0.9
+    assert box_iou(found.boxes[0], box) > 0.9
     assert engine.calls == 3  # no grid
 
 
@@ -63,12 +63,12 @@ def test_a_small_person_is_found_by_the_grid() -> None:
     image, box = picture((250, 60), 24)
     assert refine(BrightnessEngine(), [image], np.array([[0, 0, *SIZE]]), 1).confidence[0] < 0.5
     found = locate_person(BrightnessEngine(), [image, image])
-    assert (overlap(found.boxes, box) > 0.8).all()
+    assert (box_iou(found.boxes, box) > 0.8).all()
 
 
 def test_a_sequence_is_followed() -> None:
     frames, boxes = zip(*[picture((60 + 6 * i, 90), 60) for i in range(30)], strict=True)
-    assert overlap(boxes_of_sequence(BrightnessEngine(), frames), boxes).min() > 0.8
+    assert box_iou(boxes_of_sequence(BrightnessEngine(), frames), boxes).min() > 0.8
     nobody = [np.zeros_like(frames[0])] * 3
     assert np.isnan(boxes_of_sequence(BrightnessEngine(), nobody)).all()
 
@@ -83,7 +83,7 @@ def test_overlap_counts_pixels() -> None:
         b[y2 : y4 + 1, x2 : x4 + 1] = True
         expected = (a & b).sum() / (a | b).sum()
         boxes = (x1, y1, x3 + 1, y3 + 1), (x2, y2, x4 + 1, y4 + 1)
-        assert overlap(*boxes) == pytest.approx(expected)
+        assert box_iou(*boxes) == pytest.approx(expected)
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ class Predictor:
 
     def one_person(self) -> OnePerson:
         """Returns the finder that locates and follows one person."""
-        return OnePerson(self.engine, clip_span_s(self.engine))
+        return OnePerson(self.engine, self.engine.spec.clip_span_s)
 
     def _of_file(self, path: Path, boxes: ArrayLike | None) -> Prediction:
         if is_image(path):
@@ -184,11 +184,6 @@ class Predictor:
                 every *= 2
                 images = {n: image for n, image in images.items() if n % every == 0}
         return Prediction(collected.poses(), collected.actions(), self.engine.spec, images)
-
-
-def clip_span_s(engine: Engine) -> float:
-    """Returns the seconds that a clip of the network covers; 0 without actions."""
-    return engine.spec.clip_span_s if engine.spec.labels else 0.0
 
 
 def batch_length(shape: tuple[int, ...], most: int) -> int:

@@ -19,7 +19,7 @@ from har.prediction.annotation import Annotator, fits_screen
 from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_file import BoxesFile
 from har.prediction.following import FramePrediction
-from har.prediction.predictor import Predictor, batch_length, batches, clip_span_s
+from har.prediction.predictor import Predictor, batch_length, batches
 from har.prediction.results import Poses, PredictionCollector
 from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes
 from har.prediction.writers import write_actions, write_json, write_poses
@@ -119,7 +119,7 @@ def _finder(predictor: Predictor, boxes: Boxes) -> Finder:
         return predictor.one_person()
     if isinstance(boxes, BoxesFile):
         return GivenBoxes(*boxes.of_video())
-    return DetectedPeople(boxes, clip_span_s(predictor.engine))
+    return DetectedPeople(boxes, predictor.engine.spec.clip_span_s)
 
 
 def _summary(

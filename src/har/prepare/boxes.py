@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -21,8 +20,9 @@ from har.data.framestore.reader import FrameStore
 from har.data.framestore.staging import file_stem
 from har.data.targets import BOX_ENLARGEMENT, joint_order, known_joints
 from har.errors import HarError
-from har.geometry import box_around
+from har.geometry import box_around, box_iou
 from har.layouts import get_layout
+from har.prediction.background import prefetch
 from har.prediction.locating import NO_PERSON, locate_person, refine
 from har.runtime.loading import load_engine
 from har.visual.terminal import progress_bar
@@ -87,7 +87,11 @@ def predict_boxes(index: FrameIndex, store: FrameStore, engine: Any) -> BoxesRep
     if missing:
         parts.mkdir(exist_ok=True)
     with progress_bar("boxes") as progress:
-        for name, images in _read_ahead(index, store, missing):
+        reads = (
+            (name, list(store.read(name, range(int(index.num_frames[index.number_of(name)])))))
+            for name in missing
+        )
+        for name, images in prefetch(reads, 1):
             waiting[name] = boxes_of_sequence(engine, images).astype(np.float32)
             frames += len(images)
             progress(len(waiting) + len(finished), len(names), frames)
@@ -124,20 +128,6 @@ def boxes_of_sequence(engine: Any, images: Sequence[Image]) -> NDArray[np.float6
     return np.where(located.confidence[:, None] < NO_PERSON, np.nan, located.boxes)
 
 
-def overlap(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
-    """Area that two boxes share over the area that they cover (IoU), (...,) in [0, 1].
-
-    Args:
-        boxes, others: (..., 4); where one is NaN, so is the result.
-    """
-    a, b = np.asarray(boxes, dtype=np.float64), np.asarray(others, dtype=np.float64)
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = np.maximum(sides, 0).prod(-1)
-    area_a, area_b = ((box[..., 2:] - box[..., :2]).prod(-1) for box in (a, b))
-    union: NDArray[np.float64] = area_a + area_b - shared
-    return shared / union
-
-
 def true_boxes(index: FrameIndex, sample: int, layout: str) -> NDArray[np.float64]:
     """The boxes of a sample's frames by its annotation, (F, 4); NaN where no joint is known."""
     annotation, size = index.annotation(sample), index.frame_size(sample)
@@ -166,30 +156,12 @@ def _finished(
     return finished
 
 
-def _read_ahead(
-    index: FrameIndex, store: FrameStore, names: Sequence[str]
-) -> Iterator[tuple[str, list[Image]]]:
-    """Samples with their frames; the next one is decoded while the network looks at this one."""
-
-    def read(name: str) -> list[Image]:
-        return list(store.read(name, range(int(index.num_frames[index.number_of(name)]))))
-
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(read, names[0]) if names else None
-        for place, name in enumerate(names):
-            assert following is not None
-            images = following.result()
-            if place + 1 < len(names):
-                following = reader.submit(read, names[place + 1])
-            yield name, images
-
-
 def _print_report(report: BoxesReport, index: FrameIndex, layout: str) -> None:
     """The table at the end; how far the boxes agree with those of the annotated joints."""
     boxes, fits = PredictedBoxes(report.path), []
     for sample, name in enumerate(index.names.tolist()):
         predicted = boxes.of_sample(name.decode(), int(index.num_frames[sample]))
-        fits.append(overlap(predicted, true_boxes(index, sample, layout)))
+        fits.append(box_iou(predicted, true_boxes(index, sample, layout)))
     fit = np.concatenate([*fits, np.empty(0)])
     fit = fit[np.isfinite(fit)]
     table = Table(title="predicted boxes", title_justify="left")
