@@ -1,7 +1,7 @@
 """har: human poses and actions from video, with one multi-task network.
 
 The package follows the data: a video file becomes frames (:mod:`har.data`), clips and crops; a
-network (:mod:`har.models`) turns them into poses and actions; losses, metrics and pictures judge
+network (:mod:`har.models`) turns them into poses and actions; losses, metrics and plots evaluate
 the result (:mod:`har.losses`, :mod:`har.metrics`, :mod:`har.visual`).
 """
 

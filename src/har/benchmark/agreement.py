@@ -52,11 +52,11 @@ def benchmark_agreement(cfg: DictConfig, engines: dict[str, Engine]) -> None:
             images = batch["images"].numpy()  # (N, T, H, W, 3)
             true.append(batch["action"].numpy())
             for name, engine in engines.items():
-                pose, classes = _answers(engine, images)
+                pose, classes = _outputs(engine, images)
                 poses[name].append(pose)
                 classes_by_name[name].append(classes)
             progress(number, len(loader))
-    table = Table(title=f"the same answers? {len(clips)} test clips", title_justify="left")
+    table = Table(title=f"difference of outputs: {len(clips)} test clips", title_justify="left")
     for column in ("variant", "mean px", "99 % px", "top-1", "other names"):
         table.add_column(column, justify="left" if column == "variant" else "right")
     labels, exact = np.concatenate(true), np.concatenate(poses[names[0]])
@@ -74,7 +74,7 @@ def benchmark_agreement(cfg: DictConfig, engines: dict[str, Engine]) -> None:
     Console().print(table)
 
 
-def _answers(
+def _outputs(
     engine: Engine, images: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Places of the joints (N T, J, 2) and classes (N,) of clips."""

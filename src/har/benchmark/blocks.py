@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib.figure
 import numpy as np
 import torch
 from omegaconf import DictConfig
@@ -76,9 +75,16 @@ def benchmark_blocks(
         _evaluate(cfg, network, spec, device, blocks)
     _print(blocks, spec)
     path = run_folder() / "blocks.png"
-    figure = _plot(blocks, spec)
+    figure = plot_speed(
+        [block.name for block in blocks],
+        np.array([block.multiply_adds for block in blocks]) / 1e9,
+        np.array([block.seconds for block in blocks]) * 1000,
+        [block.top1 for block in blocks],
+        [block.joint_error_mm for block in blocks],
+        title=f"{spec.name}: stopping after a prediction block",
+    )
     figure.savefig(path, dpi=150)
-    Console().print(f"Speed against accuracy, as a picture: {path}")
+    Console().print(f"Speed against accuracy, as a plot: {path}")
 
 
 def _run(part: nn.Module, images: Tensor, device: torch.device) -> Callable[[], Any]:
@@ -197,14 +203,3 @@ def _print(blocks: list[Block], spec: ModelSpec) -> None:
             row += [top1, f"{block.joint_error_mm:.0f}"]
         table.add_row(*row)
     Console().print(table)
-
-
-def _plot(blocks: list[Block], spec: ModelSpec) -> matplotlib.figure.Figure:
-    return plot_speed(
-        [block.name for block in blocks],
-        np.array([block.multiply_adds for block in blocks]) / 1e9,
-        np.array([block.seconds for block in blocks]) * 1000,
-        [block.top1 for block in blocks],
-        [block.joint_error_mm for block in blocks],
-        title=f"{spec.name}: stopping after a prediction block",
-    )

@@ -186,5 +186,5 @@ def _stream(network: PoseNetwork, spec: ModelSpec, device: torch.device) -> None
         "streaming": next_frame,
     }
     print_variants(
-        "a stream, an answer at every frame, float32", time_interleaved(variants), 1, "answers/s"
+        "a stream, actions at every frame, float32", time_interleaved(variants), 1, "frames/s"
     )

@@ -62,8 +62,8 @@ def _heads(width: int, num_actions: int) -> nn.ModuleList:
 def _predict(heads: nn.ModuleList, x: Tensor) -> list[Tensor]:
     maps = []
     for head in heads:
-        x, answer = head(x)
-        maps.append(answer)
+        x, head_maps = head(x)
+        maps.append(head_maps)
     return maps
 
 
@@ -140,7 +140,7 @@ class ActionMergeNet(PoseNetwork):
 
     Args:
         pose_net: the network for the poses, with its weights; or its arguments.
-        num_actions: classes; also as a list of one number, the way SPNet takes sets of actions.
+        num_actions: classes; also as a list of one number, as SPNet takes sets of actions.
         num_frames: frames of a clip; a multiple of 4. Any other multiple of 4 is taken as well.
         version: ``"v1"`` as for Penn Action, ``"v2"`` as for NTU, with more pose features.
         weighted_merge: a learned weighting of the two streams' last action maps.

@@ -146,7 +146,7 @@ class BNReLU(BatchNorm2d):
 
 
 def max_pool(x: Tensor, window: int | tuple[int, int], stride: int | tuple[int, int]) -> Tensor:
-    """Max pooling with padding "same": what is padded never wins."""
+    """Max pooling with padding "same", which is minus infinity."""
     kernel, steps = _pair(window), _pair(stride)
     return F.max_pool2d(pad_same(x, kernel, steps, value=float("-inf")), kernel, steps)
 

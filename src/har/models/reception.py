@@ -55,7 +55,7 @@ class ConvBN(FusibleLayer):
 
 
 class SeparableBN(FusibleLayer):
-    """A separable convolution of what is positive, then batch normalization."""
+    """ReLU, a separable convolution, then batch normalization."""
 
     def __init__(self, in_channels: int, width: int, kernel_size: int | tuple[int, int]) -> None:
         super().__init__()
@@ -225,7 +225,7 @@ class ReceptionNet(PoseNetwork):
         num_joints: joints of a pose.
         dim: 2 for x, y; 3 with depth.
         num_blocks: prediction blocks.
-        num_context: further heat maps per joint that look for what is around it (2-D only); None
+        num_context: further heat maps per joint, of its surroundings (2-D only); None
             means 2 in 2-D and 0 in 3-D.
         context_alpha: weight of a joint's own heat map against its context.
         depth_maps: cells of depth (3-D only).

@@ -255,8 +255,8 @@ class ActionBlock(nn.Module):
     def forward(
         self, frames: FrameFeatures, carried: Tensor | None
     ) -> tuple[Tensor | None, list[Tensor]]:
-        """Features of a clip, (N, T, J, ...), and what is carried on from earlier blocks, to what
-        is carried on, and the logits (N, C) of every action set."""
+        """Features of a clip, (N, T, J, ...), and the action features of earlier blocks, to the
+        next action features and the logits (N, C) of every action set."""
         pose = frames.pose.permute(0, 3, 1, 2)  # (N, dim, T, J)
         p = torch.cat([self.p_conv0a(pose), self.p_conv0b(pose), self.p_conv0c(pose)], 1)
         p = _pad_clip(self.r1(p))
@@ -314,7 +314,7 @@ class ActionPart(nn.Module):
                     carried = block.r0(carried)
                     if before is not None:
                         carried = carried + before
-                carried, answers = block(next(remaining), carried)
-                logits += answers
+                carried, block_logits = block(next(remaining), carried)
+                logits += block_logits
             stored[step.level] = carried
         return logits

@@ -64,8 +64,8 @@ class Step:
     @property
     def unit(self) -> str:
         """Name of what leads to the level, as in the original: ``dp1_du2``, ``up2_uu0``."""
-        way = "d" if self.down else "u"
-        return f"{way}p{self.pyramid}_{way}u{self.level}"
+        letter = "d" if self.down else "u"
+        return f"{letter}p{self.pyramid}_{letter}u{self.level}"
 
     @property
     def block(self) -> str:

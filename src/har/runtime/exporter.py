@@ -41,7 +41,7 @@ class Exported:
 
     Attributes:
         path: the file.
-        inputs, outputs: shapes by name; what is a word is of any size.
+        inputs, outputs: shapes by name; a word stands for any size.
         errors: by output, the largest difference to the network seen when the file was checked,
             relative to the output's largest value where that is above 1.
     """
@@ -118,7 +118,7 @@ def _trace(
     frames = _input_shape(program)[1] if clips else spec.clip_size
     if isinstance(frames, int):
         return program, (frames, frames)
-    # A network may pool long clips otherwise than short ones; the graph holds one of the ways.
+    # A network may pool long clips otherwise than short ones; the graph holds one of the two.
     bounds: Any = program.range_constraints[frames.node.expr]
     greatest = int(bounds.upper) if bounds.upper < _NO_END else None
     return program, (int(bounds.lower), greatest)
@@ -227,7 +227,7 @@ def _check(
     worst = max(errors, key=lambda name: errors[name])
     if not errors[worst] <= _TOLERANCE:
         raise HarError(
-            f"The exported {spec.name} answers differently from the network ({worst} by "
+            f"The exported {spec.name} has other outputs than the network ({worst} by "
             f"{errors[worst]:.1e}), so it was not kept; try other versions of torch or onnxruntime."
         )
     return errors

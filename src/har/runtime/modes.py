@@ -1,4 +1,4 @@
-"""Ways of computing the same outputs faster."""
+"""Modes of computing the same outputs faster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from har.precision import has_fast_bfloat16
 
 @dataclass(frozen=True)
 class Mode:
-    """A way of computing.
+    """A mode of computing.
 
     Attributes:
         fused: see :meth:`har.models.base.PoseNetwork.fuse`; else the network as trained.

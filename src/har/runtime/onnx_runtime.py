@@ -101,8 +101,8 @@ class OnnxRuntime:
         width, height = self.spec.resolution
         if "images" in names:
             features["images"] = np.zeros((len(clips), frames, 3, height, width), np.float32)
-        answer: NDArray[np.float32] = self._clip_part.run(None, features)[0]
-        return answer
+        probabilities: NDArray[np.float32] = self._clip_part.run(None, features)[0]
+        return probabilities
 
     def compile(self, images: NDArray[np.uint8]) -> bool:
         """Nothing to do: onnxruntime compiled when it read the file."""

@@ -1,4 +1,4 @@
-"""A network's parts as modules of their own: what is compiled, timed and exported.
+"""A network's parts as modules of their own, to be compiled, timed and exported.
 
 All take and give tensors only, so that a compiler or exporter sees one graph each.
 """

@@ -67,12 +67,12 @@ class TorchRuntime:
                     images = np.resize(images, (self.batch_size, *images.shape[1:]))
             began = time.perf_counter()
             pose, *features = part(torch.from_numpy(images).to(self.device))
-            answer: NDArray[np.float32] = pose[:count].float().cpu().numpy()
+            poses: NDArray[np.float32] = pose[:count].float().cpu().numpy()
             if part is self._frame_part and count == self.batch_size:
                 self._batches += 1
                 if self._batches > 1:  # the first one warms up
                     self._seconds += time.perf_counter() - began
-        return answer, [values[:count] for values in features]
+        return poses, [values[:count] for values in features]
 
     def classify_clips(self, clips: Sequence[Sequence[tuple[Tensor, ...]]]) -> NDArray[np.float32]:
         """Features of the T frames of N clips to probabilities (N, C), in float32."""
@@ -81,8 +81,8 @@ class TorchRuntime:
                 torch.stack([torch.stack([frame[i] for frame in clip]) for clip in clips]).float()
                 for i in range(len(clips[0][0]))
             ]
-            answer: NDArray[np.float32] = self._clip_part(*gathered).cpu().numpy()
-        return answer
+            probabilities: NDArray[np.float32] = self._clip_part(*gathered).cpu().numpy()
+        return probabilities
 
     def compile(self, images: NDArray[np.uint8]) -> bool:
         """Compiles now, whether it pays or not.

@@ -22,7 +22,7 @@ _LARGEST_ARRAY = 2**30  # bytes; a hundred times the largest layer of these netw
 
 
 class NameTable(Protocol):
-    """What a module knows about one network's files."""
+    """The functions of a module with the names of one network's files."""
 
     NETWORK: str
 

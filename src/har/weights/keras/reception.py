@@ -2,7 +2,7 @@
 
 The original builds every part of the network as a model of its own, and a model inside a model
 stores one flat list: first everything learned, layer by layer, then the moving statistics in the
-same order of layers. The names in that list count up over the whole process and say nothing. The
+same order of layers. The names in that list count up over the whole process. The
 order is that of depth in the part's graph: counted from the part's output, the longest way first.
 So branches interleave, and a part has one order, whatever its kernels and widths.
 """

@@ -1,8 +1,8 @@
 """SPNet's weights under the names of the original program.
 
 The original names every layer after its place, with two exceptions: action blocks are counted over
-the whole process (``act1``, ``act2``, ... need not begin at 1), and an action block does not say
-to which prediction block it belongs. Both follow from the order of the blocks.
+the whole process (``act1``, ``act2``, ... need not begin at 1), and an action block does not name
+its prediction block. Both follow from the order of the blocks.
 """
 
 from __future__ import annotations
