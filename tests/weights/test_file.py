@@ -58,8 +58,8 @@ def test_what_is_assumed_is_one_line(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert set(read.assumed) == {"labels", "clip_seconds_between_frames", "depth_range_mm"}
     lines = [record.getMessage() for record in caplog.records]
     assert lines == [
-        "half.safetensors does not state everything; assumed: depth_range_mm=2e+03, "
-        "labels=drink water, ... (60), clip_seconds_between_frames=0.267."
+        "half.safetensors does not state everything; assumed: depth_range_mm=2000, "
+        "labels=drink water, ... (60), clip_seconds_between_frames=0.2667."
     ]
     stated = {"labels": read.labels, "clip_seconds_between_frames": 0.1, "depth_range_mm": 900.0}
     caplog.clear()

@@ -101,7 +101,7 @@ def log_assumed(spec: ModelSpec) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, tuple) and len(value) > 2:
         return f"{value[0]}, ... ({len(value)})"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _refuse_for_onnx(
