@@ -80,7 +80,7 @@ def create_model(name: str, weights: str | Path | None = None, **arguments: Any)
         weights: a published name or a file, see :func:`load_weights`; None: random. Where a file
             is of the same class, its arguments are the defaults. Layers of another number of
             classes stay random.
-        arguments: of the class.
+        arguments: of the class (but ``weights`` of a torchvision backbone: build the class itself).
 
     Raises:
         HarError: no such network, arguments that it does not take, or as :func:`load_weights`.
