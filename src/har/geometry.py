@@ -358,7 +358,7 @@ def box_from_center(center: ArrayLike, window: ArrayLike) -> FloatArray:
 def grid_boxes(
     image_size: tuple[int, int], grid: Sequence[int] = (3, 2), *, square: bool = True
 ) -> FloatArray:
-    """Boxes in which to look for a person nobody has located yet.
+    """Boxes in which to search for a person.
 
     The whole image, the image enlarged by 1.5, then a grid of boxes that overlap by half, row by
     row.

@@ -188,7 +188,7 @@ _NTU_JOINTS = (
     "tip of the left hand", "left thumb", "tip of the right hand", "right thumb",
 )  # fmt: skip
 
-# The list by which the authors of NTU RGB+D draw: parent of each joint, from 1. It says 1-2 twice.
+# The list by which the authors of NTU RGB+D draw: parent of each joint, from 1; 1-2 occurs twice.
 _NTU_PARENTS = (
     2, 1, 21, 3, 21, 5, 6, 7, 21, 9, 10, 11, 1, 13, 14, 15, 1, 17, 18, 19, 2, 8, 8, 12, 12,
 )  # fmt: skip

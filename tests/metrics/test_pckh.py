@@ -1,4 +1,4 @@
-"""PCKh against the original program, published figures and a slow direct count."""
+"""PCKh against the original program, published values and a slow direct count."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ def test_a_joint_on_the_threshold_is_right():
 
 
 def test_tompsons_predictions_on_mpii():
-    """Published figures of the validation set, from the files of the official evaluation."""
+    """Published values of the validation set, from the files of the official evaluation."""
     data = loadmat(real_path("mpii/detections_our_format.mat"))
     pred, target = (data[key].transpose(2, 0, 1) for key in ("pos_pred_src", "pos_gt_src"))
     boxes = data["headboxes_src"].astype(float)
@@ -118,8 +118,8 @@ def test_tompsons_predictions_on_mpii():
         "knee": 73.363,
         "ankle": 65.446,
     }
-    for part, figure in published.items():
-        assert parts[part] == pytest.approx(figure, abs=5e-4), part
+    for part, value in published.items():
+        assert parts[part] == pytest.approx(value, abs=5e-4), part
 
 
 def test_layouts_agree():

@@ -55,13 +55,13 @@ def test_a_slow_direct_computation_relative_to_the_root(golden):
     assert error.compute()["total"].item() == pytest.approx(everything.mean())
     per_joint = error.compute()["per_joint"].numpy()
     np.testing.assert_allclose(per_joint, [np.mean(e) for e in errors])
-    figures = {key: value.numpy() for key, value in pck.compute().items()}
-    assert figures["total"] == pytest.approx(100 * (without_root <= 150).mean())
-    assert figures["auc"] == pytest.approx(
+    found = {key: value.numpy() for key, value in pck.compute().items()}
+    assert found["total"] == pytest.approx(100 * (without_root <= 150).mean())
+    assert found["auc"] == pytest.approx(
         100 * np.mean([(without_root <= t).mean() for t in range(0, 151, 5)])
     )
-    assert np.isnan(figures["per_joint"][3])
-    assert figures["per_joint"][5] == pytest.approx(100 * (np.array(errors[5]) <= 150).mean())
+    assert np.isnan(found["per_joint"][3])
+    assert found["per_joint"][5] == pytest.approx(100 * (np.array(errors[5]) <= 150).mean())
 
 
 def test_a_shift_of_the_whole_pose_counts_only_in_absolute_errors(golden):

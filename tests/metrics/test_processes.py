@@ -1,4 +1,4 @@
-"""Two processes with unequal shares, one of them at times empty: the figures of one process."""
+"""Two processes with unequal shares, one of them at times empty: the values of one process."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def results(part: slice, arrays: dict[str, torch.Tensor]) -> dict[str, torch.Ten
     )
     scores = torch.rand(30, 12, generator=torch.Generator().manual_seed(0))
     actions = scores[part], torch.arange(30)[part] % 12
-    figures = {}
+    values = {}
     for metric, batch in [
         (PCKh(0.2), persons),
         (MeanJointError(root=0), pose),
@@ -35,8 +35,8 @@ def results(part: slice, arrays: dict[str, torch.Tensor]) -> dict[str, torch.Ten
         if len(batch[0]):  # a process without samples never calls update
             metric.update(*batch)
         name = type(metric).__name__
-        figures |= {f"{name}/{key}": value for key, value in metric.compute().items()}
-    return figures
+        values |= {f"{name}/{key}": value for key, value in metric.compute().items()}
+    return values
 
 
 def work(rank: int, folder: str, arrays: dict[str, torch.Tensor]) -> None:

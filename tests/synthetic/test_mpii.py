@@ -1,4 +1,4 @@
-"""Synthetic MPII: the picture shows what the annotations say, with left and right as in NTU's."""
+"""Synthetic MPII: the picture shows what is annotated, with left and right as in NTU's."""
 
 import json
 from dataclasses import replace
@@ -99,7 +99,7 @@ def test_joints_lie_on_the_people(scenes: list[Scene], monkeypatch: pytest.Monke
     assert np.mean(beside) < 0.7
 
 
-def test_hidden_joints_are_behind_somebody(scenes: list[Scene]) -> None:
+def test_hidden_joints_are_behind_a_person(scenes: list[Scene]) -> None:
     hidden = [~person.visible for scene in scenes for person in scene.people]
     assert 0.005 < np.mean(hidden) < 0.2
     alone = [s.people[0] for s in scenes if len(s.people) == 1 and s.box is None]

@@ -29,7 +29,7 @@ def test_bodies_keep_their_bones(action: int) -> None:
         rng = np.random.default_rng(seed)
         joints = perform(action, draw_body(rng), 70, rng)
         assert np.isfinite(joints).all()
-        assert joints[..., 1].min() > -0.05  # nobody sinks into the floor
+        assert joints[..., 1].min() > -0.05  # no body sinks into the floor
         for a, b in LIMBS:
             length = np.linalg.norm(joints[:, a] - joints[:, b], axis=-1)
             if (a, b) in ((5, 6), (9, 10), (13, 14), (17, 18), (0, 20)):

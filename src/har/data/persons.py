@@ -45,28 +45,16 @@ also mirrored (the original program's own list was not published)."""
 class PersonDataset(Dataset[dict[str, Any]]):
     """Persons of any data set, in any joint layout.
 
-    An item is asked for by ``(kind, number, draw)`` in training, where ``draw`` alone decides the
-    augmentation. It holds
+    A training item has the key ``(kind, number, draw)``, where ``draw`` alone decides the
+    augmentation; an item for evaluation its number, without augmentation and in V views. What they
+    hold is a row of :class:`har.data.records.PersonBatch`, with ``path`` of the image.
 
-    - ``images``: uint8 RGB crop (H, W, 3);
-    - ``gamma``: float32 (3,), the color power of every channel, applied on the device;
-    - ``pose``: float32 (J, dim + 1): x, y in [0, 1] of the crop, z = -1e9 where dim is 3,
-      visibility. Joints unlabeled or outside the crop: -1e9 and 0; those that the data set does
-      not annotate: -1e9 and NaN;
-    - ``name``: the person's id.
-
-    An item for evaluation is asked for by its number, without augmentation, in V views:
-
-    - ``images`` (V, H, W, 3), ``pose`` (V, J, dim + 1), ``gamma`` all 1, ``name``;
-    - ``affine``: float64 (V, 3, 3), image pixels to [0, 1] of each crop;
-    - ``flipped``: bool (V,), crops in which left and right have changed places;
-    - ``joints_px``: float64 (J, 2) in image pixels, NaN where missing; ``valid``: bool (J,);
-    - ``inside``: bool (J,), joints inside the plain crop: the only ones the original counts;
-    - ``length_px``: float64, what PCK measures in; NaN: the person is not scored;
-    - ``path``: of the image.
+    In ``pose``, joints unlabeled or outside the crop are -1e9 with visibility 0, those that the
+    data set does not annotate -1e9 with NaN; z is -1e9 where dim is 3. ``inside`` are joints in
+    the plain crop: the only ones that the original program counts.
 
     Args:
-        persons: who is seen.
+        persons: of the data set.
         resolution: (width, height) of the crops in pixels.
         layout: joint layout of the poses; None: the data set's own.
         dim: 2 or 3.

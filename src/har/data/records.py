@@ -220,7 +220,7 @@ class ClipBatch(FrameBatch):
 
 
 class PersonBatch(TypedDict, total=False):
-    """N persons in single images of MPII, for training or, in V views each, for evaluation.
+    """N persons in single images, for training or, in V views each, for evaluation.
 
     Training: ``images`` uint8 RGB (N, H, W, 3); ``gamma`` (N, 3); ``pose`` (N, J, dim + 1);
     ``name``. Evaluation: ``images`` and ``pose`` with V views after N; ``affine`` float64

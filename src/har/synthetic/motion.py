@@ -1,7 +1,7 @@
 """Motion: what a body does in each of the actions, as 25 joints over time.
 
-An action is a function that says where hands and feet go; two-bone inverse kinematics finds elbows
-and knees. Coordinates of a person are (left, up, forward) in meters, the floor at up = 0.
+An action is a function that returns where hands and feet go; two-bone inverse kinematics finds
+elbows and knees. A person has coordinates (left, up, forward) in meters, the floor at up = 0.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Pose:
 
 @dataclass
 class Performance:
-    """Who acts, how fast, and with which hand: what an action function is given."""
+    """The actor, the speed and the hand: the arguments of an action function."""
 
     body: Body
     num_frames: int
@@ -355,7 +355,7 @@ def joints_of(pose: Pose, body: Body) -> Array:
     if np.any(pose.fall):
         joints = _about_feet(joints, pose.fall, pose.fall_axis)
         low = joints[..., 1].min(1)
-        joints[..., 1] += np.maximum(0.05 - low, 0)[:, None]  # nobody sinks into the floor
+        joints[..., 1] += np.maximum(0.05 - low, 0)[:, None]  # no body sinks into the floor
     return joints
 
 

@@ -33,8 +33,8 @@ VERSION = 1  # of the generator: what is written changes with it
 MPII_FROM_BODY = (18, 17, 16, 12, 13, 14, 0, 20, 2, 3, 10, 9, 8, 4, 5, 6)
 _HEAD = 9
 _HEAD_TOP = 0.118  # meters above the middle of the head, of a body 1.75 m high
-_LABELLED_JOINTS = 9  # fewer in the picture, and nobody labels the person
-_MOST_HIDDEN = 0.4  # more joints behind somebody else, and nobody does
+_LABELLED_JOINTS = 9  # of persons with fewer in the picture no joint is labeled
+_MOST_HIDDEN = 0.4  # nor of those with more joints behind another person
 _FALL = 43
 
 
@@ -44,12 +44,12 @@ class Person:
 
     Attributes:
         joints_px: (16, 2) in MPII's order.
-        visible: (16,) bool, not behind somebody or something else.
+        visible: (16,) bool, not behind another person or a thing.
         inside: (16,) bool, inside the picture.
         height_px: height of the upright body at its distance.
         centre_px: (2,) of the joints' extent.
         head_box_px: (4,) x1 y1 x2 y2.
-        labeled: somebody would label the joints.
+        labeled: an annotator would label the joints.
     """
 
     joints_px: Array
@@ -72,7 +72,7 @@ class Scene:
         canvas: (width, height) in pixels of the large picture.
         corner: (x, y) of the photograph in the turned large picture.
         size: (width, height) of the photograph.
-        bodies, joints: who is there, and joints (25, 3) in camera space, from far to near.
+        bodies, joints: the persons, and joints (25, 3) in camera space, from far to near.
         people: the same persons as they are annotated.
     """
 
@@ -129,7 +129,7 @@ def _scene(seed: tuple[int, int, int], at_least: int) -> Scene:
     middle = _turned(project(joints[0], canvas), canvas)
     middle = (middle.min(0) + middle.max(0)) / 2
     share = np.array([rng.uniform(0.35, 0.65), rng.uniform(0.44, 0.56)])
-    if rng.random() < 0.15:  # the photographer cuts somebody off
+    if rng.random() < 0.15:  # the border of the picture cuts a person off
         share[int(rng.integers(2))] = rng.choice([0.2, 0.8])
     corner = np.clip(middle - share * size, 0, np.array(canvas) - size).astype(int)
     order = np.argsort([-float(j[0, 2]) for j in joints])
@@ -225,7 +225,7 @@ def _annotate(scene: Scene) -> list[Person]:
         Figure(joints[None], body, scene.canvas)
         for joints, body in zip(scene.joints, scene.bodies, strict=True)
     ]
-    # Who is seen at every pixel: far to near, each over those behind; 255 for the furniture.
+    # The person at every pixel: far to near, each over those behind; 255 for the furniture.
     owner = np.zeros((scene.canvas[1], scene.canvas[0]), np.uint8)
     for number, figure in enumerate(figures, start=1):
         for shape in figure.outlines:

@@ -1,7 +1,7 @@
 """What an annotator writes down of a synthetic photograph, with the habits of MPII's annotators.
 
 Whole pixels that count from 1, a rough center and scale, a head box from which neck and head top
-come, and persons of whom nobody says more than where they are.
+come, and persons of whom only the place is given.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from har.synthetic.mpii import Person, Scene, simulate
 
 FOUND_BY_BOX = (8, 9)
-"""Neck and head top are not clicked, so nobody says whether they are seen."""
+"""Neck and head top are not clicked, so their visibility is not given."""
 
 
 @dataclass
@@ -21,7 +21,7 @@ class AnnotatedPerson:
     """A person as it is annotated, in MPII's pixels, which count from 1.
 
     Attributes:
-        joints_px: (16, 2), NaN where unlabeled; all NaN for somebody whom nobody labeled.
+        joints_px: (16, 2), NaN where unlabeled; all NaN for a person without labels.
         visible: (16,) bool.
         centre_px, head_box_px, scale: as MPII has them.
     """
@@ -34,7 +34,7 @@ class AnnotatedPerson:
 
     @property
     def labeled(self) -> bool:
-        """Whether somebody labeled the joints."""
+        """Whether the joints are labeled."""
         return bool(np.isfinite(self.joints_px).any())
 
 
@@ -68,8 +68,8 @@ def simulate_image(
     image = AnnotatedImage(number, train, validation)
     scene = simulate(number, seed, labeled=max(len(validation), 1))
     people = [_annotate(person, rng) for person in scene.people]
-    # The first of the labeled ones validate. Numbers in between that nobody has belong to people
-    # in the crowd, of whom the real file tells no more than where they are.
+    # The first of the labeled ones validate. Unused numbers in between belong to people
+    # in the crowd, of whom the real file gives only the place.
     people.sort(key=lambda person: not person.labeled)
     for place in range(1, max([*validation, len(people)]) + 1):
         rest = len([number for number in validation if number >= place])
@@ -86,7 +86,7 @@ def _annotate(person: Person, rng: np.random.Generator) -> AnnotatedPerson:
     """What an annotator writes down: whole pixels from 1, a rough center and scale."""
     joints = np.rint(person.joints_px + 0.5)
     joints[list(FOUND_BY_BOX)] = person.joints_px[list(FOUND_BY_BOX)] + 0.5
-    guesses = rng.random() < 0.05  # an annotator who also labels what lies outside
+    guesses = rng.random() < 0.05  # an annotator who also labels joints outside
     labeled = person.labeled & (person.inside | guesses)
     joints[~labeled] = np.nan
     height = person.height_px

@@ -45,7 +45,7 @@ class Camera:
     Attributes:
         azimuth: radians, around the actor, 0 in front.
         distance, height: meters, from the actor's place and above the floor.
-        aim: height in meters of what it looks at.
+        aim: height in meters of the point at the center of its view.
     """
 
     azimuth: float

@@ -42,7 +42,7 @@ def mixed_batch(data: Any, number: int = 0) -> dict[str, Any]:
     return batch
 
 
-def test_what_a_batch_knows_of_its_images(folder: Path) -> None:
+def test_what_a_batch_holds_of_its_images(folder: Path) -> None:
     batch = mixed_batch(make_data(folder))
     assert [".jpg" in name for name in batch["name"]] == [True] * 3 + [False] * 4
     assert batch["images"].shape == (7, 32, 32, 3)

@@ -55,10 +55,10 @@ def test_what_is_read_is_what_was_simulated(tiny_mpii: Path) -> None:
         said = person["visible"] >= 0
         told.append(said.mean())
         np.testing.assert_array_equal(person["visible"][said] == 1, truth.visible[said])
-    assert 0.2 < np.mean(told) < 0.9  # some say it, as a number or a text, some do not
+    assert 0.2 < np.mean(told) < 0.9  # some state it, as a number or a text, some do not
 
 
-def test_nobody_is_on_both_sides(tiny_mpii: Path) -> None:
+def test_no_image_is_on_both_sides(tiny_mpii: Path) -> None:
     persons = read_official(tiny_mpii / "mpii" / OFFICIAL_NAME).persons
     images = {split: set(persons["image"][persons["split"] == split]) for split in Split}
     assert not images[Split.TRAIN] & images[Split.VALIDATION]

@@ -1,4 +1,4 @@
-"""``prepare mpii`` and the data module: what is missing is said once, and a run can start."""
+"""``prepare mpii`` and the data module: what is missing is reported once, and a run can start."""
 
 import json
 import logging
@@ -66,7 +66,7 @@ def test_broken_images_are_listed_together(
     for text in (missing, cut, "images missing", "cannot be read", "official annotations"):
         assert text in table
 
-    # what comes back is used again, and only that is looked at
+    # what comes back is used again, and only that is checked
     (copy / "images" / cut).write_bytes(content)
     report = prepare_mpii(copy, workers=0)
     assert (report.checked, report.unreadable_images) == (3, [empty])
@@ -206,7 +206,7 @@ def test_single_persons_only(tiny_mpii: Path, copy: Path) -> None:
         np.testing.assert_array_equal(found[name], expected[name])
     assert apart.num_test_samples == everybody.num_test_samples
     prepare_mpii(copy, annotations="json", workers=0)
-    with pytest.raises(HarError, match="do not tell which persons stand apart"):
+    with pytest.raises(HarError, match="do not state which persons stand apart"):
         module(copy.parent, single_person_only=True)
 
 

@@ -32,7 +32,7 @@ class PosesOnly(Dataset[dict[str, Any]]):
 class MixedPoseDataModule(TrainingDataModule):
     """Images of MPII with 2-D poses and frames of NTU RGB+D with 3-D poses in every batch.
 
-    What MPII does not know teaches nothing: its depth counts as invalid, the middle of the spine
+    What MPII does not annotate has no loss: its depth counts as invalid, the middle of the spine
     has no visibility either (see :func:`har.losses.pose_loss`). Both data sets validate and test,
     each by its own protocol: a loader for NTU's clips, then one for MPII's persons.
 
@@ -113,7 +113,7 @@ class MixedPoseDataModule(TrainingDataModule):
     def describe_protocol(self) -> dict[str, Any]:
         """The protocols of both data sets."""
         ntu, mpii = self.ntu.describe_protocol(), self.mpii.describe_protocol()
-        del ntu["actions"]  # of which nothing is said here
+        del ntu["actions"]  # not evaluated here
         return {"split": f"{ntu['split']} and {mpii['split']}", "ntu": ntu, "mpii": mpii}
 
     def _loaders(self, *samples: Any) -> tuple[list[DataLoader[dict[str, Any]]], tuple[str, ...]]:

@@ -207,7 +207,7 @@ class MPIIDataModule(PersonDataModule):
         training = persons.rows["split"] == b"train"
         if (apart[training] < 0).all():
             raise HarError(
-                f"data.single_person_only: the {prepared.source} in {data_dir} do not tell which "
+                f"data.single_person_only: the {prepared.source} in {data_dir} do not state which "
                 "persons stand apart; only the official annotations do."
             )
         return persons[(apart == 1) | ~training]

@@ -37,7 +37,7 @@ def find_annotations(root: Path, kind: str | None = None) -> AnnotationFiles:
 
     Args:
         root: the data set's folder.
-        kind: look for this kind only.
+        kind: this kind only.
 
     Raises:
         DatasetNotFoundError: there are none.

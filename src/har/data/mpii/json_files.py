@@ -72,7 +72,7 @@ def _row(path: Path, number: int, person: Any) -> tuple[str, np.ndarray, np.ndar
     joints[np.isnan(joints).any(-1)] = np.inf  # labeled, yet not a number: to be noted
     joints[labeled == 0] = np.nan
     if center[0] == -1:
-        center = np.full(2, np.nan)  # how these files say that there is none
+        center = np.full(2, np.nan)  # these files' mark for none
     return image, joints, center, scale
 
 

@@ -61,7 +61,7 @@ def read_matlab(path: Path, *variables: str) -> list[Any]:
     missing = [name for name in variables if name not in found]
     if missing:
         raise MPIIError(
-            f"{path} has no variable {missing[0]}: it is not the file that its name says."
+            f"{path} has no variable {missing[0]}: it is another file than its name states."
         )
     return [found[name] for name in variables]
 

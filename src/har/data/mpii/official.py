@@ -1,8 +1,8 @@
 """The official annotations, ``mpii_human_pose_v1_u12_1.mat``.
 
 A structure grown by hand over years: the fields of persons differ from image to image, numbers have
-the smallest type that fits, and visibility is a number, a text or nothing. So every field is looked
-up by name, every number made a float first, and what is missing is noted, not assumed.
+the smallest type that fits, and visibility is a number, a text or nothing. So every field is read
+by name, every number made a float first, and what is missing is noted, not assumed.
 """
 
 from __future__ import annotations

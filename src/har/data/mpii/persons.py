@@ -33,12 +33,12 @@ PERSON = np.dtype(
 """A person, as an element of a NumPy array, so that loader processes share one block of memory.
 
 - ``image``: file name of the image; ``number``: of the person in it, from 1 (in the JSON files,
-  which do not tell the official one, a running number);
+  which lack the official one, a running number);
 - ``joints_px``: in MPII's order, NaN where unlabeled;
-- ``visible``: 1 visible, 0 hidden, -1 not told;
+- ``visible``: 1 visible, 0 hidden, -1 unknown;
 - ``centre_px``, ``scale``: rough center, and body height / 200 px;
 - ``head_box_px``: x1 y1 x2 y2, NaN where there is none;
-- ``split``: a :class:`Split`; ``stands_apart``: 1 far from other persons, 0 not, -1 not told.
+- ``split``: a :class:`Split`; ``stands_apart``: 1 far from other persons, 0 not, -1 unknown.
 
 Pixels are the file's own, which count from 1 as MATLAB does; the original program (Luvizon et al.,
 CVPR 2018) uses them as they are, and so does this one.
@@ -153,7 +153,7 @@ def estimated_head_size_px(persons: Persons) -> NDArray[np.float64]:
     """Head sizes (N,) in pixels from neck and head top where there is no head box.
 
     0.75 x their distance is what the head box gives for all but 1 % of the validation persons.
-    Good for curves; a published figure uses :func:`head_size_px`.
+    Good for curves; a published value uses :func:`head_size_px`.
     """
     joints, by_box = persons["joints_px"], head_size_px(persons)
     by_joints = NECK_TO_HEAD_SIZE * np.linalg.norm(joints[:, 9] - joints[:, 8], axis=-1)
