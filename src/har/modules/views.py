@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from har.models.base import PoseNetwork
 from har.transforms import normalize_images
 
 
-def poses_of_views(network: nn.Module, batch: Mapping[str, Any]) -> list[Tensor]:
+def poses_of_views(network: PoseNetwork, batch: Mapping[str, Any]) -> list[Tensor]:
     """A network's poses in every crop of every person.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from har.data.modules.base import start_worker
@@ -16,7 +16,7 @@ from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
 from har.data.targets import DEPTH_RANGE_MM
 from har.layouts import LayoutLike
 from har.metrics import ClipMetrics, scalars
-from har.models.base import join_frames
+from har.models.base import PoseNetwork, join_frames
 from har.transforms import normalize_images
 
 
@@ -41,7 +41,7 @@ class ClipEvaluation(LightningModule):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: PoseNetwork,
         samples: ProtocolDataset,
         labels: Sequence[str],
         layout: LayoutLike,
@@ -50,7 +50,7 @@ class ClipEvaluation(LightningModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__()
-        self.network: Any = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last)
         self.samples, self.label_names, self.layout = samples, list(labels), layout
         self.crops_per_batch, self.num_workers = crops_per_batch, num_workers
         self.scores: ClipMetrics | None = None

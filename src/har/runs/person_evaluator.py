@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
-from torch import nn
 
 from har.layouts import LayoutLike
 from har.metrics import PersonMetrics, scalars
+from har.models.base import PoseNetwork
 from har.modules.views import poses_of_views
 
 
@@ -22,9 +22,9 @@ class PersonEvaluation(LightningModule):
         layout: joint layout of its poses.
     """
 
-    def __init__(self, network: nn.Module, layout: LayoutLike) -> None:
+    def __init__(self, network: PoseNetwork, layout: LayoutLike) -> None:
         super().__init__()
-        self.network: Any = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last)
         self.layout = layout
         self.scores: PersonMetrics | None = None
         self.results: dict[str, Any] = {}  # what the last test measured

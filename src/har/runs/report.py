@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from har.files import whole_file
+from har.models.base import PoseNetwork
 from har.runs.config import plain_config
 
 if TYPE_CHECKING:  # comparing runs does not wait for torch
-    from torch import nn
+    pass
 
 # name in the results -> (its text in the table, its format)
 ROWS = {
@@ -82,7 +83,7 @@ def _joints_table(results: dict[str, Any], metric: str, title: str) -> Table:
     return table
 
 
-def weights_checksum(network: nn.Module) -> str:
+def weights_checksum(network: PoseNetwork) -> str:
     """SHA-256 over names and values of all parameters and statistics."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
@@ -123,7 +124,7 @@ def _after(words: list[str], word: str, count: int) -> int:
 def write_metrics(
     path: Path,
     cfg: DictConfig,
-    network: nn.Module,
+    network: PoseNetwork,
     protocol: dict[str, Any],
     results: dict[str, Any],
     untrained: dict[str, Any],
