@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from har.errors import HarError
-from har.video import Video
+from har.video import Video, _open
 from tests.helpers import mp4_boxes
 from tests.helpers.red_person import walking, write_video
 
@@ -146,6 +146,35 @@ def test_a_file_cut_short_misses_the_time_that_is_not_there(tmp_path: Path, kind
     half = Video(path)
     next(half.frames())
     assert half.missing_s() == 0  # not read to its end
+
+
+@pytest.mark.parametrize("stated", [1000.0, 0.0, float("nan"), -1.0, 90000.0, float("inf"), 5.0])
+@pytest.mark.parametrize("kind", ["mp4", "avi"])
+def test_whatever_rate_is_stated_the_frames_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: float, kind: str
+) -> None:
+    path = write_video(tmp_path / f"film.{kind}", walking(40), fps=20)
+
+    class States:
+        """A capture whose container states another rate, and a number of frames by it."""
+
+        def __init__(self, capture: cv2.VideoCapture) -> None:
+            self._capture = capture
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._capture, name)
+
+        def get(self, key: int) -> float:
+            wrong = {cv2.CAP_PROP_FPS: stated, cv2.CAP_PROP_FRAME_COUNT: 2 * stated}
+            return wrong.get(key, self._capture.get(key))
+
+    monkeypatch.setattr("har.video._open", lambda *arguments: States(_open(*arguments)))
+    video = Video(path)
+    kept = list(video.frames(every_s=0.1))
+    assert [frame.number for frame in kept] == list(range(0, 40, 2))
+    np.testing.assert_allclose([frame.time_s for frame in kept], np.arange(20) / 10, atol=2e-3)
+    assert video.fps == pytest.approx(20)
+    assert video.missing_s() == 0
 
 
 # ------------------------------------------------------------------------------ which frames
