@@ -96,7 +96,8 @@ class Video:
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._stated_fps = fps if 0 < fps <= _HIGHEST_FPS else _USUAL_FPS
         # both come from one clock, whatever it counts, so that their ratio is a time
-        self.duration_s = count / fps if count > 0 and fps > 0 and not self.live else None
+        stated = not self.live and 0 < fps < math.inf and 0 < count < math.inf
+        self.duration_s = count / fps if stated else None
         if not isinstance(source, int):
             self.duration_s = _mp4_duration_s(Path(source)) or self.duration_s
         self.num_read, self.last_s, self.ended = 0, 0.0, False
