@@ -9,7 +9,7 @@ import torch
 
 from har.data.ntu.labels import sample_numbers
 from har.errors import HarError
-from har.modules import Phase
+from har.modules import MultitaskModule, Phase
 from har.modules.schedule import Schedule
 from tests.helpers.tiny import STEPS, fit, make_data, make_module
 
@@ -116,3 +116,25 @@ def test_schedule_refuses_unknown_phases() -> None:
     with pytest.raises(HarError, match="empty"):
         Schedule({"pose": None})
     assert Schedule({"joint": Phase(2, SGD), "pose": Phase(1, SGD)}).name_at(0) == "pose"
+
+
+def test_batches_of_another_size_are_refused(tiny_ntu: Path, tmp_path: Path) -> None:
+    fit(tiny_ntu, tmp_path, max_steps=2)
+    with pytest.raises(HarError, match=r"batches of 2 \(action\).* this one has 1 \(action\)"):
+        fit(tiny_ntu, tmp_path, ckpt_path=tmp_path / "last.ckpt", data={"batch_size": 1})
+
+
+def test_a_finished_run_may_be_made_longer(tiny_ntu: Path, tmp_path: Path) -> None:
+    """A schedule of the learning rate over the whole phase ends where the longer run ends."""
+
+    def module(epochs: int) -> MultitaskModule:
+        cycle = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.01, cycle_momentum=False)
+        phase = Phase(epochs, SGD, cycle, "step", steps_per_epoch=15)
+        return make_module(pose=phase, frozen=None, joint=None)
+
+    fit(tiny_ntu, tmp_path, module=module(2))
+    longer, steps = fit(tiny_ntu, tmp_path, module=module(4), ckpt_path=tmp_path / "last.ckpt")
+    assert [step for step, *_ in steps] == list(range(31, 61))
+    whole, _ = fit(tiny_ntu, tmp_path / "whole", module=module(4))
+    rates = [each.trainer.optimizers[0].param_groups[0]["lr"] for each in (longer, whole)]
+    assert rates[0] == rates[1]

@@ -18,7 +18,6 @@ from har.data.framestore.reader import keep_freed_memory
 from har.data.sampling import EpochBatches, Key, Order, SampleOrder, UnpaddedDistributedSampler
 from har.errors import HarError
 from har.geometry import Camera
-from har.precision import batch_for_device
 
 BATCHES_AHEAD = 4  # that a loader process makes in advance
 _SHARED_BYTES = 2**16  # less than a pipe holds: to copy it is quicker than to share it
@@ -192,20 +191,35 @@ class TrainingDataModule(LightningDataModule):
             prefetch_factor=BATCHES_AHEAD if self.num_workers else None,
         )
 
+    def _samples_per_batch(self) -> dict[str, int]:
+        """Of every kind, over all processes."""
+        world_size = self.trainer.world_size if self.trainer else 1
+        return {kind: size * world_size for kind, size in self.batch_sizes.items()}
+
     def state_dict(self) -> dict[str, Any]:
         assert self.trainer is not None
         progress = self.trainer.fit_loop.epoch_loop.batch_progress
-        return {"batches_done": progress.total.ready}
+        return {
+            "batches_done": progress.total.ready,
+            "samples_per_batch": self._samples_per_batch(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._resumed_batches = int(state_dict["batches_done"])
+        """Goes on after the batches of a checkpoint.
 
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        return super().transfer_batch_to_device(
-            batch_for_device(batch, device), device, dataloader_idx
-        )
+        Raises:
+            HarError: its batches, over all processes, had other sizes.
+        """
+        now = self._samples_per_batch()
+        saved = state_dict.get("samples_per_batch", now)
+        if saved != now:
+            was, has = (", ".join(f"{n} ({kind})" for kind, n in d.items()) for d in (saved, now))
+            raise HarError(
+                f"The checkpoint is of a run with batches of {was} samples over all processes "
+                f"and this one has {has}: continue it with the same batch size times "
+                "processes, or begin a new run with weights=<the checkpoint>."
+            )
+        self._resumed_batches = int(state_dict["batches_done"])
 
     # ---------------------------------------------------------------- evaluation
 
