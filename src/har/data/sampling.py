@@ -63,8 +63,8 @@ class SampleOrder:
         first = (number * world_size + rank) * self.batch_size
         keys = []
         for position in range(first, first + self.batch_size):
-            turn, place = divmod(position, self.size)
-            keys.append((self.kind, int(self._permutation(turn)[place]), position))
+            pass_index, offset = divmod(position, self.size)
+            keys.append((self.kind, int(self._permutation(pass_index)[offset]), position))
         return keys
 
     def batches_in_pass(self, world_size: int = 1) -> int:
@@ -77,7 +77,7 @@ class MixedOrder:
     """Batches with samples of several data sets, always in the same numbers.
 
     Args:
-        parts: the data sets' own orders; the first one says how long a pass is.
+        parts: the data sets' own orders; a pass is as long as that of the first one.
     """
 
     parts: Sequence[SampleOrder]
@@ -105,7 +105,7 @@ class EpochBatches(Sampler[list[Key]]):
         kinds: the kinds of this epoch, in turn.
         first: number of the first batch of every kind (what earlier epochs used).
         steps: batches of every kind in this epoch.
-        done: batches of this epoch that a resumed run has behind it.
+        done: batches of this epoch that a resumed run has done.
         rank, world_size: this process, and how many there are.
     """
 
@@ -129,10 +129,11 @@ class EpochBatches(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         for batch in range(self.done, len(self)):
-            turn, place = divmod(batch, len(self.kinds))
-            backwards = turn * _GOLDEN >> 31 & 1
-            kind = self.kinds[-1 - place if backwards else place]
-            yield self.orders[kind].batch(self.first[kind] + turn, self.rank, self.world_size)
+            pass_index, offset = divmod(batch, len(self.kinds))
+            backwards = pass_index * _GOLDEN >> 31 & 1
+            kind = self.kinds[-1 - offset if backwards else offset]
+            number = self.first[kind] + pass_index
+            yield self.orders[kind].batch(number, self.rank, self.world_size)
 
 
 class UnpaddedDistributedSampler(Sampler[int]):
