@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 
 
-# ------------------------------------------------------------------------------------- persons
-
-
 @dataclass(frozen=True)
 class Person:
     """One person in an image.
@@ -145,9 +142,6 @@ class PersonSet:
         return self[self.rows["split"] == split.encode()]
 
 
-# --------------------------------------------------------------------------------------- clips
-
-
 @dataclass(frozen=True)
 class Clip:
     """Frames of a video in which people act, without the images.
@@ -189,9 +183,6 @@ class Clip:
             raise HarError(
                 f"The clip {self.id!r} needs an id, frames, and times that ascend strictly."
             )
-
-
-# ------------------------------------------------------------------------------------- batches
 
 
 class FrameBatch(TypedDict):

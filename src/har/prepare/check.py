@@ -62,9 +62,6 @@ def check_data(cfg: DictConfig) -> None:
         raise HarError(f"{problems[0]}{more}")
 
 
-# ---------------------------------------------------------------------------------- NTU RGB+D
-
-
 def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     """NTU RGB+D: official files, prepared samples, splits; None where there is nothing of it."""
     root = find_dataset_root(data_dir)
@@ -141,9 +138,6 @@ def _add_splits(findings: Findings, index: FrameIndex) -> None:
         )
 
 
-# ---------------------------------------------------------------------------------- own actions
-
-
 def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
     """Own actions; None where there are none."""
     output = data_dir / "prepared"
@@ -203,9 +197,6 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
     if findings.following is None and not findings.problems:
         findings.following = next_commands(data_dir, with_skeleton > 0)[0]
     return findings
-
-
-# ------------------------------------------------------------------------------------------ MPII
 
 
 def check_mpii(data_dir: Path, cfg: DictConfig) -> Findings | None:

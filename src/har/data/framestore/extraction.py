@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,16 +117,8 @@ class _Outcome(NamedTuple):
     failure: str = ""
 
 
-class _Job(NamedTuple):
-    """A task and the prepared folder that its sample goes to."""
-
-    task: Task
-    output: Path
-
-
-def _work(job: _Job) -> _Outcome:
-    """In a worker process: extracts a sample into a file of its own."""
-    task = job.task
+def _work(output: Path, task: Task) -> _Outcome:
+    """In a worker process: extracts a sample into a file of its own in the prepared folder."""
     try:
         sample, remark = task.extract(*task.arguments)
     except SkipSample as skip:
@@ -133,15 +126,15 @@ def _work(job: _Job) -> _Outcome:
     except Exception as error:  # whatever is wrong with one sample must not stop the others
         return _Outcome(task, reason="unexpected error", details=f"{task.name}: {error!r}")
     try:
-        stage(job.output, sample, remark)
+        stage(output, sample, remark)
     except (OSError, HarError) as error:
         return _Outcome(task, failure=str(error))
     return _Outcome(task, len(sample.num_bytes))
 
 
-def _crashed(job: _Job) -> _Outcome:
-    details = f"Reading {job.task.source} ends the process."
-    return _Outcome(job.task, reason="decoder crashed", details=details)
+def _crashed(task: Task) -> _Outcome:
+    details = f"Reading {task.source} ends the process."
+    return _Outcome(task, reason="decoder crashed", details=details)
 
 
 @contextmanager
@@ -185,9 +178,9 @@ def run_tasks(
     remaining = Counter(file_stem(task.group) for task in tasks)
     total = len(tasks) if total is None else total
     finished = total - len(tasks)
-    jobs = [_Job(task, folder.output) for task in tasks]
+    work = partial(_work, folder.output)
     with (
-        closing(run_in_processes(_work, jobs, _crashed, workers)) as outcomes,
+        closing(run_in_processes(work, tasks, _crashed, workers)) as outcomes,
         ThreadPoolExecutor(1) as assembler,
     ):
         assembled: list[Future[None]] = [

@@ -52,6 +52,8 @@ class Annotation(NamedTuple):
 class FrameIndex:
     """Samples of a prepared folder.
 
+    Whatever is read from disk later raises a HarError where the file is damaged or gone.
+
     Attributes:
         names: UTF-8 (N,), sorted.
         groups, labels, splits: UTF-8 (N,); see :class:`har.data.records.Clip`.
@@ -218,16 +220,12 @@ class FrameIndex:
         """Which frame of the video each stored frame of a sample is, from 0, (F,).
 
         Raises:
-            HarError: there is no such sample, or the file is damaged or gone.
+            HarError: there is no such sample.
         """
         return self._rows_of("frame_number", self.number_of(name))
 
     def times(self, sample: int) -> NDArray[np.float64]:
-        """Seconds of a sample's stored frames, ascending, (F,).
-
-        Raises:
-            HarError: the file is damaged or gone.
-        """
+        """Seconds of a sample's stored frames, ascending, (F,)."""
         if not self.is_old:
             return self._rows_of("time_s", sample)
         if "frames_per_second" in self.settings:
@@ -235,30 +233,18 @@ class FrameIndex:
         return self._rows_of("frame_number", sample) / _OLD_FRAMES_PER_SECOND
 
     def grid(self, sample: int) -> IntArray:
-        """Positions of the stored frames at every 1/15 s: :func:`har.data.clips.time_grid`.
-
-        Raises:
-            HarError: the file is damaged or gone.
-        """
+        """Positions of the stored frames at every 1/15 s: :func:`har.data.clips.time_grid`."""
         if self.on_grid[sample]:  # without reading
             return np.arange(self.num_frames[sample])
         return time_grid(self.times(sample))
 
     def joints(self, sample: int) -> NDArray[np.float32]:
-        """Joints of all people in a sample, (F, P, J, C): see :class:`har.data.records.Clip`.
-
-        Raises:
-            HarError: the file is damaged or gone.
-        """
+        """Joints of all people in a sample, (F, P, J, C): see :class:`har.data.records.Clip`."""
         joints = self._rows_of("joints", sample)
         return joints[:, None] if self.is_old else joints
 
     def annotation(self, sample: int) -> Annotation:
-        """The annotation of the acting person, read from disk.
-
-        Raises:
-            HarError: the file is damaged or gone.
-        """
+        """The annotation of the acting person, read from disk."""
         joints = self.joints(sample)[:, 0]
         columns = joints.shape[-1]
         depth = joints[..., 2] if columns == 4 else None
@@ -267,11 +253,7 @@ class FrameIndex:
         return Annotation(joints, None, np.asarray(np.isfinite(joints).all(-1)))
 
     def meta(self, sample: int) -> dict[str, Any]:
-        """What else the data set's reader stored of a sample.
-
-        Raises:
-            HarError: the file is damaged or gone.
-        """
+        """What else the data set's reader stored of a sample."""
         if self.is_old:
             return {}
         found: dict[str, Any] = json.loads(self._column("meta", sample)[sample])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,14 +52,10 @@ def check_shards(index: FrameIndex) -> Wholeness:
             continue
         names.append(found[0])
         counts.append(found[1])
-    stored, frames = np.concatenate(names), np.concatenate(counts)
-    order = np.argsort(stored)
-    stored, frames = stored[order], frames[order]
-    place = np.minimum(np.searchsorted(stored, index.names), max(len(stored) - 1, 0))
-    if len(stored):
-        same = (stored[place] == index.names) & (frames[place] == index.num_frames)
-    else:
-        same = np.zeros(len(index), bool)
+    stored = np.concatenate(names)
+    frames = dict(zip(stored.tolist(), np.concatenate(counts).tolist(), strict=True))
+    listed = zip(index.names.tolist(), index.num_frames.tolist(), strict=True)
+    same = np.array([frames.get(name) == count for name, count in listed], dtype=bool)
     if not with_frames:
         folder = index.path.parent / str(index.settings["images"])
         extracted = os.listdir(folder) if folder.is_dir() else []
@@ -106,13 +103,15 @@ def undecodable(
     """
     names = [name.decode() for name in index.names.tolist()]
     last = dict(zip(names, (index.num_frames - 1).tolist(), strict=True))
-    batches = []
-    for first in range(0, len(names), _BATCH):
-        part = names[first : first + _BATCH]
-        batches.append(_Batch(store, {name: last[name] for name in part}))
+    batches = [
+        {name: last[name] for name in names[first : first + _BATCH]}
+        for first in range(0, len(names), _BATCH)
+    ]
     found: dict[str, str] = {}
     done = 0
-    for read, problems in run_in_processes(_decode_last, batches, _crashed, workers):
+    for read, problems in run_in_processes(
+        partial(_decode_last, store), batches, _crashed, workers
+    ):
         done += read
         found.update(problems)
         if progress is not None:
@@ -120,22 +119,16 @@ def undecodable(
     return dict(sorted(found.items()))
 
 
-class _Batch(NamedTuple):
-    """Samples with the position of their last frame."""
-
-    store: FrameStore
-    last: dict[str, int]
-
-
-def _decode_last(batch: _Batch) -> tuple[int, dict[str, str]]:
+def _decode_last(store: FrameStore, last: dict[str, int]) -> tuple[int, dict[str, str]]:
+    """Reads the last frames of some samples, by their positions."""
     problems = {}
-    for name, frame in batch.last.items():
+    for name, frame in last.items():
         try:
-            batch.store.read(name, [frame])
+            store.read(name, [frame])
         except (HarError, OSError) as error:
             problems[name] = str(error)
-    return len(batch.last), problems
+    return len(last), problems
 
 
-def _crashed(batch: _Batch) -> tuple[int, dict[str, str]]:
-    return len(batch.last), dict.fromkeys(batch.last, "Reading its frames ends the process.")
+def _crashed(last: dict[str, int]) -> tuple[int, dict[str, str]]:
+    return len(last), dict.fromkeys(last, "Reading its frames ends the process.")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from har.data.augment import CropMargin
 from har.data.framestore.extraction import (
-    Extracted,
     PrepareReport,
     Task,
     check_disk,
@@ -65,81 +64,53 @@ def prepare_ntu(
         DatasetNotFoundError: no video or no skeleton is there.
         HarError: the folder was prepared with other settings, or the disk is too small.
     """
+    settings = Settings(stride, scale, jpeg_quality, margin)
     with resumable(output):
-        return _prepare(
-            videos_root,
-            skeletons_root,
-            output,
-            Settings(stride, scale, jpeg_quality, margin),
-            lambda names: select_samples(names, setups, actions, cameras, shard),
-            shard,
-            workers,
-            progress,
-        )
-
-
-def _prepare(
-    videos_root: Path,
-    skeletons_root: Path,
-    output: Path,
-    settings: Settings,
-    select: Callable[[list[str]], list[str]],
-    shard: tuple[int, int] | None,
-    workers: int,
-    progress: Callable[..., None] | None,
-) -> PrepareReport:
-    """See :func:`prepare_ntu`."""
-    sources = find_videos(videos_root, output)
-    images = None if sources else find_images(videos_root, output)
-    if images is not None:
-        sources = {path.name: path for path in images.iterdir() if path.is_dir()}
-    if not sources:
-        raise missing_data(videos_root, "no video *_rgb.avi lies")
-    skeletons = find_skeletons(skeletons_root, output)
-    if not skeletons:
-        raise missing_data(skeletons_root, "no *.skeleton lies")
-    if images is not None:
-        sources = {name: path for name, path in sources.items() if name in skeletons}
-    names = select(list(sources))
-    if images is not None and settings.margin is not None:
-        raise HarError(
-            f"{images} holds whole frames, which stay as they are: ntu.region=track needs the "
-            "videos."
-        )
-    described = settings.describe()
-    if images is not None:
-        described["images"] = os.path.relpath(images.resolve(), output.resolve())
-    folder = PreparedFolder(output, described, None if shard is None else {n[:4] for n in names})
-
-    extract = extract_sample if images is None else _annotated
-    there = folder.finished() & set(names)
-    report = PrepareReport(kept=len(there))
-    tasks = []
-    for name in names:
-        if name in there:
-            continue
-        if images is None and name in missing_skeletons():
-            report.skipped[name] = "on the official list of missing skeletons"
-        elif name not in skeletons:
-            report.skipped[name] = "no skeleton file"
-        else:
-            files = sources[name], skeletons[name]
-            tasks.append(Task(name, name[:4], sources[name], extract, (name, *files, settings)))
-    if images is None:
-        check_disk(
-            output,
-            tasks,
-            lambda task: estimate_bytes(*task.arguments[1:]),
-            "take part of the data (ntu.setups=[1,2])",
-        )
-    run_tasks(tasks, folder, report, workers=workers, total=len(names), progress=progress)
-    folder.write_index(store="hdf5" if images is None else "jpeg")
-    report.add_remarks(output, names)
-    suffix = "" if shard is None else f"_{shard[0] + 1}_of_{shard[1]}"
-    report.write(output / f"prepare_report{suffix}.json")
-    return report
-
-
-def _annotated(name: str, images: Path, annotation: Path, settings: Settings) -> Extracted:
-    """A sample whose frames the original program has extracted."""
-    return annotated_sample(name, annotation, images, settings.stride)
+        sources = find_videos(videos_root, output)
+        images = None if sources else find_images(videos_root, output)
+        if images is not None:
+            sources = {path.name: path for path in images.iterdir() if path.is_dir()}
+        if not sources:
+            raise missing_data(videos_root, "no video *_rgb.avi lies")
+        skeletons = find_skeletons(skeletons_root, output)
+        if not skeletons:
+            raise missing_data(skeletons_root, "no *.skeleton lies")
+        described = settings.describe()
+        if images is not None:
+            if margin is not None:
+                raise HarError(
+                    f"{images} holds whole frames, which stay as they are: ntu.region=track needs "
+                    "the videos."
+                )
+            sources = {name: path for name, path in sources.items() if name in skeletons}
+            described["images"] = os.path.relpath(images.resolve(), output.resolve())
+        names = select_samples(list(sources), setups, actions, cameras, shard)
+        mine = None if shard is None else {name[:4] for name in names}
+        folder = PreparedFolder(output, described, mine)
+        extract = extract_sample if images is None else annotated_sample
+        there = folder.finished() & set(names)
+        report = PrepareReport(kept=len(there))
+        tasks = []
+        for name in names:
+            if name in there:
+                continue
+            if images is None and name in missing_skeletons():
+                report.skipped[name] = "on the official list of missing skeletons"
+            elif name not in skeletons:
+                report.skipped[name] = "no skeleton file"
+            else:
+                files = sources[name], skeletons[name]
+                tasks.append(Task(name, name[:4], sources[name], extract, (name, *files, settings)))
+        if images is None:
+            check_disk(
+                output,
+                tasks,
+                lambda task: estimate_bytes(*task.arguments[1:]),
+                "take part of the data (ntu.setups=[1,2])",
+            )
+        run_tasks(tasks, folder, report, workers=workers, total=len(names), progress=progress)
+        folder.write_index(store="hdf5" if images is None else "jpeg")
+        report.add_remarks(output, names)
+        suffix = "" if shard is None else f"_{shard[0] + 1}_of_{shard[1]}"
+        report.write(output / f"prepare_report{suffix}.json")
+        return report

@@ -148,18 +148,29 @@ def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -
         keep=lambda number, _: number < length and number % settings.stride == 0,
         limit=length + 2,
     )
-    seen = frames.num_read
-    if abs(seen - length) > 1:
-        known = "at least " if seen > length else ""
-        counts = f"the video has {known}{seen} frames, the skeleton {length}"
-        if 2 * seen < length:
-            raise SkipSample("frame count mismatch", f"{video}: {counts}.")
-        remark = "; ".join(filter(None, [counts, remark]))
+    remark = "; ".join(filter(None, [compare_lengths(video, frames.num_read, length), remark]))
     joints = joints_at(frames.numbers, numbers, track)
     if not (np.isfinite(joints[..., :2]).all(-1) & (joints[..., 3] > 0)).any():
         raise SkipSample("no body in any frame")
     clip = _clip(name, frames.times_s, frames.numbers, joints)
     return Extracted(one_sample(clip, frames.size, frames.jpegs, frames.region), remark)
+
+
+def compare_lengths(video: Path, seen: int, length: int) -> str:
+    """How a video's frames, as far as they were read, differ in number from the skeleton's.
+
+    Returns:
+        Empty where they do not, but for one.
+
+    Raises:
+        SkipSample: less than half of them are there.
+    """
+    if abs(seen - length) <= 1:
+        return ""
+    counts = f"the video has {'at least ' * (seen > length)}{seen} frames, the skeleton {length}"
+    if 2 * seen < length:
+        raise SkipSample("frame count mismatch", f"{video}: {counts}.")
+    return counts
 
 
 def _clip(
@@ -221,21 +232,21 @@ def joints_at(
     return joints[:, None]
 
 
-def annotated_sample(name: str, annotation: Path, images: Path, stride: int) -> Extracted:
+def annotated_sample(name: str, images: Path, annotation: Path, settings: Settings) -> Extracted:
     """The annotation of a sample whose frames the original program has extracted.
 
     Args:
         name: of the sample.
-        annotation: the original's ``.npy``, or a ``.skeleton`` file.
         images: the sample's folder, ``00001.jpg`` ... by frame number.
-        stride: every how many-th annotated frame is kept.
+        annotation: the original's ``.npy``, or a ``.skeleton`` file.
+        settings: whose ``stride`` chooses among the annotated frames.
 
     Raises:
         SkipSample: why it cannot be used.
     """
     numbers, track, odd = read_track(annotation, called="annotation")
     there = set(os.listdir(images)) if images.is_dir() else set()
-    rows = np.arange(0, len(numbers), stride)
+    rows = np.arange(0, len(numbers), settings.stride)
     kept = [row for row in rows if f"{numbers[row] + 1:05d}.jpg" in there]
     if not kept:
         raise SkipSample("no extracted frames")

@@ -152,9 +152,6 @@ def _parse(words: list[bytes], path: Path) -> dict[str, np.ndarray]:
     }
 
 
-# --------------------------------------------------------------------------- the acting person
-
-
 class BodyTrack(NamedTuple):
     """One person through a recording; NaN and state 0 in frames without the person.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from har.data.ntu.labels import SampleNumbers
 from har.errors import HarError
 
 IntArray = NDArray[np.int64]
@@ -44,50 +45,13 @@ PROTOCOLS: dict[str, Counts] = {
 """The protocols with their official counts."""
 
 
-class SampleColumns(Protocol):
-    """What a split depends on: one integer of every sample, all from 1."""
-
-    @property
-    def setups(self) -> IntArray: ...
-    @property
-    def cameras(self) -> IntArray: ...
-    @property
-    def subjects(self) -> IntArray: ...
-    @property
-    def actions(self) -> IntArray: ...
-
-
-def check_protocol(protocol: str) -> None:
-    """Raises HarError for a protocol that does not exist."""
-    if protocol not in PROTOCOLS:
-        raise HarError(f"There is no protocol {protocol}; choose {', '.join(PROTOCOLS)}.")
-
-
-def training_mask(
-    protocol: str, setups: IntArray, cameras: IntArray, subjects: IntArray
-) -> NDArray[np.bool_]:
-    """Which samples train, (N,) bool; the others test.
-
-    Raises:
-        HarError: an unknown protocol.
-    """
-    check_protocol(protocol)
-    if protocol == "xsub60":
-        return np.isin(subjects, XSUB60_TRAINING)
-    if protocol == "xview60":
-        return np.isin(cameras, XVIEW60_TRAINING_CAMERAS)
-    if protocol == "xsub120":
-        return np.isin(subjects, XSUB120_TRAINING)
-    return setups % 2 == 0
-
-
 def split_indices(
-    samples: SampleColumns, protocol: str, split: str, actions: Sequence[int] | None = None
+    samples: SampleNumbers, protocol: str, split: str, actions: Sequence[int] | None = None
 ) -> IntArray:
     """Numbers of the samples of a split, ascending.
 
     Args:
-        samples: of all samples, for example :func:`har.data.ntu.labels.sample_numbers`.
+        samples: of all samples, see :func:`har.data.ntu.labels.sample_numbers`.
         protocol: ``xsub60``, ``xview60``, ``xsub120`` or ``xset120``; those of NTU-60 leave out
             setups above 17 and actions above 60.
         split: ``train`` or ``test``.
@@ -98,7 +62,14 @@ def split_indices(
     """
     if split not in ("train", "test"):
         raise HarError(f"There is no split {split}; choose train or test.")
-    trains = training_mask(protocol, samples.setups, samples.cameras, samples.subjects)
+    if protocol not in PROTOCOLS:
+        raise HarError(f"There is no protocol {protocol}; choose {', '.join(PROTOCOLS)}.")
+    trains = {
+        "xsub60": np.isin(samples.subjects, XSUB60_TRAINING),
+        "xview60": np.isin(samples.cameras, XVIEW60_TRAINING_CAMERAS),
+        "xsub120": np.isin(samples.subjects, XSUB120_TRAINING),
+        "xset120": samples.setups % 2 == 0,
+    }[protocol]
     chosen = trains if split == "train" else ~trains
     if protocol.endswith("60"):
         chosen = chosen & (samples.setups <= 17) & (samples.actions <= 60)

@@ -95,9 +95,6 @@ def _check_name(file: str) -> None:
         raise HarError(f"The name of the clip {file!a} is not UTF-8: rename it.") from error
 
 
-# -------------------------------------------------------------------------------------- splits
-
-
 def read_lists(root: Path) -> dict[str, list[str]]:
     """The lines of ``train.txt``, ``val.txt`` and ``test.txt``, as far as they are there.
 

@@ -19,9 +19,9 @@ from har.data.framestore.extraction import (
 )
 from har.data.framestore.shards import one_sample
 from har.data.framestore.staging import PreparedFolder
-from har.data.ntu.sample import SKELETON_JOINTS, joints_at, read_track
+from har.data.ntu.sample import SKELETON_JOINTS, compare_lengths, joints_at, read_track
 from har.data.own.folder import OwnClip, find_clips, read_lists, split_by_lists, split_by_shares
-from har.data.own.record import FILE_NAME, OwnActions
+from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS, Clip
 
 _COLUMNS = (*SPLITS, "none", "left out")
@@ -95,52 +95,34 @@ def prepare_own(
         HarError: no clips, lists that do not fit them, a folder prepared with other settings, or
             one that cannot be written.
     """
+    settings = settings or OwnSettings()
     with resumable(output):
-        chosen = settings or OwnSettings()
-        return _prepare(root, output, chosen, (test_share, val_share, seed), workers, progress)
+        clips, lists = find_clips(root), read_lists(root)
+        files = [clip.file for clip in clips]
+        report = OwnReport()
+        if lists:
+            splits, report.not_found = split_by_lists(files, lists)
+        else:
+            splits = split_by_shares(files, test_share, val_share, seed)
+        folder = PreparedFolder(output, {**asdict(settings), **SKELETON_JOINTS})
+        stored = folder.finished()
+        known = OwnActions.read(output) if stored or is_own(output) else OwnActions()
+        record = known.updated(clips, splits, stored)
+        record.write(output)  # first: no sample is ever stored whose clip is not known
 
-
-def _prepare(
-    root: Path,
-    output: Path,
-    settings: OwnSettings,
-    shares: tuple[float, float, int],
-    workers: int,
-    progress: Callable[..., None] | None,
-) -> OwnReport:
-    """See :func:`prepare_own`."""
-    clips, lists = find_clips(root), read_lists(root)
-    files = [clip.file for clip in clips]
-    report = OwnReport()
-    if lists:
-        splits, report.not_found = split_by_lists(files, lists)
-    else:
-        splits = split_by_shares(files, *shares)
-    folder = PreparedFolder(output, {**asdict(settings), **SKELETON_JOINTS})
-    stored = folder.finished()
-    record = _record(output, stored).updated(clips, splits, stored)
-    record.write(output)  # first: no sample is ever stored whose clip is not known
-
-    there = stored & set(record.clips)
-    report.kept, report.replaced = len(there), len(stored - there)
-    tasks = [
-        Task(name, clip.label, clip.video(root), own_sample, (name, clip, root, settings))
-        for name, clip in sorted(record.clips.items())
-        if name not in there
-    ]
-    run_tasks(tasks, folder, report, workers=workers, total=len(clips), progress=progress)
-    folder.write_index()
-    report.add_remarks(output, list(record.clips))
-    _use_files(report, record)
-    report.write(output / "prepare_report.json")
-    return report
-
-
-def _record(output: Path, stored: set[str]) -> OwnActions:
-    """The record of what is stored already."""
-    if stored or (output / FILE_NAME).is_file():
-        return OwnActions.read(output)
-    return OwnActions()
+        there = stored & set(record.clips)
+        report.kept, report.replaced = len(there), len(stored - there)
+        tasks = [
+            Task(name, clip.label, clip.video(root), own_sample, (name, clip, root, settings))
+            for name, clip in sorted(record.clips.items())
+            if name not in there
+        ]
+        run_tasks(tasks, folder, report, workers=workers, total=len(clips), progress=progress)
+        folder.write_index()
+        report.add_remarks(output, list(record.clips))
+        _use_files(report, record)
+        report.write(output / "prepare_report.json")
+        return report
 
 
 def _use_files(report: OwnReport, record: OwnActions) -> None:
@@ -156,9 +138,6 @@ def _use_files(report: OwnReport, record: OwnActions) -> None:
         by_file = {record.clips[name].file: text for name, text in texts.items()}
         texts.clear()
         texts.update(by_file)
-
-
-# ------------------------------------------------------------------------------------ one clip
 
 
 def own_sample(name: str, clip: OwnClip, root: Path, settings: OwnSettings) -> Extracted:
@@ -221,12 +200,7 @@ def _oddities(
     if frames.longer:
         remarks.append(f"longer than {settings.max_seconds:g} s, the rest is left out")
     if length is not None:
-        seen = frames.num_read
-        if abs(seen - length) > 1 and not frames.longer:
-            known = "at least " if seen > length else ""
-            counts = f"the video has {known}{seen} frames, the skeleton {length}"
-            if 2 * seen < length:
-                raise SkipSample("frame count mismatch", f"{video}: {counts}.")
+        if not frames.longer and (counts := compare_lengths(video, frames.num_read, length)):
             remarks.append(counts)
     elif frames.missing_s:
         whole = frames.last_s + frames.missing_s

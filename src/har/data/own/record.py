@@ -64,8 +64,6 @@ class OwnActions:
                 result.splits[name] = splits[clip.file]
         return result
 
-    # ---------------------------------------------------------------------------------- on disk
-
     def write(self, folder: Path) -> None:
         """Writes the record into a prepared folder, whole or not at all."""
         path = folder / FILE_NAME
