@@ -115,8 +115,15 @@ def test_the_recipe_and_its_evaluation(tiny_ntu: Path, tmp_path: Path) -> None:
     )
     trainer.test(module, datamodule=data, verbose=False)
     samples = ProtocolDataset(data.test_clips, ClipProtocol(steps=(data.step,)))
-    judge = ClipEvaluation(module.network, samples, data.labels, module.layout)
-    trainer.test(judge, verbose=False)
+    evaluator = ClipEvaluation(
+        module.network,
+        samples,
+        data.labels,
+        module.layout,
+        camera=data.camera,
+        depth_range_mm=data.depth_range_mm,
+    )
+    trainer.test(evaluator, verbose=False)
     assert len(module.results["action_top1_by_block"]) == 9  # four heads twice, and merged
-    assert judge.results["action_top1_by_block"] == module.results["action_top1_by_block"]
-    assert judge.results["joint_error_mm"] == pytest.approx(module.results["joint_error_mm"])
+    assert evaluator.results["action_top1_by_block"] == module.results["action_top1_by_block"]
+    assert evaluator.results["joint_error_mm"] == pytest.approx(module.results["joint_error_mm"])

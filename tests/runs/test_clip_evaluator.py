@@ -5,16 +5,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
 
 from har.data import NTUDataModule
+from har.data.ntu.targets import COLOR_CAMERA
 from har.data.protocols import ClipProtocol, ProtocolDataset
 from har.models import SPNet
 from har.runs.clip_evaluator import ClipEvaluation
 
+IN_MM: dict[str, Any] = {"camera": COLOR_CAMERA, "depth_range_mm": 2000.0}
 FIGURES = ("action_top1", "joint_error_mm", "joint_error_absolute_mm", "pck3d_150mm", "pck3d_auc")
 
 
@@ -34,11 +37,12 @@ def dataset(data_dir: Path, protocol: ClipProtocol) -> ProtocolDataset:
 
 
 def evaluate(data_dir: Path, protocol: ClipProtocol, crops_per_batch: int, **trainer: object):
-    judge = ClipEvaluation(
+    evaluator = ClipEvaluation(
         network(),
         dataset(data_dir, protocol),
         ["cheer up", "falling"],
         "pa17j",
+        **IN_MM,
         crops_per_batch=crops_per_batch,
     )
     quiet = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "devices": 1}
@@ -51,8 +55,8 @@ def evaluate(data_dir: Path, protocol: ClipProtocol, crops_per_batch: int, **tra
             **trainer,
         }  # type: ignore[arg-type]
     )
-    runner.test(judge, verbose=False)
-    return judge
+    runner.test(evaluator, verbose=False)
+    return evaluator
 
 
 @pytest.mark.parametrize(
@@ -64,8 +68,8 @@ def evaluate(data_dir: Path, protocol: ClipProtocol, crops_per_batch: int, **tra
     ids=["papers", "dense"],
 )
 def test_equals_one_clip_at_a_time(tiny_ntu: Path, protocol: ClipProtocol) -> None:
-    judge = evaluate(tiny_ntu, protocol, crops_per_batch=24)
-    samples, net = judge.samples, judge.network
+    evaluator = evaluate(tiny_ntu, protocol, crops_per_batch=24)
+    samples, net = evaluator.samples, evaluator.network
     right = torch.zeros(net.num_action_outputs)
     for number in range(len(samples)):
         item = samples[number]
@@ -82,14 +86,14 @@ def test_equals_one_clip_at_a_time(tiny_ntu: Path, protocol: ClipProtocol) -> No
             "action": torch.tensor([item["action"]]),
         }
         with torch.inference_mode():
-            _, judged = judge.judge(batch)
+            _, summed = evaluator.evaluate(batch)
         for block, direct in enumerate(product):
             torch.testing.assert_close(
-                judged[block][0].softmax(-1), direct / direct.sum(), atol=1e-5, rtol=1e-4
+                summed[block][0].softmax(-1), direct / direct.sum(), atol=1e-5, rtol=1e-4
             )
             right[block] += float(direct.argmax() == item["action"])
     expected = (100 * right / len(samples)).tolist()
-    assert judge.results["action_top1_by_block"] == pytest.approx(expected)
+    assert evaluator.results["action_top1_by_block"] == pytest.approx(expected)
 
 
 def test_figures_do_not_depend_on_the_batch_size(tiny_ntu: Path) -> None:
@@ -103,13 +107,13 @@ def test_figures_do_not_depend_on_the_batch_size(tiny_ntu: Path) -> None:
 def test_a_network_without_actions_gives_its_poses(tiny_ntu: Path) -> None:
     samples = dataset(tiny_ntu, ClipProtocol())
     net = SPNet(num_actions=(), action_pyramids=(), num_levels=2, growth=8).eval()
-    judge = ClipEvaluation(net, samples, ["cheer up", "falling"], "pa17j")
+    evaluator = ClipEvaluation(net, samples, ["cheer up", "falling"], "pa17j", **IN_MM)
     trainer = pl.Trainer(
         accelerator="cpu", logger=False, enable_progress_bar=False, enable_checkpointing=False
     )
-    trainer.test(judge, verbose=False)
-    assert judge.results["joint_error_mm"] > 0
-    assert "action_top1" not in judge.results
+    trainer.test(evaluator, verbose=False)
+    assert evaluator.results["joint_error_mm"] > 0
+    assert "action_top1" not in evaluator.results
 
 
 WORKER = """
@@ -121,10 +125,10 @@ sys.path[:0] = [{here!r}]
 torch.set_num_threads(1)
 from tests.runs.test_clip_evaluator import ClipProtocol, evaluate
 
-judge = evaluate(Path(sys.argv[1]), ClipProtocol("multi", (2,), True, "clip"), 40,
+evaluator = evaluate(Path(sys.argv[1]), ClipProtocol("multi", (2,), True, "clip"), 40,
                  devices=2, strategy="ddp")
-if judge.trainer.is_global_zero:
-    Path(sys.argv[2]).write_text(json.dumps(judge.results))
+if evaluator.trainer.is_global_zero:
+    Path(sys.argv[2]).write_text(json.dumps(evaluator.results))
 """
 
 

@@ -53,7 +53,7 @@ def test_true_poses_are_right_in_every_view(tiny_mpii: Path, views: str) -> None
         num_workers=0,
     )
     data.setup("test")
-    judge = PersonEvaluation(KnowsTheAnswer(data.test_samples), "pa17j")
+    evaluator = PersonEvaluation(KnowsTheAnswer(data.test_samples), "pa17j")
     trainer = pl.Trainer(
         accelerator="cpu",
         logger=False,
@@ -61,12 +61,12 @@ def test_true_poses_are_right_in_every_view(tiny_mpii: Path, views: str) -> None
         enable_checkpointing=False,
         use_distributed_sampler=False,
     )
-    trainer.test(judge, datamodule=data, verbose=False)
-    assert judge.results["pckh"] == pytest.approx(100)
-    confused, right = judge.results["pckh_by_block"]
+    trainer.test(evaluator, datamodule=data, verbose=False)
+    assert evaluator.results["pckh"] == pytest.approx(100)
+    confused, right = evaluator.results["pckh_by_block"]
     assert right == pytest.approx(100)
     assert confused == pytest.approx(100) if views == "single" else confused < 80
-    assert set(judge.results["pckh_by_joint"]) <= set(LAYOUT.joints) - {"spine"}
+    assert set(evaluator.results["pckh_by_joint"]) <= set(LAYOUT.joints) - {"spine"}
 
 
 def test_the_mean_is_taken_in_the_image() -> None:

@@ -27,8 +27,14 @@ def benchmark_evaluation(cfg: DictConfig) -> None:
     data.setup("test")
     network = instantiate(cfg.model).eval()
     samples = ProtocolDataset(data.test_clips, ClipProtocol("multi", (1,), False, "sequence"))
-    judge = ClipEvaluation(
-        network, samples, data.labels, "pa17j", crops_per_batch=_CLIPS_AT_A_TIME * cfg.clip_size
+    evaluator = ClipEvaluation(
+        network,
+        samples,
+        data.labels,
+        data.layout,
+        camera=data.camera,
+        depth_range_mm=data.depth_range_mm,
+        crops_per_batch=_CLIPS_AT_A_TIME * cfg.clip_size,
     )
     batch = collate_sequences([samples[int(samples.num_crops().argmax())]])
     answers: dict[str, Tensor] = {}
@@ -42,7 +48,7 @@ def benchmark_evaluation(cfg: DictConfig) -> None:
         answers["alone"] = torch.cat(logits).double().log_softmax(-1).sum(0)
 
     def shared() -> None:
-        answers["shared"] = judge.judge(batch)[1][-1][0]
+        answers["shared"] = evaluator.evaluate(batch)[1][-1][0]
 
     with torch.inference_mode():
         variants: dict[str, Any] = {"every clip by itself": alone, "every frame once": shared}

@@ -1,4 +1,4 @@
-"""``python -m har.evaluate compare=[run1,run2]``: figures of two or more runs side by side."""
+"""``python -m har.evaluate compare=[run1,run2]``: metrics of two or more runs side by side."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 def comparison(runs: list[dict[str, Any]]) -> list[list[str]]:
-    """Rows of text: a name, then a cell per run; first the figures, then how they were measured."""
+    """Rows of text: a name, then a cell per run; first the metrics, then their protocols."""
     rows = []
     found = {name for run in runs for name, value in run["metrics"].items() if _is_number(value)}
     known = found - _LEFT_OUT

@@ -158,7 +158,7 @@ class PhasedModule(LightningModule):
         return loss
 
     def check_losses(self) -> None:
-        """Looks at the losses since the last call, in one copy from the device.
+        """Checks the losses since the last call, in one copy from the device.
 
         Called every few steps and before a checkpoint is written, so that no step waits for the
         device and no checkpoint holds weights that are not numbers.

@@ -1,4 +1,4 @@
-"""Judges sequences by all clips of a protocol, every crop through the pose part once."""
+"""Evaluates sequences by all clips of a protocol, every crop through the pose part once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from har.data.modules.base import start_worker
-from har.data.ntu.targets import COLOR_CAMERA
 from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
-from har.data.targets import DEPTH_RANGE_MM
+from har.geometry import Camera
 from har.layouts import LayoutLike
 from har.metrics import ClipMetrics, scalars
 from har.models.base import PoseNetwork, join_frames
@@ -32,9 +31,10 @@ class ClipEvaluation(LightningModule):
 
     Args:
         network: of :mod:`har.models`, with weights.
-        samples: what is judged, by which protocol.
+        samples: the test sequences, with the clips of a protocol.
         labels: names of the classes.
         layout: joint layout of the poses.
+        camera, depth_range_mm: of the data, see :class:`har.metrics.ClipMetrics`.
         crops_per_batch: of a process.
         num_workers: loader processes.
     """
@@ -46,12 +46,15 @@ class ClipEvaluation(LightningModule):
         labels: Sequence[str],
         layout: LayoutLike,
         *,
+        camera: Camera | None,
+        depth_range_mm: float | None,
         crops_per_batch: int = 64,
         num_workers: int = 0,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.samples, self.label_names, self.layout = samples, list(labels), layout
+        self.camera, self.depth_range_mm = camera, depth_range_mm
         self.crops_per_batch, self.num_workers = crops_per_batch, num_workers
         self.scores: ClipMetrics | None = None
         self.results: dict[str, Any] = {}  # what the last test measured
@@ -78,12 +81,12 @@ class ClipEvaluation(LightningModule):
             len(self.label_names),
             self.network.num_pose_outputs,
             self.network.num_action_outputs,
-            COLOR_CAMERA,
-            DEPTH_RANGE_MM,
+            self.camera,
+            self.depth_range_mm,
         ).to(self.device)
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        poses, log_probabilities = self.judge(batch)
+        poses, log_probabilities = self.evaluate(batch)
         upright = ~batch["mirrored"]
 
         def of_frames(values: Tensor) -> Tensor:
@@ -110,7 +113,7 @@ class ClipEvaluation(LightningModule):
         probabilities = log_probabilities[-1].softmax(-1) if log_probabilities else None
         return {"pose": poses[-1][shown], "probabilities": probabilities}
 
-    def judge(self, batch: Mapping[str, Any]) -> tuple[list[Tensor], list[Tensor]]:
+    def evaluate(self, batch: Mapping[str, Any]) -> tuple[list[Tensor], list[Tensor]]:
         """Poses (U, J, dim + 1) of every prediction block, and, of every action output, the summed
         logarithms of the clips' probabilities (N, C), float64; see
         :func:`har.data.protocols.collate_sequences`."""
@@ -125,12 +128,12 @@ class ClipEvaluation(LightningModule):
         clips, count = batch["clips"], len(batch["action"])
         lots = clips.split(max(1, self.crops_per_batch // clips.shape[1]))
         logits = [self.network.forward_clips(frames.clips(lot)) for lot in lots]
-        judged = []
+        summed = []
         for block in zip(*logits, strict=True):
             of_clips = torch.cat(block).double().log_softmax(-1)  # (C, classes)
             sums = of_clips.new_zeros(count, of_clips.shape[1])
-            judged.append(sums.index_add(0, batch["sequence"], of_clips))
-        return list(frames.poses), judged
+            summed.append(sums.index_add(0, batch["sequence"], of_clips))
+        return list(frames.poses), summed
 
     def on_test_epoch_end(self) -> None:
         assert self.scores is not None

@@ -1,4 +1,4 @@
-"""What an evaluation says beyond its figures: blocks, classes, what is mistaken for what."""
+"""What an evaluation reports beside its metrics: blocks, classes, confused pairs of actions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLOCK_COLUMNS = {
 def add_blocks_and_pairs(
     results: dict[str, Any], confusion: np.ndarray, labels: list[str]
 ) -> dict[str, Any]:
-    """The figures, and which block and which pairs of actions stand out.
+    """The metrics, with the best block and the commonest mistakes.
 
     Args:
         results: of :class:`har.metrics.ClipMetrics`.
@@ -71,7 +71,7 @@ def most_confused(confusion: np.ndarray, labels: list[str]) -> list[dict[str, An
 def write_confusion(folder: Path, confusion: np.ndarray, labels: list[str]) -> None:
     """``confusion.csv``, counts with the true actions as rows, and the accuracies as a picture.
 
-    (The matrix as a picture is drawn by the callback that draws all figures of a run.)
+    (The matrix as a figure is drawn by the callback that draws all figures of a run.)
     """
     with (
         whole_file(folder / "confusion.csv") as partial,
@@ -132,8 +132,8 @@ def _print_blocks(console: Console, results: dict[str, Any]) -> None:
         for name in shown:
             table.add_column(name, justify="right")
         table.add_column("")
-        judged_by, values = next(iter(shown.items()))
-        sign = _BLOCK_COLUMNS[judged_by][2]
+        by, values = next(iter(shown.items()))
+        sign = _BLOCK_COLUMNS[by][2]
         best = max(range(count), key=lambda i: -np.inf if values[i] is None else sign * values[i])
         for block in range(count):
             cells = [

@@ -156,6 +156,8 @@ def _evaluator(
         samples,
         data.labels,
         module.layout,
+        camera=data.camera,
+        depth_range_mm=data.depth_range_mm,
         crops_per_batch=data.eval_batch_size * data.clip_size,
         num_workers=data.num_workers,
     )
