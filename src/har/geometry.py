@@ -242,17 +242,7 @@ def warp(
     resolution: tuple[int, int],
     out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """The crop that an affine map describes, black where it leaves the image: see :class:`Crop`.
-
-    Args:
-        image: (H, W, C) or (H, W) uint8.
-        affine: (3, 3), pixels of ``image`` to [0, 1] of the crop.
-        resolution: width and height of the crop in pixels.
-        out: where to write, (height, width[, C]) uint8 and contiguous; a new array if None.
-
-    Returns:
-        (height, width[, C]) uint8, ``out`` if it was given.
-    """
+    """The crop that an affine map describes: see :class:`Crop` and its ``make``."""
     return Crop(affine, resolution).make(image, out)
 
 

@@ -7,7 +7,7 @@ record holds beside them (:mod:`har.data.framestore`). Nothing here needs torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -91,22 +91,12 @@ class PersonSet:
                 )
         if len({person.id for person in found}) < len(found):
             raise HarError(f"Two persons of {source or images_dir} have the same id.")
-        return cls.from_columns(
-            images_dir,
-            layout,
-            source,
-            id=np.array([person.id.encode() for person in found], dtype=np.bytes_),
-            image=np.array([person.image.encode() for person in found], dtype=np.bytes_),
-            joints_px=[person.joints_px for person in found],
-            visible=[
-                np.full(layout.num_joints, -1) if person.visible is None else person.visible
-                for person in found
-            ],
-            center_px=[person.center_px for person in found],
-            window_px=[person.window_px for person in found],
-            length_px=[person.length_px for person in found],
-            split=[person.split.encode() for person in found],
-        )
+        unknown = np.full(layout.num_joints, -1)
+        columns = {f.name: [getattr(person, f.name) for person in found] for f in fields(Person)}
+        columns["visible"] = [unknown if v is None else v for v in columns["visible"]]
+        for name in ("id", "image", "split"):
+            columns[name] = [text.encode() for text in columns[name]]
+        return cls.from_columns(images_dir, layout, source, **columns)
 
     @classmethod
     def from_columns(

@@ -86,14 +86,9 @@ class ClipMetrics(nn.Module):
         """Poses (N, T, J, 3 or more) in the crop as (N T, J, 3) in mm."""
         assert self.camera is not None
         assert self.depth_range_mm is not None
+        crop = {k: batch[k] for k in ("affine", "root_depth_mm", "depth_scale", "frame_width")}
         mm = pose_to_camera_mm(
-            pose[..., :3],
-            batch["affine"],
-            batch["root_depth_mm"],
-            batch["depth_scale"],
-            batch["frame_width"],
-            self.camera,
-            self.depth_range_mm,
+            pose[..., :3], **crop, camera=self.camera, depth_range_mm=self.depth_range_mm
         )
         return mm.flatten(0, 1)
 

@@ -133,23 +133,12 @@ class PCK3D(_JointMetric):
         super().__init__(root)
         self.threshold_mm = threshold_mm
         self.add_state("correct", torch.zeros(_PLACES, dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state(
-            "correct_by_threshold",
-            torch.zeros(31, dtype=torch.long),
-            dist_reduce_fx="sum",
-        )
+        levels = torch.zeros(31, dtype=torch.long)
+        self.add_state("correct_by_threshold", levels, dist_reduce_fx="sum")
 
     def update(self, pred: Tensor, target: Tensor, valid: Tensor) -> None:
-        """Counts the joints of N poses.
-
-        Args:
-            pred: (N, J, 3) in mm; what is not a number counts as wrong.
-            target: (N, J, 3) in mm.
-            valid: (N, J) bool.
-
-        Raises:
-            HarError: shapes that do not go together.
-        """
+        """Counts the joints of N poses in mm, see :meth:`MeanJointError.update`; a prediction that
+        is not a number counts as wrong."""
         distance, valid = self._distances(pred, target, valid)
         if self.root is not None:
             valid[:, self.root] = False

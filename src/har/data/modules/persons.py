@@ -105,11 +105,8 @@ class PersonDataModule(TrainingDataModule):
             test = test[np.linspace(0, len(test) - 1, self.limit_eval).round().astype(int)]
         without = int((~(test.rows["length_px"] > 0)).sum())
         if without:
-            log.warning(
-                "%d of %d test persons have no head box (or other length for PCK): not scored.",
-                without,
-                len(test),
-            )
+            text = "%d of %d test persons have no head box (or other length): not scored."
+            log.warning(text, without, len(test))
         self.datasets = {"pose": self._dataset(training[~held_out], self.augmentation)}
         self.val_samples = self._dataset(PersonSet(validation, persons.images_dir, persons.layout))
         self.test_samples = self._dataset(test, views=self.views)
