@@ -16,6 +16,7 @@ from har.geometry import Camera
 from har.layouts import LayoutLike
 from har.metrics import ClipMetrics, scalars
 from har.models.base import PoseNetwork, join_frames
+from har.precision import batch_for_device, exact_dtype
 from har.transforms import normalize_images
 
 
@@ -75,6 +76,13 @@ class ClipEvaluation(LightningModule):
             pin_memory=torch.cuda.is_available(),
         )
 
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        return super().transfer_batch_to_device(
+            batch_for_device(batch, device), device, dataloader_idx
+        )
+
     def on_test_epoch_start(self) -> None:
         self.scores = ClipMetrics(
             self.layout,
@@ -87,26 +95,15 @@ class ClipEvaluation(LightningModule):
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         poses, log_probabilities = self.evaluate(batch)
-        upright = ~batch["mirrored"]
-
-        def of_frames(values: Tensor) -> Tensor:
-            return values[upright].unsqueeze(1)  # a crop is a clip of one frame: (U, 1, ...)
-
+        upright = batch["tracked"] & ~batch["mirrored"][:, None]
+        frames = {  # a crop is a clip of one frame: (U, 1, ...)
+            **batch,
+            "images": batch["crops"],
+            "pose": batch["pose"].unsqueeze(1),
+            "tracked": upright.unsqueeze(1),
+        }
         assert self.scores is not None
-        self.scores.update(
-            [of_frames(pose) for pose in poses],
-            {
-                "action": batch["action"],
-                "images": batch["crops"],
-                "pose": of_frames(batch["pose"]),
-                "tracked": of_frames(batch["tracked"]),
-                **{
-                    key: batch[key][upright]
-                    for key in ("affine", "root_depth_mm", "depth_scale", "frame_width")
-                },
-            },
-            log_probabilities,
-        )
+        self.scores.update([pose.unsqueeze(1) for pose in poses], frames, log_probabilities)
         # For the callback that draws figures, every sequence is its first clip.
         shown = batch["clips"][batch["first_clip"]]  # (N, T)
         batch["images"], batch["pose"] = batch["crops"][shown], batch["pose"][shown]
@@ -130,7 +127,8 @@ class ClipEvaluation(LightningModule):
         logits = [self.network.forward_clips(frames.clips(lot)) for lot in lots]
         summed = []
         for block in zip(*logits, strict=True):
-            of_clips = torch.cat(block).double().log_softmax(-1)  # (C, classes)
+            of_clips = torch.cat(block)
+            of_clips = of_clips.to(exact_dtype(of_clips.device)).log_softmax(-1)  # (C, classes)
             sums = of_clips.new_zeros(count, of_clips.shape[1])
             summed.append(sums.index_add(0, batch["sequence"], of_clips))
         return list(frames.poses), summed
