@@ -122,6 +122,16 @@ def test_the_checkpoint_says_where_it_comes_from(run) -> None:
     assert saved["har"] == {"config": {"model": {}}, "labels": [], "phase": "pose"}
 
 
+def test_a_checkpoint_loads_itself(run) -> None:
+    module = run[1].eval()
+    loaded = Pose2DModule.load_from_checkpoint(run[0] / "last.ckpt").eval()
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        poses = [each.network(images).poses[-1] for each in (loaded, module)]
+    assert torch.equal(*poses)
+    assert loaded.layout == module.layout
+
+
 @pytest.mark.parametrize("killed_at", [2, 4, 5])
 def test_a_resumed_run_goes_on_with_its_batches(
     run, killed_at: int, tiny_mpii: Path, tmp_path: Path

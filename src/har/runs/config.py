@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,11 @@ def instantiate(config: Any, **arguments: Any) -> Any:
         missing = error.__cause__
         if isinstance(missing, ModuleNotFoundError):
             name = config.get("_target_", "").rpartition(".")[2]
-            raise HarError(f"{name} needs a package that is not installed: {missing}") from error
+            quoted = re.search(r"'([\w-]+)", str(missing))  # as Lightning and Python name it
+            package = quoted[1] if quoted else missing.name
+            raise HarError(
+                f"{name} needs a package that is not installed: pip install {package}."
+            ) from error
         raise HarError(f"The configuration does not build an object: {error}") from error
 
 
