@@ -24,6 +24,7 @@ class SPNet(PoseNetwork):
     """Poses from images, poses and actions from clips (TPAMI 2020).
 
     Example:
+        >>> import torch
         >>> model = SPNet(num_actions=(12,), growth=32, num_levels=3)
         >>> out = model(torch.zeros(1, 8, 3, 96, 96))
         >>> out.poses[-1].shape, out.actions[-1].shape
