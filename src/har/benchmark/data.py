@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -21,7 +21,7 @@ from har.benchmark.original import OriginalCrops
 from har.benchmark.timing import ROUNDS, time_interleaved
 from har.data.clips_dataset import ClipDataset
 from har.data.framestore.folder import open_prepared
-from har.data.framestore.jpeg import Image, Part
+from har.data.framestore.jpeg import Bytes, Part
 from har.data.framestore.reader import FrameStore
 from har.data.modules.base import BATCHES_AHEAD, MultiDataset, start_worker
 from har.data.ntu.labels import sample_numbers
@@ -148,15 +148,15 @@ def _ours(name: str, samples: ClipDataset, keys: list[Key]) -> dict[str, Callabl
     return {name: lambda: _read(samples, keys), f"{name}{_WINDOWS}": decode_windows}
 
 
-class _Recorder:
+class _Recorder(FrameStore):
     """A store that records which windows are read."""
 
     def __init__(self, store: FrameStore) -> None:
         self._store = store
         self.windows: list[tuple[Any, ...]] = []
 
-    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
-        return self._store.read(sample, frames)
+    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
+        return self._store.files(sample, frames)
 
     def read_window(self, *window: Any) -> list[Part]:
         self.windows.append(window)

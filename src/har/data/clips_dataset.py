@@ -23,16 +23,8 @@ class ClipDataset(Dataset[dict[str, Any]]):
     """Samples of a prepared data set; the acting person of each gives crops and poses.
 
     An item is asked for by ``(kind, number, draw)`` in training, where ``draw`` alone decides the
-    augmentation, or by its number for the one fixed, unaugmented clip of the sample. A batch of
-    them is a :class:`har.data.records.ClipBatch` or ``FrameBatch``. It holds
-
-    - ``images``: uint8 RGB crops (T, H, W, 3), or (H, W, 3) for single frames;
-    - ``gamma``: float32 (3,), the exponent of every color channel, applied on the device;
-    - ``pose``: float32 (T, J, 4) or (J, 4): x, y, z in [0, 1] of the crop, visibility 0 or 1;
-    - ``action``: class index; ``name``: the sample's id;
-    - ``tracked``: bool (T, J) or (J,), the joints that errors in millimeters count;
-    - ``affine``: float64 (3, 3), pixels of the stored frames to [0, 1] of the crop;
-    - ``root_depth_mm``, ``depth_scale``, ``frame_width``: what turns poses back into millimeters.
+    augmentation, or by its number for the one fixed, unaugmented clip of the sample. Items
+    are rows of a :class:`har.data.records.ClipBatch`, or of a ``FrameBatch`` for single frames.
 
     Args:
         index, store: the prepared data.

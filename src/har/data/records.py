@@ -176,11 +176,15 @@ class Clip:
 
 
 class FrameBatch(TypedDict):
-    """N single frames with poses; the last five keys lead back to the picture and to millimeters.
+    """N single frames with poses.
 
-    ``images`` uint8 RGB (N, H, W, 3); ``gamma`` (N, 3) exponents of the colors; ``pose`` (N, J, 4):
-    x, y, z in [0, 1] of the crop, visibility; ``action`` (N,) class indices; ``name``: ids;
-    ``tracked`` bool (N, J); ``affine`` float64 (N, 3, 3), pixels of the stored frame to the crop.
+    - ``images``: uint8 RGB crops (N, H, W, 3);
+    - ``gamma``: float32 (N, 3), the exponent of every color channel, applied on the device;
+    - ``pose``: float32 (N, J, 4): x, y, z in [0, 1] of the crop, visibility 0 or 1;
+    - ``action``: (N,) class indices; ``name``: the samples' ids;
+    - ``tracked``: bool (N, J), the joints that errors in millimeters count;
+    - ``affine``: float64 (N, 3, 3), pixels of the stored frames to [0, 1] of the crop;
+    - ``root_depth_mm``, ``depth_scale``, ``frame_width``: what turns poses back into millimeters.
     """
 
     images: Tensor

@@ -8,7 +8,8 @@ permutation p // n, drawn from (seed, kind, p // n), and p itself seeds what aug
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from zlib import crc32
 
@@ -23,6 +24,12 @@ _GOLDEN = 2654435769  # 2**32 divided by the golden ratio
 def seeded_rng(seed: int, kind: str, number: int) -> np.random.Generator:
     """A generator that depends on nothing but its arguments."""
     return np.random.default_rng([seed, crc32(kind.encode()), number])
+
+
+@lru_cache(maxsize=8)  # that of the current pass of every kind
+def _permutation(seed: int, kind: str, number: int, size: int) -> np.ndarray:
+    """The order of the samples of a kind in a pass."""
+    return seeded_rng(seed, kind + "/order", number).permutation(size)
 
 
 class Order(Protocol):
@@ -50,13 +57,6 @@ class SampleOrder:
     size: int
     batch_size: int
     seed: int
-    _cached: tuple[int, np.ndarray] | None = field(default=None, repr=False)
-
-    def _permutation(self, number: int) -> np.ndarray:
-        if self._cached is None or self._cached[0] != number:
-            rng = seeded_rng(self.seed, self.kind + "/order", number)
-            self._cached = (number, rng.permutation(self.size))
-        return self._cached[1]
 
     def batch(self, number: int, rank: int = 0, world_size: int = 1) -> list[Key]:
         """See :class:`Order`."""
@@ -64,7 +64,13 @@ class SampleOrder:
         keys = []
         for position in range(first, first + self.batch_size):
             pass_index, offset = divmod(position, self.size)
-            keys.append((self.kind, int(self._permutation(pass_index)[offset]), position))
+            keys.append(
+                (
+                    self.kind,
+                    int(_permutation(self.seed, self.kind, pass_index, self.size)[offset]),
+                    position,
+                )
+            )
         return keys
 
     def batches_in_pass(self, world_size: int = 1) -> int:

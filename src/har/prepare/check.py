@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 
-import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -24,7 +23,7 @@ from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS
 from har.errors import HarError
 from har.prepare.actions import next_commands
-from har.prepare.check_prepared import as_names, check_prepared, left_out_before
+from har.prepare.check_prepared import check_prepared, left_out_before
 from har.prepare.findings import OK, OPEN, Findings, findings_table
 
 _PROTOCOL_NAMES = {"xsub": "X-Sub", "xview": "X-View", "xset": "X-Set"}
@@ -76,10 +75,9 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     synthetic = (root / "synthetic.json").is_file()
     findings = Findings("NTU RGB+D" + (" (synthetic)" if synthetic else ""))
     prepare = f"python -m har.prepare ntu paths.data_dir={quote(str(data_dir))}"
-    names = as_names(videos)
-    without = ~np.isin(names, np.concatenate([as_names(skeletons), as_names(missing_skeletons())]))
     if videos or not images:
-        lacking = f"{int(without.sum()):,} without a skeleton" if without.any() else ""
+        without = len(videos.keys() - skeletons.keys() - missing_skeletons())
+        lacking = f"{without:,} without a skeleton" if without else ""
         findings.add(OK if videos else OPEN, "videos", len(videos), lacking)
     if images is not None:
         extracted = sum(path.is_dir() for path in images.iterdir())
@@ -93,15 +91,14 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     if opened is None:
         return findings
     _add_splits(findings, opened)
-    expected = names[np.isin(names, as_names(skeletons))]
-    expected = expected[~np.isin(expected, as_names(missing_skeletons()))]
-    left_out = as_names(name for name in left_out_before(output) if is_sample_name(name))
-    left_out = left_out[~np.isin(left_out, opened.names)]
-    waiting = expected[~np.isin(expected, np.concatenate([opened.names, left_out]))]
-    if len(left_out):
+    stored = {name.decode() for name in opened.names.tolist()}
+    left_out = {name for name in left_out_before(output) if is_sample_name(name)} - stored
+    expected = (videos.keys() & skeletons.keys()) - missing_skeletons()
+    waiting = expected - stored - left_out
+    if left_out:
         findings.add(OPEN, "left out", len(left_out), "why: prepared/prepare_report*.json")
-    if len(waiting):
-        findings.add(OPEN, "not prepared yet", len(waiting), f"{waiting[0].decode()}, for example")
+    if waiting:
+        findings.add(OPEN, "not prepared yet", len(waiting), f"{min(waiting)}, for example")
         findings.following = prepare
     if findings.following is None and not findings.problems:
         experiment = "demo" if synthetic else "ntu_multitask"
@@ -176,13 +173,11 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
         return findings
     left_out = left_out_before(output)
     new = set(clips) - set(record.clips.values())
-    stored = np.isin(as_names(record.clips), index.names)
+    stored = {name.decode() for name in index.names.tolist()}
     unread = [
         clip
-        for clip, is_stored in zip(
-            (record.clips[name] for name in sorted(record.clips)), stored, strict=True
-        )
-        if not is_stored and clip.file not in left_out
+        for name, clip in record.clips.items()
+        if name not in stored and clip.file not in left_out
     ]
     splits_of = OwnReader().read(data_dir).splits
     counts = [len(splits_of[split]) for split in SPLITS]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from har.data.framestore.extraction import SkipSample
 from har.data.framestore.jpeg import encode
 from har.errors import HarError
-from har.files import Image
 from har.video import Video
 
 Size = tuple[int, int]
@@ -45,17 +44,6 @@ class EncodedFrames(NamedTuple):
     last_s: float
     longer: bool
     missing_s: float
-
-
-def shrink(image: Image, size: Size) -> Image:
-    """An image at another (width, height).
-
-    Shrinking averages areas: at half size that is closer to the filter of the original's
-    extraction (bicubic of PIL, which widens when it shrinks) than OpenCV's bicubic, which aliases.
-    """
-    if (image.shape[1], image.shape[0]) == size:
-        return image
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def encode_frames(
@@ -90,7 +78,11 @@ def encode_frames(
     x1, y1, x2, y2 = region = region_in(size)
     try:
         for frame in reader.frames(**choice):
-            image = shrink(frame.image, size)
+            image = frame.image
+            if (image.shape[1], image.shape[0]) != size:
+                # Averaged areas: at half size closer to the filter of the original's extraction
+                # (bicubic of PIL, which widens when it shrinks) than OpenCV's, which aliases.
+                image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
             brightest = max(brightest, float(image[::8, ::8].mean()))
             jpegs.append(encode(np.ascontiguousarray(image[y1:y2, x1:x2]), jpeg_quality))
             numbers.append(frame.number)

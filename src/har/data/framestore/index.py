@@ -256,36 +256,29 @@ class FrameIndex:
         """What else the data set's reader stored of a sample."""
         if self.is_old:
             return {}
-        found: dict[str, Any] = json.loads(self._column("meta", sample)[sample])
+        found: dict[str, Any] = json.loads(self._rows("meta", sample, [sample, sample + 1])[0])
         return found
 
     def _rows_of(self, column: str, sample: int) -> NDArray[Any]:
         """What a column of the file holds of a sample's frames."""
-        first, end = self._first_row[sample : sample + 2].tolist()
-        try:
-            rows: NDArray[Any] = self._column(column, sample)[first:end]
-            return rows
-        except (OSError, KeyError) as error:
-            raise self._unreadable(sample) from error
+        return self._rows(column, sample, self._first_row[sample : sample + 2].tolist())
 
-    def _column(self, column: str, sample: int) -> Any:
-        """A data set of the file, which every process opens for itself."""
-        if self._columns is None or self._owner != os.getpid():
-            # An HDF5 file that was open before a fork must not be used after it.
-            try:
+    def _rows(self, column: str, sample: int, rows: list[int]) -> NDArray[Any]:
+        """Some rows, from and to, of a column of the file, which every process opens for itself."""
+        try:
+            if self._columns is None or self._owner != os.getpid():
+                # An HDF5 file that was open before a fork must not be used after it.
                 file = h5py.File(self.path, locking=False)
                 names = ("joints", "frame_number", "time_s", "meta")
                 self._columns = {name: file[name] for name in names if name in file}
                 self._owner = os.getpid()
-            except (OSError, KeyError) as error:
-                raise self._unreadable(sample) from error
-        return self._columns[column]
-
-    def _unreadable(self, sample: int) -> HarError:
-        return HarError(
-            f"The annotation of {self.name(sample)} cannot be read from {self.path}; remove that "
-            f"file and {PREPARE_AGAIN}."
-        )
+            found: NDArray[Any] = self._columns[column][slice(*rows)]
+            return found
+        except (OSError, KeyError) as error:
+            raise HarError(
+                f"The annotation of {self.name(sample)} cannot be read from {self.path}; remove "
+                f"that file and {PREPARE_AGAIN}."
+            ) from error
 
 
 def write_index(shards: Sequence[Path], path: Path, settings: dict[str, Any]) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import h5py
 import numpy as np
@@ -25,12 +27,31 @@ class StoreError(HarError):
     """A frame that is not there or cannot be decoded."""
 
 
-class FrameStore(Protocol):
-    """Reads frames of samples.
+def keep_freed_memory() -> None:
+    """Makes this process keep the memory of frames that are done with, for the next ones.
+
+    Else glibc gives it back and gets it again for every frame, cleared by the system page by page:
+    a clip of full-size frames then takes half as long again. Freeing one large block raises the
+    sizes from which glibc does so (``mallopt(3)``, M_MMAP_THRESHOLD) for the rest of the process
+    and those forked from it; with other C libraries nothing happens.
+    """
+    np.empty(30 * 2**20, np.uint8)  # the largest that counts are 32 MiB
+
+
+class FrameStore(ABC):
+    """Reads frames of samples, JPEG files wherever these lie.
 
     Frames are named by the sample's name and their positions in the stored sequence, from 0. One
     that is asked for twice is decoded once, and the same array is given twice.
     """
+
+    @abstractmethod
+    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
+        """The files of some frames, one after another, and where each of them lies.
+
+        Raises:
+            StoreError: one is missing.
+        """
 
     def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
         """Whole frames of a sample: one uint8 RGB image (H, W, 3) per position.
@@ -38,7 +59,7 @@ class FrameStore(Protocol):
         Raises:
             StoreError: the sample or a frame is missing or damaged.
         """
-        ...
+        return self._decoded(sample, frames, decode)
 
     def read_window(
         self, sample: str, frames: Sequence[int], window: Sequence[float], half: bool = False
@@ -56,39 +77,6 @@ class FrameStore(Protocol):
         Raises:
             StoreError: the sample or a frame is missing or damaged.
         """
-        ...
-
-
-def keep_freed_memory() -> None:
-    """Makes this process keep the memory of frames that are done with, for the next ones.
-
-    Else glibc gives it back and gets it again for every frame, cleared by the system page by page:
-    a clip of full-size frames then takes half as long again. Freeing one large block raises the
-    sizes from which glibc does so (``mallopt(3)``, M_MMAP_THRESHOLD) for the rest of the process
-    and those forked from it; with other C libraries nothing happens.
-    """
-    np.empty(30 * 2**20, np.uint8)  # the largest that counts are 32 MiB
-
-
-class _JPEGFrames(ABC):
-    """Frames that are JPEG files, wherever these lie."""
-
-    @abstractmethod
-    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
-        """The files of some frames, one after another, and where each of them lies.
-
-        Raises:
-            StoreError: one is missing.
-        """
-
-    def read(self, sample: str, frames: Sequence[int]) -> list[Image]:
-        """See :class:`FrameStore`."""
-        return self._decoded(sample, frames, decode)
-
-    def read_window(
-        self, sample: str, frames: Sequence[int], window: Sequence[float], half: bool = False
-    ) -> list[Part]:
-        """See :class:`FrameStore`."""
         return self._decoded(sample, frames, partial(decode_window, window=window, half=half))
 
     def _decoded(
@@ -108,15 +96,14 @@ class _JPEGFrames(ABC):
 
 
 class _OpenShard(NamedTuple):
-    """What a process keeps of a shard: where frames are, and the handle of their bytes."""
+    """What a process keeps of a shard: every sample's rows, and the handle of the bytes."""
 
-    first_frame: dict[str, int]
-    num_frames: dict[str, int]
+    rows: dict[str, range]
     offsets: NDArray[np.int64]
     jpeg: h5py.Dataset
 
 
-class HDF5Frames(_JPEGFrames):
+class HDF5Frames(FrameStore):
     """Shards, one per group, see :mod:`har.data.framestore.shards`.
 
     Args:
@@ -140,12 +127,9 @@ class HDF5Frames(_JPEGFrames):
             try:
                 file = h5py.File(path, locking=False)
                 names = [name.decode() for name in file["name"][:].tolist()]
-                first = file["first_frame"][:]
+                rows = [range(*ends) for ends in pairwise(file["first_frame"][:].tolist())]
                 self._shards[path] = _OpenShard(
-                    dict(zip(names, first.tolist(), strict=False)),
-                    dict(zip(names, np.diff(first).tolist(), strict=True)),
-                    file["offsets"][:],
-                    file["jpeg"],
+                    dict(zip(names, rows, strict=True)), file["offsets"][:], file["jpeg"]
                 )
             except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
                 raise StoreError(
@@ -155,29 +139,24 @@ class HDF5Frames(_JPEGFrames):
         return self._shards[path]
 
     def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
-        """See :class:`_JPEGFrames`."""
+        """See :class:`FrameStore`."""
         path = shard_path(self.folder, self.group_of(sample))
         shard = self._shard(sample, path)
-        first, count = shard.first_frame.get(sample), shard.num_frames.get(sample, 0)
+        rows = shard.rows.get(sample, range(0))
         for frame in frames:
-            if first is None or not 0 <= frame < count:
+            if not 0 <= frame < len(rows):
                 raise StoreError(
-                    f"{sample} has {count} stored frames in {self.folder}, but not number "
+                    f"{sample} has {len(rows)} stored frames in {self.folder}, but not number "
                     f"{frame}; {PREPARE_AGAIN}."
                 )
-            start, end = shard.offsets[first + frame : first + frame + 2].tolist()
-            yield _bytes(shard.jpeg, start, end), str(path)
+            start, end = shard.offsets[rows[frame] : rows[frame] + 2].tolist()
+            data = np.empty(0, np.uint8)  # where the disk does not give the bytes
+            with suppress(OSError):
+                data = shard.jpeg[start:end]
+            yield data, str(path)
 
 
-def _bytes(jpeg: h5py.Dataset, start: int, end: int) -> Bytes:
-    """Some bytes of a shard; none where the disk does not give them."""
-    try:
-        return jpeg[start:end]
-    except OSError:
-        return np.empty(0, np.uint8)
-
-
-class JPEGFolders(_JPEGFrames):
+class JPEGFolders(FrameStore):
     """The original program's extraction: ``<sample>/00001.jpg``, named by frame number from 1.
 
     Args:
@@ -189,7 +168,7 @@ class JPEGFolders(_JPEGFrames):
         self.folder, self.frame_numbers = folder, frame_numbers
 
     def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
-        """See :class:`_JPEGFrames`."""
+        """See :class:`FrameStore`."""
         numbers = self.frame_numbers(sample)
         for frame in frames:
             if not 0 <= frame < len(numbers):

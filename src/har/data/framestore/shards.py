@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -186,14 +185,10 @@ def frame_files(path: Path, name: str) -> list[bytes]:
     """
     columns = _columns(path)
     place = int(np.searchsorted(columns.names, name.encode()))
-    if name not in shard_names(path):
+    if columns.names[place : place + 1].tolist() != [name.encode()]:
         raise HarError(f"{path} has no frames of {name}; {PREPARE_AGAIN}.")
-    with h5py.File(path, locking=False) as file:
-        rows = slice(columns.first_frame[place], columns.first_frame[place + 1] + 1)
-        offsets = file["offsets"][rows].tolist()
-        data = file["jpeg"][offsets[0] : offsets[-1]].tobytes()
-    ends = [offset - offsets[0] for offset in offsets]
-    return [data[begin:end] for begin, end in pairwise(ends)]
+    sample = _read(path, place, place + 1, with_frames=True)
+    return [file.tobytes() for file in np.split(sample.jpeg, np.cumsum(sample.num_bytes)[:-1])]
 
 
 def merge_shards(sources: Sequence[Path], path: Path, with_frames: bool = True) -> int:

@@ -113,10 +113,6 @@ class PreparedFolder:
                 "or remove that folder first."
             )
 
-    def shards(self) -> list[Path]:
-        """The shards, sorted."""
-        return shards_in(self.frames)
-
     def _staged(self, stem: str = "*") -> list[Path]:
         return sorted(
             path
@@ -132,7 +128,7 @@ class PreparedFolder:
                 names.update(shard_names(path))
             except HarError:
                 path.unlink()  # the machine went down before the disk had all of it
-        for path in self.shards():
+        for path in shards_in(self.frames):
             names.update(shard_names(path))
         return names
 
@@ -160,7 +156,9 @@ class PreparedFolder:
         # Another job may add a shard while this one is reading. So each checks again after it has
         # written: whoever writes last has seen all.
         while not self._is_complete(path):
-            write_index(self.shards(), path, {"store": "hdf5", **self.settings, **settings})
+            write_index(
+                shards_in(self.frames), path, {"store": "hdf5", **self.settings, **settings}
+            )
 
     def _is_complete(self, index: Path) -> bool:
         if not index.is_file():
@@ -169,7 +167,7 @@ class PreparedFolder:
             listed = FrameIndex.open(index).names.tolist()
         except HarError:
             return False
-        names = {name.encode() for shard in self.shards() for name in shard_names(shard)}
+        names = {name.encode() for shard in shards_in(self.frames) for name in shard_names(shard)}
         return bool(listed == sorted(names))
 
 

@@ -58,16 +58,12 @@ class Settings:
 
     def describe(self) -> dict[str, Any]:
         """Plain values, for the index."""
-        kept = {
-            "stride": self.stride,
-            "scale": self.scale,
-            "jpeg_quality": self.jpeg_quality,
-            **SKELETON_JOINTS,
-        }
-        if self.margin is None:
-            return kept
-        shift_px = [float(shift) for shift in self.margin.shift_px]
-        return {**kept, "margin_scale": float(self.margin.scale), "margin_shift_px": shift_px}
+        names = ("stride", "scale", "jpeg_quality")
+        kept: dict[str, Any] = {name: getattr(self, name) for name in names}
+        if self.margin is not None:
+            kept["margin_scale"] = float(self.margin.scale)
+            kept["margin_shift_px"] = [float(shift) for shift in self.margin.shift_px]
+        return {**kept, **SKELETON_JOINTS}
 
     def size_of(self, size: Size) -> Size:
         """Width and height of the frames that are kept, in pixels."""
