@@ -78,7 +78,7 @@ def _start_process() -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed (kill -9) leaves nobody who would end its processes."""
+    """A parent that is killed (kill -9) would leave its processes running."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

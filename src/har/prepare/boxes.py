@@ -42,7 +42,7 @@ class BoxesReport(NamedTuple):
 
 
 def prepare_boxes(cfg: DictConfig) -> None:
-    """Predicts boxes for all stored frames of a data folder, and says how well they fit.
+    """Predicts boxes for all stored frames of a data folder, and prints how well they fit.
 
     Raises:
         HarError: no weights, data that is not prepared, or stores of regions.
@@ -118,7 +118,7 @@ def boxes_of_sequence(engine: Any, images: Sequence[Image]) -> NDArray[np.float6
         images: F frames (H, W, 3) uint8 RGB.
 
     Returns:
-        (F, 4) x1, y1, x2, y2 in pixels of the frames; NaN where nobody is seen.
+        (F, 4) x1, y1, x2, y2 in pixels of the frames; NaN where no person is detected.
     """
     count = len(images)
     places = np.arange(min(_SEARCH_EVERY // 2, count // 2), count, _SEARCH_EVERY)

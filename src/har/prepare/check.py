@@ -30,18 +30,18 @@ _PROTOCOL_NAMES = {"xsub": "X-Sub", "xview": "X-View", "xset": "X-Set"}
 
 
 def check_data(cfg: DictConfig) -> None:
-    """Says what is there, what is missing and damaged, and what to run next.
+    """Prints what is there, what is missing and damaged, and what to run next.
 
     Raises:
         HarError: there is nothing, or something is damaged (after the table).
     """
     data_dir = Path(cfg.paths.data_dir)
-    looks: Sequence[Callable[[Path, DictConfig], Findings | None]] = (
+    checks: Sequence[Callable[[Path, DictConfig], Findings | None]] = (
         check_ntu,
         check_own,
         check_mpii,
     )
-    found = [findings for look in looks if (findings := look(data_dir, cfg)) is not None]
+    found = [findings for check in checks if (findings := check(data_dir, cfg)) is not None]
     if not found:
         raise HarError(
             f"There is no data in {data_dir.resolve()}: neither NTU RGB+D, nor MPII, nor a folder "

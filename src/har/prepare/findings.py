@@ -1,4 +1,4 @@
-"""What a look at a data folder found, as one table."""
+"""What is found in a data folder, as one table."""
 
 from __future__ import annotations
 

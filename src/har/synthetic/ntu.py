@@ -67,7 +67,7 @@ def synthetic_samples(
             performances; None: all of them.
 
     Raises:
-        HarError: an action that nobody here can perform.
+        HarError: an action that the drawn people cannot perform.
     """
     unknown = sorted(set(actions) - set(ACTIONS))
     if unknown:
@@ -96,7 +96,7 @@ class Scene:
 
     Attributes:
         joints: (F, 25, 3) camera space, meters.
-        body, camera: who acts and who looks.
+        body: who acts; camera: that takes the video.
         chair: seat height and distance of the chair behind the actor, if there is one.
     """
 

@@ -1,1 +1,1 @@
-"""Prepared frames on disk; knows no data set."""
+"""Prepared frames on disk, of any data set."""

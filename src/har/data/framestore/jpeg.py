@@ -106,7 +106,7 @@ def _is_complete(data: Bytes) -> bool:
 
 
 class _Header(NamedTuple):
-    """What a file says about its scan.
+    """What a file states of its scan.
 
     Attributes:
         size_at: where height and width stand.

@@ -54,7 +54,7 @@ class TrainingSchedule(Protocol):
 
 
 class MultiDataset(Dataset[dict[str, Any]]):
-    """Several data sets behind one loader; the key's first part says which one is meant."""
+    """Several data sets behind one loader; the key's first part names the one."""
 
     def __init__(self, datasets: Mapping[str, Dataset[dict[str, Any]]]) -> None:
         self.datasets = datasets

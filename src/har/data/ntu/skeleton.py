@@ -30,7 +30,7 @@ class SkeletonError(HarError):
 def read_skeleton(path: str | Path) -> dict[str, np.ndarray]:
     """Reads a ``.skeleton`` file of NTU RGB+D (60 and 120).
 
-    Bodies are told apart by their id, not by their place in a frame, which changes when somebody
+    Bodies are distinguished by their id, not by their place in a frame, which changes when a body
     enters or leaves. F frames, B bodies in order of appearance, J = 25 joints:
 
     - ``body_ids``: int64 (B,);
@@ -56,7 +56,7 @@ def read_skeleton(path: str | Path) -> dict[str, np.ndarray]:
         raise SkeletonError(f"The skeleton file {path} is empty; copy it again.")
     try:
         if b"_" in data:
-            raise ValueError  # Python reads 1_0 as ten, nobody else does
+            raise ValueError  # only Python reads 1_0 as ten
         return _parse(words, path)
     except (ValueError, OverflowError) as error:
         raise SkeletonError(
@@ -228,7 +228,7 @@ def _by_motion(skeleton: dict[str, np.ndarray], bodies: NDArray[np.intp]) -> NDA
         if is_wide.mean() >= _MOST_WIDE:
             wide.append(body)
     for body in wide:
-        if len(motion) > 1:  # the last one stays, whatever it looks like
+        if len(motion) > 1:  # the last one stays, however wide it is
             del motion[body]
     return np.array(sorted(motion, key=lambda body: -motion[body]))
 
@@ -236,7 +236,7 @@ def _by_motion(skeleton: dict[str, np.ndarray], bodies: NDArray[np.intp]) -> NDA
 def _variance(xyz: FloatArray) -> float:
     """How much a body moves: the sum over the axes of the variance of all its joints' places.
 
-    Infinite where there is no joint, so that the smaller of two says something.
+    Infinite where there is no joint, so that the smaller of two is a variance.
     """
     if not np.isfinite(xyz).any():
         return np.inf
