@@ -146,4 +146,11 @@ def test_joints_are_found_by_their_names():
 )
 def test_impossible_layouts_are_refused(change, message):
     with pytest.raises(HarError, match=message):
-        get_layout({**DOG, **change})
+        assert get_layout({**DOG, **change}).flip
+
+
+def test_a_network_with_flip_pairs_can_be_predicted_with():
+    """Its record has names and links only."""
+    record = {"layout": "fish", "joint_names": ("left fin", "tail", "other fin")}
+    restored = get_layout(record["layout"], record["joint_names"])
+    assert restored.sides == ("left", "middle", "middle")

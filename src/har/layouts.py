@@ -44,8 +44,8 @@ class Layout:
         mirrored: left and right are the person's own, in images that are mirrored (NTU RGB+D).
 
     Raises:
-        LayoutError: names that occur twice, numbers that no joint has, or a joint of a side
-            without its counterpart.
+        LayoutError: names that occur twice, or numbers that no joint has; where ``flip`` is used,
+            a joint of a side without its counterpart.
     """
 
     name: str
@@ -69,7 +69,8 @@ class Layout:
                 f"Joint layout {self.name}: every joint needs a name of its own, and root, links "
                 f"and flip pairs are numbers from 0 to {self.num_joints - 1}."
             )
-        if sorted(self.flip) != list(range(self.num_joints)):
+        # By names, flip is found when it is used: a network's record has no pairs.
+        if self.flip_pairs is not None and sorted(self.flip) != list(range(self.num_joints)):
             raise LayoutError(f"Joint layout {self.name}: a joint is in two flip pairs.")
 
     @property
