@@ -74,6 +74,18 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, float)
 
 
+def test_classes_are_matched_by_name(data: Path, tmp_path: Path) -> None:
+    """In another order they give the same metrics; other classes are refused."""
+    words = [*PLAIN, f"ckpt_path='{FILES}/ntu_run/last.ckpt'"]
+    words.append(f"paths.data_dir='{data}/ntu_run/data'")
+    found = call("evaluate", measure, tmp_path / "run", [*words, "data.actions=[43,22]"])
+    then = json.loads((FILES / "ntu_run" / "metrics_single.json").read_text())["metrics"]
+    assert found["action_top1"] == pytest.approx(then["action_top1"], rel=1e-3)
+    assert found["joint_error_mm"] == pytest.approx(then["joint_error_mm"], rel=1e-3)
+    with pytest.raises(HarError, match=r"only the network has cheer up, only the data has drink"):
+        call("evaluate", measure, tmp_path / "other", [*words, "data.actions=[1,43]"])
+
+
 def test_prediction_of_0_1_0() -> None:
     run = FILES / "ntu_run"
     predictor = Predictor.from_pretrained(run / "last.ckpt", device="cpu", fast=False)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from har.data import MPIIDataModule, NTUDataModule
+from har.data import ClipDataModule, MPIIDataModule
 from har.data.modules.base import TrainingDataModule
 from har.data.protocols import ProtocolDataset
 from har.errors import HarError
@@ -19,17 +17,12 @@ from har.models.base import PoseNetwork
 from har.modules.base import PhasedModule
 from har.runs.building import build_data, build_module, build_trainer, decide
 from har.runs.clip_evaluator import ClipEvaluation
+from har.runs.completing import complete, match_classes
 from har.runs.config import instantiate, run_folder, write_config
 from har.runs.details import add_blocks_and_pairs, print_details, write_confusion
-from har.runs.legacy import translate
 from har.runs.person_evaluator import PersonEvaluation
 from har.runs.report import print_table, write_metrics
-from har.weights import load_weights, read_run
-
-log = logging.getLogger(__name__)
-
-# What a checkpoint states itself; trainer, logger and paths belong to this machine.
-_FROM_CHECKPOINT = ("model", "module", "data")
+from har.weights import load_weights
 
 
 def measure(cfg: DictConfig) -> dict[str, float]:
@@ -57,7 +50,7 @@ def measure(cfg: DictConfig) -> dict[str, float]:
             f"The test split of {cfg.data.data_dir} has no sample of these actions: nothing can "
             "be measured; prepare more samples, or change data.protocol or data.actions."
         )
-    cfg, data = _match_classes(cfg, data, source)
+    cfg, data = match_classes(cfg, data, source)
     cfg = decide(cfg, data)
     write_config(cfg, folder)
     module = build_module(cfg, data)
@@ -76,77 +69,13 @@ def measure(cfg: DictConfig) -> dict[str, float]:
     return {name: value for name, value in results.items() if isinstance(value, (int, float))}
 
 
-def complete(cfg: DictConfig, source: str) -> DictConfig:
-    """The configuration; where no experiment is named, network and data are the checkpoint's.
-
-    Raises:
-        HarError: no experiment, and weights that do not say what they were trained on; or a way of
-            measuring that the data does not have.
-    """
-    cfg = OmegaConf.create(OmegaConf.to_container(cfg))  # type: ignore[assignment]
-    hydra = HydraConfig.get()
-    if hydra.runtime.choices.get("experiment") is None:
-        if Path(source).suffix != ".ckpt":
-            raise HarError(
-                f"{source} does not say what data it is for: name an experiment, for example "
-                "experiment=ntu_multitask."
-            )
-        saved = translate(
-            {name: read_run(Path(source))["config"][name] for name in _FROM_CHECKPOINT}
-        )
-        for section in _FROM_CHECKPOINT:
-            cfg[section] = saved[section]
-        cfg.module.network = "${model}"  # one place for what the command line changes
-        words = [word.lstrip("+") for word in hydra.overrides.task]
-        given = [word for word in words if word.split(".")[0] in _FROM_CHECKPOINT and "." in word]
-        cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(given))  # type: ignore[assignment]
-        if any(word.startswith("paths.data_dir=") for word in words):
-            cfg.data.data_dir = cfg.paths.data_dir
-    if cfg.limit is not None:
-        cfg.data.limit_eval = cfg.limit
-    if cfg.views is not None and cfg.mpii_dir is None:
-        persons = cfg.data.get("mpii", cfg.data)
-        if "views" not in persons:
-            raise HarError(
-                "views= says how often a person of MPII is looked at, and these weights are "
-                "measured on other data: add mpii_dir=<prepared MPII>, or leave views= out."
-            )
-        persons.views = cfg.views
-    return cfg
-
-
-def _match_classes(
-    cfg: DictConfig, data: TrainingDataModule, source: str
-) -> tuple[DictConfig, TrainingDataModule]:
-    """The data with its classes in the order of the network's outputs, by their names.
-
-    Raises:
-        HarError: the names differ.
-    """
-    run = read_run(source) if Path(source).suffix == ".ckpt" else {}
-    trained, found = list(run.get("labels", ())), list(data.labels)
-    if not trained or not found or trained == found:
-        return cfg, data
-    if sorted(trained) != sorted(found):
-        only = [sorted(set(a) - set(b)) for a, b in ((trained, found), (found, trained))]
-        raise HarError(
-            f"The classes of {source} and of {data.data_dir} differ: only the network has "
-            f"{', '.join(only[0]) or 'none'}, only the data has {', '.join(only[1]) or 'none'}."
-        )
-    log.warning("The classes are taken in the order of the network's outputs.")
-    numbers = dict(zip(found, data.actions, strict=True))
-    own = cfg.data.protocol == "own"  # whose classes are chosen by name
-    cfg.data.actions = trained if own else [numbers[label] for label in trained]
-    return cfg, build_data(cfg, "test")
-
-
 def _evaluator(
     cfg: DictConfig, module: PhasedModule, data: TrainingDataModule
 ) -> tuple[ClipEvaluation | PhasedModule, dict[str, Any]]:
     """What ``trainer.test`` runs, and by which protocol: clips of sequences where the data has
     them, the module itself for single images."""
     described = data.describe_protocol()
-    if not isinstance(data, NTUDataModule):
+    if not isinstance(data, ClipDataModule):
         return module, described
     protocol = instantiate(cfg.protocol)
     assert data.test_clips is not None

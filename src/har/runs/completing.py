@@ -1,0 +1,85 @@
+"""The configuration of an evaluation: network and data as a checkpoint states them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from har.data.modules.base import TrainingDataModule
+from har.errors import HarError
+from har.runs.building import build_data
+from har.runs.legacy import translate
+from har.weights import read_run
+
+log = logging.getLogger(__name__)
+
+# What a checkpoint states itself; trainer, logger and paths belong to this machine.
+_FROM_CHECKPOINT = ("model", "module", "data")
+
+
+def complete(cfg: DictConfig, source: str) -> DictConfig:
+    """The configuration; where no experiment is named, network and data are the checkpoint's.
+
+    Raises:
+        HarError: no experiment, and weights that do not say what they were trained on; or a way of
+            measuring that the data does not have.
+    """
+    cfg = OmegaConf.create(OmegaConf.to_container(cfg))  # type: ignore[assignment]
+    hydra = HydraConfig.get()
+    if hydra.runtime.choices.get("experiment") is None:
+        if Path(source).suffix != ".ckpt":
+            raise HarError(
+                f"{source} does not say what data it is for: name an experiment, for example "
+                "experiment=ntu_multitask."
+            )
+        saved = translate(
+            {name: read_run(Path(source))["config"][name] for name in _FROM_CHECKPOINT}
+        )
+        for section in _FROM_CHECKPOINT:
+            cfg[section] = saved[section]
+        cfg.module.network = "${model}"  # one place for what the command line changes
+        words = [word.lstrip("+") for word in hydra.overrides.task]
+        given = [word for word in words if word.split(".")[0] in _FROM_CHECKPOINT and "." in word]
+        cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(given))  # type: ignore[assignment]
+        if any(word.startswith("paths.data_dir=") for word in words):
+            cfg.data.data_dir = cfg.paths.data_dir
+    if cfg.limit is not None:
+        cfg.data.limit_eval = cfg.limit
+    if cfg.views is not None and cfg.mpii_dir is None:
+        persons = cfg.data.get("mpii", cfg.data)
+        if "views" not in persons:
+            raise HarError(
+                "views= says how often a person of MPII is looked at, and these weights are "
+                "measured on other data: add mpii_dir=<prepared MPII>, or leave views= out."
+            )
+        persons.views = cfg.views
+    return cfg
+
+
+def match_classes(
+    cfg: DictConfig, data: TrainingDataModule, source: str
+) -> tuple[DictConfig, TrainingDataModule]:
+    """The data with its classes in the order of the network's outputs, by their names.
+
+    Raises:
+        HarError: the names differ.
+    """
+    run = read_run(source) if Path(source).suffix == ".ckpt" else {}
+    trained, found = list(run.get("labels", ())), list(data.labels)
+    if not trained or not found or trained == found:
+        return cfg, data
+    if sorted(trained) != sorted(found) or "actions" not in cfg.data:
+        only = [sorted(set(a) - set(b)) for a, b in ((trained, found), (found, trained))]
+        raise HarError(
+            f"The classes of {source} and of the data in {cfg.data.data_dir} differ: only the "
+            f"network has {', '.join(only[0]) or 'none'}, only the data has {', '.join(only[1]) or 'none'}; "
+            "classes of both have to be the same, in the same order."
+        )
+    log.warning("The classes are taken in the order of the network's outputs.")
+    # NTU's classes are chosen by their numbers, own ones by their names
+    numbers = dict(zip(found, data.actions, strict=bool(data.actions)))
+    cfg.data.actions = [numbers.get(label, label) for label in trained]
+    return cfg, build_data(cfg, "test")
