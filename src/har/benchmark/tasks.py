@@ -1,7 +1,7 @@
-"""Benchmarks: ways of doing the same work, measured in turn within one run.
+"""Benchmarks: variants of the same work, timed interleaved within one run.
 
 Timings of a shared machine swing by half; ratios between rows of one table are what counts. So
-every way is timed in several rounds, the ways in turn, and the median is shown.
+every variant is timed in several rounds, interleaved, and the median is shown.
 """
 
 from __future__ import annotations

@@ -72,10 +72,11 @@ def match_classes(
     if not trained or not found or trained == found:
         return cfg, data
     if sorted(trained) != sorted(found) or "actions" not in cfg.data:
-        only = [sorted(set(a) - set(b)) for a, b in ((trained, found), (found, trained))]
+        pairs = ((trained, found), (found, trained))
+        only = [", ".join(sorted(set(a) - set(b))) or "none" for a, b in pairs]
         raise HarError(
             f"The classes of {source} and of the data in {cfg.data.data_dir} differ: only the "
-            f"network has {', '.join(only[0]) or 'none'}, only the data has {', '.join(only[1]) or 'none'}; "
+            f"network has {only[0]}, only the data has {only[1]}; "
             "classes of both have to be the same, in the same order."
         )
     log.warning("The classes are taken in the order of the network's outputs.")
