@@ -63,11 +63,7 @@ def read_image(path: str | Path) -> Image:
     Raises:
         HarError: the file cannot be read, or is no image.
     """
-    try:
-        data = np.fromfile(path, dtype=np.uint8)  # cv2.imread loses some letters on some systems
-    except OSError as error:
-        raise HarError(f"The image {path} cannot be read: {error.strerror}.") from error
-    image = decode_image(data)
+    image = decode_image(_read(path))
     if image is None:
         raise HarError(f"{path} is no image, or a broken one.")
     return image
@@ -79,11 +75,7 @@ def read_stored_image(path: str | Path) -> Image:
     Raises:
         HarError: the file is missing, cut off, or no image.
     """
-    try:
-        data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise HarError(f"The image {path} cannot be read: {error.strerror}.") from error
-    image = None
+    data, image = _read(path), None
     # A JPEG file that is cut off would be decoded all the same, gray where its data end.
     ends = data[-_TRAILER_BYTES:].tobytes().rfind(_JPEG_END) >= 0
     if data.size and (data[:2].tobytes() != _JPEG_START or ends):
@@ -94,6 +86,13 @@ def read_stored_image(path: str | Path) -> Image:
             "leaves out what cannot be read."
         )
     return np.asarray(image, dtype=np.uint8)
+
+
+def _read(path: str | Path) -> NDArray[np.uint8]:
+    try:
+        return np.fromfile(path, dtype=np.uint8)  # cv2.imread loses some letters on some systems
+    except OSError as error:
+        raise HarError(f"The image {path} cannot be read: {error.strerror}.") from error
 
 
 def decode_image(data: NDArray[np.uint8]) -> Image | None:

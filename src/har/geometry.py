@@ -51,9 +51,6 @@ def is_valid(points: ArrayLike) -> NDArray[np.bool_]:
     return (np.isfinite(points) & (points > INVALID / 1e3)).all(-1)
 
 
-# ---------------------------------------------------------------------------------- affine maps
-
-
 def crop_affine(
     center: ArrayLike | None,
     window: ArrayLike,
@@ -133,9 +130,6 @@ def transform_points(affine: ArrayLike, points: ArrayLike) -> FloatArray:
     moved = safe @ np.swapaxes(matrix[..., :2, :2], -1, -2)
     moved += matrix[..., None, :2, 2] if points.ndim > 1 else matrix[:2, 2]
     return np.where(there, moved, points)
-
-
-# ----------------------------------------------------------------------------------------- warp
 
 
 class Crop:
@@ -280,9 +274,6 @@ def _cut(image: NDArray[np.uint8], x1: int, y1: int, x2: int, y2: int) -> NDArra
         top, left = rows.start - y1, columns.start - x1
         patch[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
     return patch
-
-
-# ---------------------------------------------------------------------------------------- boxes
 
 
 def box_around(

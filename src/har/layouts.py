@@ -7,13 +7,16 @@ Pose and NTU RGB+D annotate.
 In the network layouts and in ``mpii``, left and right mean what the picture shows. NTU names the
 joints by the person's own anatomy, but its color video is mirrored, so that its left arm is what
 the picture shows as a right arm: ``from_ntu`` takes right joints from NTU's left, and the reverse.
+The layouts are listed in ``layouts.json``; NTU's links are those by which its authors draw.
 """
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from importlib import resources
+from itertools import chain
 from typing import Any
 
 from har.errors import HarError
@@ -63,6 +66,8 @@ class Layout:
             if pairs is not None:
                 object.__setattr__(self, name, tuple((int(i), int(j)) for i, j in pairs))
         object.__setattr__(self, "joints", tuple(self.joints))
+        if self.from_ntu is not None:
+            object.__setattr__(self, "from_ntu", tuple(self.from_ntu))
         used = {self.root, *chain(*self.links), *chain(*(self.flip_pairs or ()))}
         if len(set(self.joints)) < self.num_joints or not used <= set(range(self.num_joints)):
             raise LayoutError(
@@ -97,7 +102,11 @@ class Layout:
             other = {i: j for pair in self.flip_pairs for i, j in (pair, pair[::-1])}
             return tuple(other.get(i, i) for i in range(self.num_joints))
         try:
-            return tuple(self.joints.index(_other_side(joint)) for joint in self.joints)
+            swapped = (
+                _SIDE.sub(lambda side: "right" if side[0] == "left" else "left", joint)
+                for joint in self.joints
+            )
+            return tuple(map(self.joints.index, swapped))
         except ValueError as error:
             raise LayoutError(
                 f"Joint layout {self.name} has a joint of one side without its counterpart: give "
@@ -160,12 +169,8 @@ def plain_layout(layout: LayoutLike) -> str | dict[str, Any]:
     return found.name if LAYOUTS.get(found.name) == found else asdict(found)
 
 
+_SIDES = ("right", "left")
 _SIDE = re.compile(r"(?<![a-z])(left|right)(?![a-z])")
-
-
-def _other_side(joint: str) -> str:
-    """The name with left and right exchanged."""
-    return _SIDE.sub(lambda side: "right" if side[0] == "left" else "left", joint)
 
 
 def _words(joint: str) -> str:
@@ -173,95 +178,5 @@ def _words(joint: str) -> str:
     return joint.lower().replace("_", " ").replace("-", " ")
 
 
-_MPII_JOINTS = (
-    "right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle",
-    "pelvis", "thorax", "neck", "head",
-    "right wrist", "right elbow", "right shoulder", "left shoulder", "left elbow", "left wrist",
-)  # fmt: skip
-
-_NTU_JOINTS = (
-    "base of the spine", "middle of the spine", "neck", "head",
-    "left shoulder", "left elbow", "left wrist", "left hand",
-    "right shoulder", "right elbow", "right wrist", "right hand",
-    "left hip", "left knee", "left ankle", "left foot",
-    "right hip", "right knee", "right ankle", "right foot",
-    "spine at the shoulders",
-    "tip of the left hand", "left thumb", "tip of the right hand", "right thumb",
-)  # fmt: skip
-
-# The list by which the authors of NTU RGB+D draw: parent of each joint, from 1; 1-2 occurs twice.
-_NTU_PARENTS = (
-    2, 1, 21, 3, 21, 5, 6, 7, 21, 9, 10, 11, 1, 13, 14, 15, 1, 17, 18, 19, 2, 8, 8, 12, 12,
-)  # fmt: skip
-
-_NTU_NAME_OF = {
-    "pelvis": "base of the spine",
-    "spine": "middle of the spine",
-    "thorax": "spine at the shoulders",
-}
-
-_TRUNK = ("pelvis", "thorax", "neck", "head")
-_ARMS = ("shoulder", "elbow", "wrist")
-_LEGS = ("hip", "knee", "ankle")
-_SIDES = ("right", "left")
-
-
-def _right_and_left(parts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"{side} {part}" for part in parts for side in _SIDES)
-
-
-def _network_layout(name: str, *, spine: bool, hands_and_feet: bool) -> Layout:
-    """One of the four layouts of the networks: trunk, arms, legs, and the spine at the end."""
-    arms = (*_ARMS, "hand") if hands_and_feet else _ARMS
-    legs = (*_LEGS, "foot") if hands_and_feet else _LEGS
-    joints = _TRUNK + _right_and_left(arms) + _right_and_left(legs) + (("spine",) if spine else ())
-    trunk = ("pelvis", "spine", "thorax", "neck", "head") if spine else _TRUNK
-    limbs = [[f"{side} {part}" for part in limb] for limb in (arms, legs) for side in _SIDES]
-    return Layout(
-        name=name,
-        joints=joints,
-        links=_chains(joints, [trunk, *limbs]),
-        from_ntu=tuple(
-            _NTU_JOINTS.index(_NTU_NAME_OF.get(joint, _other_side(joint))) for joint in joints
-        ),
-    )
-
-
-def _chains(
-    joints: tuple[str, ...], chains: Iterable[Iterable[str]]
-) -> tuple[tuple[int, int], ...]:
-    """Links between neighbors along each chain of joint names."""
-    numbers = [[joints.index(joint) for joint in chain] for chain in chains]
-    return tuple(link for chain in numbers for link in pairwise(chain))
-
-
-LAYOUTS: dict[str, Layout] = {
-    layout.name: layout
-    for layout in (
-        _network_layout("pa16j", spine=False, hands_and_feet=False),
-        _network_layout("pa17j", spine=True, hands_and_feet=False),
-        _network_layout("pa20j", spine=False, hands_and_feet=True),
-        _network_layout("pa21j", spine=True, hands_and_feet=True),
-        Layout(
-            name="mpii",
-            joints=_MPII_JOINTS,
-            links=_chains(
-                _MPII_JOINTS,
-                [
-                    _TRUNK,
-                    *([f"{s} {part}" for part in limb] for limb in (_ARMS, _LEGS) for s in _SIDES),
-                ],
-            ),
-            root=_MPII_JOINTS.index("pelvis"),
-        ),
-        Layout(
-            name="ntu25",
-            joints=_NTU_JOINTS,
-            links=tuple(
-                sorted({(min(i, p - 1), max(i, p - 1)) for i, p in enumerate(_NTU_PARENTS)})
-            ),
-            from_ntu=tuple(range(len(_NTU_JOINTS))),
-            mirrored=True,
-        ),
-    )
-}
+_FILE = resources.files("har").joinpath("layouts.json")
+LAYOUTS = {entry["name"]: Layout(**entry) for entry in json.loads(_FILE.read_text("utf-8"))}

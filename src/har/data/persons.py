@@ -139,17 +139,11 @@ class PersonDataset(Dataset[dict[str, Any]]):
                     f"{person['window_px']:g} px): mend the annotation or remove the person."
                 ) from error
             warp(image, affine, self.resolution, out=crop)
-            affines.append(affine)
+            joints, flip = person["joints_px"], draw.flip
             poses.append(
-                person_pose(
-                    person["joints_px"],
-                    affine,
-                    self.layout,
-                    self.order,
-                    self.dim,
-                    flipped=draw.flip,
-                )
+                person_pose(joints, affine, self.layout, self.order, self.dim, flipped=flip)
             )
+            affines.append(affine)
         return crops, np.stack(poses), np.stack(affines)
 
     def _path(self, number: int) -> Path:

@@ -5,7 +5,7 @@ Protocols: Ionescu et al., "Human3.6M", TPAMI 2014 (mean error per joint); Mehta
 3D Human Pose Estimation in the Wild", 3DV 2017 (3D PCK at 150 mm and its area under the curve).
 """
 
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from torch import Tensor, nn
@@ -66,11 +66,6 @@ def _add(one: Tensor, other: Tensor) -> Tensor:
     return torch.stack([total, low - (total - high)])
 
 
-def _total(sums: Tensor) -> Tensor:
-    """The sum of the processes' sums (W, 2, P)."""
-    return reduce(_add, sums)
-
-
 class MeanJointError(_JointMetric):
     """Mean distance between predicted and true joints, in the unit of the poses (mm or pixels).
 
@@ -86,7 +81,7 @@ class MeanJointError(_JointMetric):
 
     def __init__(self, root: int | None = 0) -> None:
         super().__init__(root)
-        self.add_state("distance", torch.zeros(2, _PLACES), dist_reduce_fx=_total)
+        self.add_state("distance", torch.zeros(2, _PLACES), dist_reduce_fx=partial(reduce, _add))
 
     def update(self, pred: Tensor, target: Tensor, valid: Tensor) -> None:
         """Adds N poses.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from har.errors import HarError
-from har.prediction.boxes_file import BoxesFile
+from har.prediction.boxes_file import Boxes, BoxesFile
 from har.prediction.images import predict_images
 from har.prediction.predictor import Predictor
 from har.prediction.sources import camera_number, find_files, is_image, read_pipe
-from har.prediction.videos import Boxes, predict_video
+from har.prediction.videos import predict_video
 from har.video import Video
 
 _MOST_ROWS = 20  # of a table
-_FINDERS = ("pose", "detector")
 
 
 def predict(cfg: DictConfig) -> None:
@@ -36,10 +35,8 @@ def predict(cfg: DictConfig) -> None:
             "Give a source and a network: source=<image, folder, pattern, video, camera number or "
             "-> weights=<published name or file>."
         )
-    if cfg.finder not in _FINDERS:
-        raise HarError(
-            f"finder={cfg.finder}: choose {' or '.join(_FINDERS)}, or give boxes_file=<file>."
-        )
+    if cfg.finder not in ("pose", "detector"):
+        raise HarError(f"finder={cfg.finder}: choose pose or detector, or give boxes_file=<file>.")
     with ExitStack() as stack:
         # missing files and cameras are reported before torch is imported, which takes seconds
         images, videos = _find(str(cfg.source), stack)
@@ -60,9 +57,7 @@ def _find(source: str, stack: ExitStack) -> tuple[list[Path], list[Path | Video]
     """Returns the images and videos of a source; a camera is opened at once."""
     camera = camera_number(source)
     if camera is not None:
-        video = Video(camera)
-        stack.callback(video.close)
-        return [], [video]
+        return [], [stack.enter_context(closing(Video(camera)))]
     if source == "-":
         path = read_pipe(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         return ([path], []) if is_image(path) else ([], [path])
@@ -133,22 +128,18 @@ def _predict_videos(
         name = "camera" if isinstance(source, Video) else source.stem
         folder = out if alone and len(videos) == 1 else out / name
         try:
-            video = source if isinstance(source, Video) else Video(source)
-            try:
-                rows.append(
-                    predict_video(
-                        predictor,
-                        video,
-                        folder,
-                        boxes,
-                        annotate=cfg.video,
-                        skeleton_3d=cfg.skeleton_3d,
-                        show=cfg.show,
-                        max_frames=cfg.max_frames,
-                    )
+            with closing(source if isinstance(source, Video) else Video(source)) as video:
+                summary = predict_video(
+                    predictor,
+                    video,
+                    folder,
+                    boxes,
+                    annotate=cfg.video,
+                    skeleton_3d=cfg.skeleton_3d,
+                    show=cfg.show,
+                    max_frames=cfg.max_frames,
                 )
-            finally:
-                video.close()
+            rows.append(summary)
         except HarError as error:
             if len(videos) == 1:
                 raise
@@ -199,6 +190,5 @@ def _print_videos(console: Console, rows: list[dict[str, Any]]) -> None:
             table.add_row(*begin, str(person["track"]), *(best or [""]))
     console.print(table)
     for row in rows:
-        for note in (row.get("failed"), row.get("note")):
-            if note:
-                print(note)
+        if note := row.get("failed") or row.get("note"):
+            print(note)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from har.files import Image
+from har.geometry import FloatArray
 from har.models.spec import ModelSpec
 from har.prediction.following import FramePrediction, Person
 from har.prediction.results import TopAction, top_actions
-from har.prediction.tracking import FloatArray
-from har.visual.draw import (
-    BAR_COLOR,
-    draw_skeleton,
-    text_height,
-    text_width,
-    write_text,
-)
+from har.visual.draw import BAR_COLOR, draw_skeleton, text_height, text_width, write_text
 from har.visual.timeline import Timeline
 from har.visual.turning import turning_skeleton
 
@@ -111,11 +104,10 @@ class Annotator:
         return tracks.get(self._shown) if self._shown is not None else None
 
     def _new_timeline(self) -> Timeline | None:
-        width = self.size[0] + (self._panel if self.skeleton_3d else 0)
         if not self.spec.labels:
             return None
-        labels, clip_s = self.spec.labels, self.spec.clip_span_s
-        return Timeline(width, labels, self._duration_s, clip_s=clip_s)
+        width = self.size[0] + (self._panel if self.skeleton_3d else 0)
+        return Timeline(width, self.spec.labels, self._duration_s, clip_s=self.spec.clip_span_s)
 
     def _tag(self, track: int, people: int) -> str:
         number = f"{track}  " if people > 1 else ""
@@ -139,11 +131,3 @@ class Annotator:
                 person.confidence,
             )
         return panel
-
-
-def fits_screen(image: Image, width: int = 1280) -> Image:
-    """Returns the image, shrunk if it is wider than a usual screen."""
-    if image.shape[1] <= width:
-        return image
-    size = width, round(image.shape[0] * width / image.shape[1])
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.errors import HarError
+from har.geometry import FloatArray
 
-FloatArray = NDArray[np.float64]
 _SIDES = ("x1", "y1", "x2", "y2")
 
 
@@ -68,6 +69,10 @@ class BoxesFile:
             person: np.array([self._of_frame[person][frame] for frame in frames])
             for person, frames in numbers.items()
         }
+
+
+Boxes = BoxesFile | Callable[[NDArray[np.uint8]], FloatArray] | None
+"""How persons are located: by a file, by a detector (image to boxes), or None, by the poses."""
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:

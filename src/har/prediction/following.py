@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har.data.targets import BOX_ENLARGEMENT
-from har.geometry import box_around, invert_affine, transform_points
+from har.geometry import FloatArray, box_around, invert_affine, transform_points
 from har.models.spec import ModelSpec
 from har.prediction.locating import cut_crops
 from har.prediction.tracking import Finder
 from har.runtime.clip_buffer import TimedClips
 from har.runtime.engine import Engine
 from har.video import Frame
-
-FloatArray = NDArray[np.float64]
 
 
 class Person(NamedTuple):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from har.errors import HarError
 from har.files import Image, read_image
 from har.prediction.annotation import draw_people
 from har.prediction.background import BackgroundWriter, prefetch
-from har.prediction.boxes_file import BoxesFile
+from har.prediction.boxes_file import Boxes, BoxesFile
 from har.prediction.following import FramePrediction, Person
 from har.prediction.predictor import Predictor
 from har.prediction.results import PredictionCollector, person_dict
@@ -23,12 +20,11 @@ from har.video import Frame
 from har.visual.draw import write_image
 from har.visual.terminal import progress_bar
 
-Detect = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 _WAITING = 2  # images between reading, network and drawing
 
 
 def predict_images(
-    predictor: Predictor, paths: list[Path], out: Path, boxes: BoxesFile | Detect | None = None
+    predictor: Predictor, paths: list[Path], out: Path, boxes: Boxes = None
 ) -> list[dict[str, Any]]:
     """Writes the poses in images to ``<out>/<name>.png`` and ``.json``, and ``summary.json``.
 
@@ -83,9 +79,7 @@ def _read(paths: list[Path]) -> Iterator[tuple[Path, Image | HarError]]:
             yield path, error
 
 
-def _people(
-    predictor: Predictor, path: Path, image: Image, boxes: BoxesFile | Detect | None
-) -> list[Person]:
+def _people(predictor: Predictor, path: Path, image: Image, boxes: Boxes) -> list[Person]:
     if boxes is None:
         return predictor.people(image)
     if isinstance(boxes, BoxesFile):

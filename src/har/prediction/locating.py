@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from har.data.targets import BOX_ENLARGEMENT
 from har.geometry import (
+    FloatArray,
     box_around,
     center_and_window,
     crop_affine,
@@ -24,7 +25,6 @@ from har.geometry import (
 )
 from har.runtime.engine import Engine
 
-FloatArray = NDArray[np.float64]
 # Mean confidence of the joints, a share of their maps: about 0.8 on a person, 0.3 beside one.
 DOUBTFUL, NO_PERSON = 0.5, 0.2
 _SMALLEST_WINDOW = 1 / 30  # of the image's longer side, as in the recipe (32 of 960 px)
@@ -72,28 +72,23 @@ def cut_crops(
     return crops, affines
 
 
-def refine_box(engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike) -> Located:
-    """Returns the boxes of the poses that are found in the given boxes.
+def refine(
+    engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike, rounds: int = 2
+) -> Located:
+    """Refines boxes ``rounds`` times (at least once), each time to that of the pose in the last.
 
     Args:
         engine: a network with poses.
         images: N images (H, W, 3) uint8 RGB, all of one size.
         boxes: (N, 4) in pixels of the images.
+        rounds: poses that are predicted.
     """
-    crops, affines = cut_crops(engine, images, boxes)
-    poses = engine.forward_frames(crops).poses
-    joints = transform_points(invert_affine(affines), poses[..., :2])
-    return Located(box_around(joints, enlarge=BOX_ENLARGEMENT), poses[..., -1].mean(-1))
-
-
-def refine(
-    engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike, rounds: int = 2
-) -> Located:
-    """Refines boxes ``rounds`` times, each time in the box of the last pose."""
-    located = refine_box(engine, images, boxes)
-    for _ in range(rounds - 1):
-        located = refine_box(engine, images, located.boxes)
-    return located
+    for _ in range(rounds):
+        crops, affines = cut_crops(engine, images, boxes)
+        poses = engine.forward_frames(crops).poses
+        joints = transform_points(invert_affine(affines), poses[..., :2])
+        boxes = box_around(joints, enlarge=BOX_ENLARGEMENT)
+    return Located(np.asarray(boxes, dtype=np.float64), poses[..., -1].mean(-1))
 
 
 def locate_person(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: int = 2) -> Located:

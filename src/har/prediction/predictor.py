@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from har.errors import HarError
 from har.files import Image, read_image
 from har.prediction.background import prefetch
 from har.prediction.following import FramePrediction, Person, follow, people_of
-from har.prediction.locating import cut_crops, locate_person, refine_box
+from har.prediction.locating import cut_crops, locate_person, refine
 from har.prediction.results import Prediction, PredictionCollector
 from har.prediction.sources import is_image
 from har.prediction.tracking import Finder, GivenBoxes, OnePerson, around_person
@@ -122,21 +124,19 @@ class Predictor:
             found = locate_person(self.engine, [image], self.refine).boxes
         else:
             found = around_person(boxes)
-            for _ in range(self.refine if len(found) else 0):
-                found = refine_box(self.engine, [image] * len(found), found).boxes
+            if self.refine and len(found):
+                found = refine(self.engine, [image] * len(found), found, self.refine).boxes
         if not len(found):
             return []
         crops, affines = cut_crops(self.engine, [image] * len(found), found)
-        people = people_of(
-            self.engine.spec, 0, found, affines, self.engine.forward_frames(crops).poses
-        )
+        poses = self.engine.forward_frames(crops).poses
+        people = people_of(self.engine.spec, 0, found, affines, poses)
         return [person._replace(track=number) for number, person in enumerate(people)]
 
     def of_image(self, image: Image, boxes: ArrayLike | None = None) -> Prediction:
         """See :meth:`__call__`."""
-        return self._collect(
-            [FramePrediction(Frame(image, 0, 0.0), self.people(image, boxes), {})], 1
-        )
+        prediction = FramePrediction(Frame(image, 0, 0.0), self.people(image, boxes), {})
+        return self._collect([prediction], 1)
 
     def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[FramePrediction]:
         """Predicts a video frame by frame, see :func:`har.prediction.following.follow`."""
@@ -149,12 +149,9 @@ class Predictor:
     def _of_file(self, path: Path, boxes: ArrayLike | None) -> Prediction:
         if is_image(path):
             return self.of_image(read_image(path), boxes)
-        video = Video(path)
-        try:
+        with closing(Video(path)) as video:
             shape = (video.size[1], video.size[0], 3)
             return self._of_frames(video, shape, video.num_frames or 0, boxes)
-        finally:
-            video.close()
 
     def _of_frames(
         self,
@@ -193,11 +190,6 @@ def batch_length(shape: tuple[int, ...], most: int) -> int:
 
 def batches(frames: Iterable[Frame], length: int) -> Iterator[list[Frame]]:
     """Yields frames in lists of a length; the last one may be shorter."""
-    batch: list[Frame] = []
-    for frame in frames:
-        batch.append(frame)
-        if len(batch) == length:
-            yield batch
-            batch = []
-    if batch:
+    iterator = iter(frames)
+    while batch := list(islice(iterator, length)):
         yield batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,11 +48,7 @@ class Poses:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Returns the arrays of ``poses.npz`` by name."""
-        names = ("frame", "time_s", "track", "joints_px", "depth_mm", "confidence", "box")
-        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in names}
-        arrays["joint_names"] = np.array(self.joint_names)
-        arrays["layout"] = np.array(self.layout)
-        return arrays
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
 
 
 class TopAction(NamedTuple):
@@ -179,7 +175,12 @@ class Prediction:
         Returns:
             uint8 RGB (H, W, 3).
         """
-        drawn = [self._draw(number, image) for number, image in sorted(self.images.items())]
+        drawn = []
+        for number, image in sorted(self.images.items()):
+            for row in np.flatnonzero(self.poses.frame == number):
+                joints, confidence = self.poses.joints_px[row], self.poses.confidence[row]
+                image = draw_skeleton(image, joints, self.spec.joint_layout, confidence)
+            drawn.append(image)
         if len(drawn) == 1:
             picture = drawn[0]
         else:
@@ -196,36 +197,26 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON; unknown values are None."""
-        poses = [
-            {
-                "frame": int(self.poses.frame[row]),
-                "time_s": round(float(self.poses.time_s[row]), _DECIMALS),
-                **person_dict(self.poses, row),
-            }
-            for row in range(len(self.poses))
-        ]
-        actions = [
-            {
-                "time_s": round(float(self.actions.time_s[row]), _DECIMALS),
-                "track": int(self.actions.track[row]),
-                "top": [a._asdict() for a in top_actions(values, self.actions.labels)],
-            }
-            for row, values in enumerate(self.actions.probabilities)
-        ]
         return {
             "joint_names": list(self.poses.joint_names),
-            "poses": poses,
-            "actions": actions,
+            "poses": [
+                {
+                    "frame": int(self.poses.frame[row]),
+                    "time_s": round(float(self.poses.time_s[row]), _DECIMALS),
+                    **person_dict(self.poses, row),
+                }
+                for row in range(len(self.poses))
+            ],
+            "actions": [
+                {
+                    "time_s": round(float(self.actions.time_s[row]), _DECIMALS),
+                    "track": int(self.actions.track[row]),
+                    "top": [a._asdict() for a in top_actions(values, self.actions.labels)],
+                }
+                for row, values in enumerate(self.actions.probabilities)
+            ],
             "model": self.spec.to_dict(),
         }
-
-    def _draw(self, number: int, image: Image) -> Image:
-        layout = self.spec.joint_layout
-        for row in np.flatnonzero(self.poses.frame == number):
-            image = draw_skeleton(
-                image, self.poses.joints_px[row], layout, self.poses.confidence[row]
-            )
-        return image
 
 
 def person_dict(poses: Poses, row: int) -> dict[str, Any]:

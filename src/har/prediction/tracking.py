@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from har.geometry import box_from_center, box_iou, center_and_window, union_box
+from har.geometry import FloatArray, box_from_center, box_iou, center_and_window, union_box
 from har.prediction.locating import DOUBTFUL, NO_PERSON, locate_person
 from har.runtime.engine import Engine
 from har.video import Frame
 
-FloatArray = NDArray[np.float64]
 Boxes = dict[int, FloatArray]
 """Boxes (F, 4) of F frames by track number, NaN in frames without the person."""
 

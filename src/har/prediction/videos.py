@@ -5,30 +5,27 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from har.files import Image
-from har.prediction.annotation import Annotator, fits_screen
+from har.prediction.annotation import Annotator
 from har.prediction.background import BackgroundWriter, prefetch
-from har.prediction.boxes_file import BoxesFile
+from har.prediction.boxes_file import Boxes, BoxesFile
 from har.prediction.following import FramePrediction
 from har.prediction.predictor import Predictor, batch_length, batches
-from har.prediction.results import Poses, PredictionCollector
+from har.prediction.results import PredictionCollector
 from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes
 from har.prediction.writers import write_actions, write_json, write_poses
 from har.video import Video, video_file
 from har.visual.terminal import progress_bar
 
-Boxes = BoxesFile | Callable[[NDArray[np.uint8]], NDArray[np.float64]] | None
 _WAITING = 2  # batches between decoding, network and drawing
-_WINDOW = "har"
+_WINDOW, _WIDEST_PX = "har", 1280
 
 
 def predict_video(
@@ -76,9 +73,9 @@ def predict_video(
     with ExitStack() as stack:
         report = stack.enter_context(progress_bar(Path(video.name).name[:24]))
         window = stack.enter_context(_Window(show))
-        file = (
-            stack.enter_context(video_file(out / "annotated.mp4", video.fps)) if annotate else None
-        )
+        file = None
+        if annotate:
+            file = stack.enter_context(video_file(out / "annotated.mp4", video.fps))
 
         def draw(prediction: FramePrediction) -> None:
             picture = annotator.draw(prediction)
@@ -131,6 +128,7 @@ def _summary(
     stopped: bool,
 ) -> dict[str, Any]:
     poses, actions = collected.poses(), collected.actions()
+    tracks, counts = np.unique(poses.track, return_counts=True)  # the most frames first, below
     note = None
     if stopped:
         note = f"Stopped after {frames} frames of {video.name}: the results are those of a part."
@@ -151,7 +149,7 @@ def _summary(
                 "confidence": round(float(poses.confidence[poses.track == track].mean()), 4),
                 "actions": [action._asdict() for action in actions.top(5, track)],
             }
-            for track in _tracks(poses)
+            for track in tracks[np.argsort(-counts, kind="stable")].tolist()
         ],
         "seconds": round(seconds, 2),
         "frames_per_s": round(frames / seconds, 2),
@@ -159,12 +157,6 @@ def _summary(
         "stopped": stopped,
         "note": note,
     }
-
-
-def _tracks(poses: Poses) -> list[int]:
-    """Returns the track numbers, the one with most frames first."""
-    tracks, counts = np.unique(poses.track, return_counts=True)
-    return [int(tracks[row]) for row in np.argsort(-counts, kind="stable")]
 
 
 class _Window:
@@ -187,7 +179,10 @@ class _Window:
         if not self.is_open or self.picture is None:
             return False
         picture, self.picture = self.picture, None
-        cv2.imshow(_WINDOW, cv2.cvtColor(fits_screen(picture), cv2.COLOR_RGB2BGR))
+        if picture.shape[1] > _WIDEST_PX:
+            size = _WIDEST_PX, round(picture.shape[0] * _WIDEST_PX / picture.shape[1])
+            picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        cv2.imshow(_WINDOW, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         return cv2.waitKey(1) in (ord("q"), 27)
 
     def __exit__(self, *_: object) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from har.errors import HarError
 from har.files import Image, whole_file
-from har.geometry import is_valid
+from har.geometry import FloatArray, is_valid
 from har.layouts import Layout
 
 Color = tuple[int, int, int]
@@ -39,8 +39,6 @@ _THINNEST = 1.5  # px
 _FAR = 1e6  # px; squares of coordinates stay finite
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SMALLEST_TEXT = 9  # px of height, below which a caption is cut instead of shrunk
-
-# ------------------------------------------------------------------------------------- skeletons
 
 
 def limb_width(image: Image) -> float:
@@ -96,7 +94,14 @@ def draw_skeleton(
         HarError: the image or the joints have another shape.
     """
     result = _copy(image)
-    points, there = _points(joints, valid, layout)
+    points = np.asarray(joints, dtype=np.float64)
+    if points.shape != (layout.num_joints, 2):
+        raise HarError(
+            f"A pose of the layout {layout.name} is ({layout.num_joints}, 2) pixels; this one is "
+            f"{points.shape}."
+        )
+    there = is_valid(points) if valid is None else is_valid(points) & np.asarray(valid, dtype=bool)
+    points = np.clip(np.nan_to_num(points), -_FAR, _FAR)
     if confidence is None:
         sure = np.ones(layout.num_joints)
     else:
@@ -125,15 +130,7 @@ def draw_pair(
 ) -> Image:
     """Returns a copy of an image with the true pose in thin white and the predicted one over it.
 
-    Args:
-        image: uint8 RGB (H, W, 3).
-        predicted: (J, 2) in pixels.
-        true: (J, 2) in pixels; NaN or -1e9 where a joint is not known.
-        layout: of both.
-        confidence: (J,) in [0, 1], of the prediction.
-
-    Raises:
-        HarError: the image or the joints have another shape.
+    Both are poses (J, 2) in pixels; see :func:`draw_skeleton`, also for what it raises.
     """
     thin = max(_THINNEST, limb_width(image) / 2)
     truth = draw_skeleton(image, true, layout, color=TRUE_COLOR, width=thin)
@@ -150,29 +147,8 @@ def _copy(image: Image) -> Image:
     return np.array(image, order="C")
 
 
-def _points(
-    joints: ArrayLike, valid: ArrayLike | None, layout: Layout
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Returns the joints as finite numbers, and which of them to draw."""
-    points = np.asarray(joints, dtype=np.float64)
-    if points.shape != (layout.num_joints, 2):
-        raise HarError(
-            f"A pose of the layout {layout.name} is ({layout.num_joints}, 2) pixels; this one is "
-            f"{points.shape}."
-        )
-    there = is_valid(points)
-    if valid is not None:
-        there = there & np.asarray(valid, dtype=bool)
-    return np.clip(np.nan_to_num(points), -_FAR, _FAR), there
-
-
 def _stroke(
-    image: Image,
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    color: Color,
-    width: float,
-    opacity: float,
+    image: Image, a: FloatArray, b: FloatArray, color: Color, width: float, opacity: float
 ) -> None:
     """Draws a line with round ends and a dark rim, in place; a disc where both ends are equal.
 
@@ -196,9 +172,6 @@ def _stroke(
     ink = np.array(_RIM) + bright * (np.array(color) - np.array(_RIM))
     part = image[y1:y2, x1:x2]
     part[:] = np.rint(part + cover * (ink - part))
-
-
-# ------------------------------------------------------------------------------- text and tables
 
 
 def label(image: Image, text: str) -> Image:
@@ -299,9 +272,6 @@ def write_text(bar: Image, text: str, height: int, left: int | None, right: int)
     part = np.ascontiguousarray(bar)
     cv2.putText(part, text, (x, y), _FONT, _scale(height), TEXT_COLOR, thickness, cv2.LINE_AA)
     bar[:] = part
-
-
-# -------------------------------------------------------------------------------- sheets and files
 
 
 def contact_sheet(

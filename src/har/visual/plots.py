@@ -12,7 +12,7 @@ from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
-from har.geometry import is_valid
+from har.geometry import FloatArray, is_valid
 from har.layouts import Layout
 from har.visual.draw import drawn_links, link_side
 
@@ -30,9 +30,6 @@ def figure_to_image(figure: Figure) -> NDArray[np.uint8]:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-# --------------------------------------------------------------------------------- 3-D skeletons
 
 
 def plot_skeleton_3d(
@@ -72,13 +69,19 @@ def plot_skeleton_3d(
         axes.set_box_aspect((1, 1, 1), zoom=1.5)
         axes.view_init(elev=elevation, azim=azimuth)
         axes.set_title(name, fontsize=9, color=_GREY)
-    _pose_legend(figure, with_truth=truth is not None)
+    entries = {"left": _SIDE_COLORS["left"], "right": _SIDE_COLORS["right"]}
+    if truth is not None:
+        entries["true"] = _TRUE_COLOR
+    lines = [figure.axes[0].plot([], [], color=color, lw=3)[0] for color in entries.values()]
+    figure.legend(
+        lines, list(entries), loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
     if title:
         figure.suptitle(title, fontsize=11)
     return figure
 
 
-def _pose(joints: ArrayLike, layout: Layout) -> NDArray[np.float64]:
+def _pose(joints: ArrayLike, layout: Layout) -> FloatArray:
     """Returns a copy in which missing joints are NaN."""
     pose = np.array(joints, dtype=np.float64)
     if pose.shape != (layout.num_joints, 3):
@@ -90,7 +93,7 @@ def _pose(joints: ArrayLike, layout: Layout) -> NDArray[np.float64]:
     return pose
 
 
-def _extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _extent(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Returns the lowest and highest coordinates of valid points; a unit cube without extent."""
     known = points[is_valid(points)]
     if not len(known):
@@ -99,7 +102,7 @@ def _extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return (low, high) if (high > low).any() else (low - 0.5, high + 0.5)
 
 
-def _draw_floor(axes: Axes3D, center: NDArray[np.float64], half: float, height: float) -> None:
+def _draw_floor(axes: Axes3D, center: FloatArray, half: float, height: float) -> None:
     """Draws a grid under the pose, which shows the vertical and the depth."""
     x, depth, margin = center[0], center[2], 0.8 * half
     for step in np.linspace(-margin, margin, 7):
@@ -110,7 +113,7 @@ def _draw_floor(axes: Axes3D, center: NDArray[np.float64], half: float, height: 
             axes.plot(*line, [height, height], color="#DCDCDC", linewidth=0.8)
 
 
-def _draw_pose(axes: Axes3D, pose: NDArray[np.float64], layout: Layout, gray: bool) -> None:
+def _draw_pose(axes: Axes3D, pose: FloatArray, layout: Layout, gray: bool) -> None:
     for link in drawn_links(layout):
         x, y, z = pose[list(link)].T
         color = _TRUE_COLOR if gray else _SIDE_COLORS[link_side(layout, link)]
@@ -120,19 +123,6 @@ def _draw_pose(axes: Axes3D, pose: NDArray[np.float64], layout: Layout, gray: bo
     sides = [side for side, there in zip(layout.sides, known, strict=True) if there]
     colors = [_TRUE_COLOR if gray else _SIDE_COLORS[side] for side in sides]
     axes.scatter(x, z, -y, c=colors, s=8 if gray else 14, depthshade=False)
-
-
-def _pose_legend(figure: Figure, with_truth: bool) -> None:
-    entries = {"left": _SIDE_COLORS["left"], "right": _SIDE_COLORS["right"]}
-    if with_truth:
-        entries["true"] = _TRUE_COLOR
-    lines = [figure.axes[0].plot([], [], color=color, lw=3)[0] for color in entries.values()]
-    figure.legend(
-        lines, list(entries), loc="outside lower center", ncols=3, frameon=False, fontsize=9
-    )
-
-
-# --------------------------------------------------------------------------------- classification
 
 
 def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
@@ -180,18 +170,13 @@ def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     bar.ax.tick_params(labelsize=font)
     bar.outline.set_visible(False)
-    if classes <= _LARGEST_NUMBERED:
-        _number_cells(axes, shares, font=min(10.0, 22 * cell))
-    return figure
-
-
-def _number_cells(axes: Axes, shares: NDArray[np.float64], font: float) -> None:
-    """Writes percentages into the cells that are not empty."""
-    for row, column in np.argwhere(np.nan_to_num(shares) > 0):
+    filled = np.argwhere(np.nan_to_num(shares) > 0)
+    for row, column in filled if classes <= _LARGEST_NUMBERED else ():
         share = shares[row, column]
         text = "<1" if share < 0.005 else f"{100 * share:.0f}"
-        color = "white" if share > 0.3 else "#303030"
+        color, font = "white" if share > 0.3 else "#303030", min(10.0, 22 * cell)
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize=font)
+    return figure
 
 
 def plot_per_class(accuracy: ArrayLike, names: Sequence[str]) -> Figure:
@@ -231,9 +216,6 @@ def plot_per_class(accuracy: ArrayLike, names: Sequence[str]) -> Figure:
     return figure
 
 
-# ------------------------------------------------------------------------------------------ curves
-
-
 def plot_speed(
     names: Sequence[str],
     multiply_adds: ArrayLike,
@@ -253,9 +235,9 @@ def plot_speed(
         title: above the plot.
     """
     work, times = np.asarray(multiply_adds, np.float64), np.asarray(milliseconds, np.float64)
-    metrics = [
-        ("top-1 accuracy, %", np.array([np.nan if v is None else v for v in accuracy], float)),
-        ("joint error, mm", np.array([np.nan if v is None else v for v in joint_error_mm], float)),
+    metrics = [  # None becomes NaN
+        ("top-1 accuracy, %", np.array(accuracy, dtype=np.float64)),
+        ("joint error, mm", np.array(joint_error_mm, dtype=np.float64)),
     ]
     shown = [(label, values) for label, values in metrics if np.isfinite(values).any()]
     figure = Figure(figsize=(4.6 * (1 + len(shown)), 3.6), layout="constrained")
@@ -273,18 +255,14 @@ def plot_speed(
         axes.plot(speed[known], values[known], "o-", color=_CYCLE[number], markersize=5)
         axes.set(xlabel="frames/s", ylabel=label)
         axes.margins(0.15)
-        _name_points(
-            axes, [n for n, k in zip(names, known, strict=True) if k], speed[known], values[known]
-        )
+        _name_points(axes, np.asarray(names)[known].tolist(), speed[known], values[known])
     for axes in panels:
         _quiet(axes, grid="both")
     figure.suptitle(title, fontsize=11)
     return figure
 
 
-def _name_points(
-    axes: Axes, names: Sequence[str], x: NDArray[np.float64], y: NDArray[np.float64]
-) -> None:
+def _name_points(axes: Axes, names: Sequence[str], x: FloatArray, y: FloatArray) -> None:
     """Writes names below the points, stacked where points are close together."""
     # In points, which the labels are placed in; the layout is not final yet.
     width, height = np.asarray(axes.bbox.size) * 72 / axes.figure.dpi
@@ -296,14 +274,8 @@ def _name_points(
         while any(abs(across[place] - a) < 36 and abs(low - b) < 8 for a, b in placed):
             low -= 1
         placed.append((across[place], low))
-        axes.annotate(
-            names[place],
-            (x[place], y[place]),
-            (4, low - up[place]),
-            textcoords="offset points",
-            fontsize=7,
-            color=_GREY,
-        )
+        xy, offset = (x[place], y[place]), (4, low - up[place])
+        axes.annotate(names[place], xy, offset, textcoords="offset points", fontsize=7, color=_GREY)
 
 
 def _quiet(axes: Axes, grid: str) -> None:

@@ -40,12 +40,7 @@ class Timeline:
     """
 
     def __init__(
-        self,
-        width: int,
-        labels: Sequence[str],
-        duration_s: float | None,
-        *,
-        clip_s: float = 0.0,
+        self, width: int, labels: Sequence[str], duration_s: float | None, *, clip_s: float = 0.0
     ) -> None:
         self.width, self.labels, self._clip_s = width, labels, clip_s
         self.rows = min(_MOST_ROWS, len(labels))
@@ -122,14 +117,8 @@ class Timeline:
             area = np.concatenate([[[line[0, 0], height]], line, [[line[-1, 0], height]]])
             part = np.ascontiguousarray(bar)
             cv2.fillPoly(part, [np.rint(area).astype(np.int32)], tuple(c // 2 for c in _INK))
-            cv2.polylines(
-                part,
-                [np.rint(line).astype(np.int32)],
-                False,
-                _INK,
-                max(1, self._text // 8),
-                cv2.LINE_AA,
-            )
+            corners, width = [np.rint(line).astype(np.int32)], max(1, self._text // 8)
+            cv2.polylines(part, corners, False, _INK, width, cv2.LINE_AA)
             bar[:] = part
         name, percent = bar[:, :left], f"{100 * values[-1]:.0f}%"
         write_text(name, self.labels[number], self._text, left=self._text // 2, right=4)

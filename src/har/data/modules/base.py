@@ -86,6 +86,7 @@ class TrainingDataModule(LightningDataModule):
         person_metric: name and threshold of the metric of persons in images, see
             :class:`har.metrics.PersonMetrics`; None without such persons.
         val_kinds, test_kinds: what every loader of evaluation holds: ``clip`` or ``person``.
+        val_samples, test_samples: what is evaluated, from ``setup`` on.
     """
 
     labels: Sequence[str] = ()
@@ -99,6 +100,8 @@ class TrainingDataModule(LightningDataModule):
     person_metric: tuple[str, float] | None = None
     val_kinds: Sequence[str] = ("clip",)
     test_kinds: Sequence[str] = ("clip",)
+    val_samples: Any = None
+    test_samples: Any = None
 
     def __init__(
         self, *, batch_sizes: Mapping[str, int], eval_batch_size: int, num_workers: int, seed: int
@@ -122,14 +125,12 @@ class TrainingDataModule(LightningDataModule):
 
     @property
     def num_test_samples(self) -> int:
-        """Number of samples of the test split."""
-        raise NotImplementedError
+        """Number of clips and persons of the test split."""
+        return len(self.test_samples) if self.test_samples is not None else 0
 
     def describe_protocol(self) -> dict[str, Any]:
         """By which protocol the test split is measured: plain values, for ``metrics.json``."""
         raise NotImplementedError
-
-    # ---------------------------------------------------------------- batches of a run
 
     def batches_in_epoch(self, kinds: Sequence[str], steps: int | None) -> int:
         """Batches of an epoch in which ``kinds`` take turns, ``steps`` of each.
@@ -221,7 +222,12 @@ class TrainingDataModule(LightningDataModule):
             )
         self._resumed_batches = int(state_dict["batches_done"])
 
-    # ---------------------------------------------------------------- evaluation
+    def val_dataloader(self) -> Any:
+        # Nothing to validate on is no loader, not an empty one, which Lightning complains of.
+        return self._eval_loader(self.val_samples) if self.val_samples else []
+
+    def test_dataloader(self) -> Any:
+        return self._eval_loader(self.test_samples)
 
     def _eval_loader(self, samples: Any) -> DataLoader[dict[str, Any]]:
         assert self.trainer is not None

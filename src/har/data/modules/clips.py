@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader
 
 from har.data.augment import Augmentation
 from har.data.clip_set import ClipReader, ClipSet
@@ -98,8 +97,6 @@ class ClipDataModule(TrainingDataModule):
         self.val_clips: ClipDataset | None = None
         self.test_clips: ClipDataset | None = None
 
-    # ---------------------------------------------------------------- samples
-
     def setup(self, stage: str | None = None) -> None:
         if self.datasets:
             return
@@ -107,8 +104,9 @@ class ClipDataModule(TrainingDataModule):
         self.labels = self.clips.labels
         self._predicted_boxes = open_predicted_boxes(self.clips.index, self.boxes)
         train = self.clips.splits["train"]
-        self.val_clips = self._fixed_clips(train if self.validate_on_training else None, "val")
-        self.test_clips = self._fixed_clips(None, "test")
+        self.val_clips = self._fixed_clips("train" if self.validate_on_training else "val")
+        self.test_clips = self._fixed_clips("test")
+        self.val_samples, self.test_samples = self.val_clips, self.test_clips
         self.datasets = {"action": self._dataset(train, self.clip_size, self.augmentation)}
         if "pose" in self.batch_sizes:
             with_poses = train[self.clips.index.has_joints[train]]
@@ -137,32 +135,25 @@ class ClipDataModule(TrainingDataModule):
             boxes=self._predicted_boxes,
         )
 
-    def _fixed_clips(self, selection: np.ndarray | None, split: str) -> ClipDataset:
-        selection = self.clips.splits[split] if selection is None else selection
+    def _fixed_clips(self, split: str) -> ClipDataset:
+        selection = self.clips.splits[split]
         if self.limit_eval is not None and len(selection) > self.limit_eval:
             chosen = np.linspace(0, len(selection) - 1, self.limit_eval).round().astype(int)
             selection = selection[chosen]
         return self._dataset(selection, self.clip_size, None)
-
-    # ---------------------------------------------------------------- evaluation
 
     @property
     def clip_seconds_between_frames(self) -> float:
         """Pace of the evaluation clips, whatever rate the stored frames have."""
         return self.step / FRAMES_PER_SECOND
 
-    @property
-    def num_test_samples(self) -> int:
-        """Number of test clips."""
-        return len(self.test_clips) if self.test_clips is not None else 0
-
     def describe_protocol(self) -> dict[str, Any]:
         """Split, clips, boxes and classes."""
         boxes = self.boxes.replace("_", " ")
-        test = self.test_clips.selection if self.test_clips is not None else np.empty(0, int)
-        without = int((~self.clips.index.has_joints[test]).sum()) if len(test) else 0
-        if self.boxes == "ground_truth" and without:
-            boxes += f"; the whole image for {without} clips without skeletons"
+        if self.boxes == "ground_truth" and self.test_clips:
+            without = int((~self.clips.index.has_joints[self.test_clips.selection]).sum())
+            if without:
+                boxes += f"; the whole image for {without} clips without skeletons"
         return {
             "split": self.reader.protocol,
             "clips": "single, centered",
@@ -171,13 +162,6 @@ class ClipDataModule(TrainingDataModule):
             "actions": list(self.actions or self.labels),
             "prediction_block": "last",
         }
-
-    def val_dataloader(self) -> Any:
-        # Nothing to validate on is no loader, not an empty one, which Lightning complains of.
-        return self._eval_loader(self.val_clips) if self.val_clips else []
-
-    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
-        return self._eval_loader(self.test_clips)
 
 
 class NTUDataModule(ClipDataModule):
@@ -241,5 +225,6 @@ class OwnActionsDataModule(ClipDataModule):
         frame_batch_size: int = 32,
         **clips: Any,
     ) -> None:
-        reader = OwnReader(actions)
-        super().__init__(data_dir, reader=reader, frame_batch_size=frame_batch_size, **clips)
+        super().__init__(
+            data_dir, reader=OwnReader(actions), frame_batch_size=frame_batch_size, **clips
+        )

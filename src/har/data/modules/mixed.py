@@ -67,13 +67,9 @@ class MixedPoseDataModule(TrainingDataModule):
         num_workers: int = 2,
         seed: int = 0,
     ) -> None:
-        shared = {
-            "layout": layout,
-            "resolution": resolution,
-            "limit_eval": limit_eval,
-            "seed": seed,
-        }
-        self.mpii, self.ntu = mpii(data_dir, dim=3, **shared), ntu(data_dir, **shared)
+        shared = {"layout": layout, "resolution": resolution, "limit_eval": limit_eval}
+        self.mpii = mpii(data_dir, dim=3, seed=seed, **shared)
+        self.ntu = ntu(data_dir, seed=seed, **shared)
         sizes = {"mpii": self.mpii.batch_sizes["pose"], "ntu": self.ntu.batch_sizes["pose"]}
         if max(sizes.values()) < 1:
             raise HarError(
@@ -90,10 +86,8 @@ class MixedPoseDataModule(TrainingDataModule):
     def setup(self, stage: str | None = None) -> None:
         for part in (self.mpii, self.ntu):
             part.setup(stage)
-        self.datasets = {
-            "mpii": PosesOnly(self.mpii.datasets["pose"]),
-            "ntu": PosesOnly(self.ntu.datasets["pose"]),
-        }
+        parts = {"mpii": self.mpii, "ntu": self.ntu}
+        self.datasets = {name: PosesOnly(part.datasets["pose"]) for name, part in parts.items()}
 
     def _orders(self) -> dict[str, Order]:
         parts = [
@@ -102,8 +96,6 @@ class MixedPoseDataModule(TrainingDataModule):
             if self.batch_sizes[name] > 0
         ]
         return {"pose": MixedOrder(parts)}
-
-    # ---------------------------------------------------------------- evaluation
 
     @property
     def num_test_samples(self) -> int:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader
 
 from har.data.augment import Augmentation
 from har.data.modules.base import TrainingDataModule
@@ -52,6 +51,8 @@ class PersonDataModule(TrainingDataModule):
     """
 
     val_kinds = test_kinds = ("person",)
+    val_samples: PersonDataset | None
+    test_samples: PersonDataset | None
     clip_size, clip_seconds_between_frames = 1, None
     test_split, boxes = "test", "annotated"  # as the protocol describes them
 
@@ -86,10 +87,6 @@ class PersonDataModule(TrainingDataModule):
         self.augmentation, self.views = augmentation, views
         self.val_persons, self.limit_eval = val_persons, limit_eval
         self.person_metric = (metric, threshold)
-        self.val_samples: PersonDataset | None = None
-        self.test_samples: PersonDataset | None = None
-
-    # ---------------------------------------------------------------- samples
 
     def setup(self, stage: str | None = None) -> None:
         if self.datasets:
@@ -129,13 +126,6 @@ class PersonDataModule(TrainingDataModule):
             seed=self.seed,
         )
 
-    # ---------------------------------------------------------------- evaluation
-
-    @property
-    def num_test_samples(self) -> int:
-        """Number of test persons."""
-        return len(self.test_samples) if self.test_samples is not None else 0
-
     def describe_protocol(self) -> dict[str, Any]:
         """Split, crops and annotations."""
         return {
@@ -147,13 +137,6 @@ class PersonDataModule(TrainingDataModule):
             "boxes": self.boxes,
             "prediction_block": "last",
         }
-
-    def val_dataloader(self) -> Any:
-        # Nothing to validate on is no loader, not an empty one, which Lightning complains of.
-        return self._eval_loader(self.val_samples) if self.val_samples else []
-
-    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
-        return self._eval_loader(self.test_samples)
 
 
 class MPIIDataModule(PersonDataModule):
@@ -168,9 +151,6 @@ class MPIIDataModule(PersonDataModule):
         layout, val_persons, **persons: see :class:`PersonDataModule`.
         single_person_only: train only on persons that stand apart from others, by the official
             annotations' list.
-
-    Raises:
-        HarError: data missing, or a selection without a training person.
     """
 
     test_split, boxes = "MPII validation (Tompson et al.)", "annotated center and scale"

@@ -30,10 +30,6 @@ _NUMBER_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}  
 _TEXT_TYPES = (1, 2, 4, 16, 17, 18)  # of another type, even empty, scipy dies
 
 
-class _Damaged(Exception):
-    """The elements of a file do not fit into each other."""
-
-
 def read_matlab(path: Path, *variables: str) -> list[Any]:
     """Variables of a MATLAB 5 file, as scipy gives them with ``struct_as_record=False``.
 
@@ -68,7 +64,7 @@ def read_matlab(path: Path, *variables: str) -> list[Any]:
 
 def _require(fits: bool) -> None:
     if not fits:
-        raise _Damaged
+        raise ValueError  # the elements of the file do not fit into each other
 
 
 def _check_file(data: bytes) -> None:
@@ -144,9 +140,6 @@ def _check_matrix(data: bytes, at: int, end: int, depth: int) -> None:
         _require(kind == _MATRIX and first + size == at)
         _check_matrix(data, first, at, depth + 1)
     _require(at == end)
-
-
-# ------------------------------------------------------------------------------------- what lies in
 
 
 def field(value: Any, name: str) -> np.ndarray:

@@ -62,14 +62,13 @@ def read_official(path: Path) -> Annotations:
                 visible=visible,
                 centre_px=np.array([number(field(center, "x")), number(field(center, "y"))]),
                 scale=number(field(rect, "scale")),
-                head_box_px=np.array([number(field(rect, side)) for side in _BOX]),
+                head_box_px=np.array(
+                    [number(field(rect, side)) for side in ("x1", "y1", "x2", "y2")]
+                ),
                 split=split,
                 stands_apart=int(order in single),
             )
     return persons.finish()
-
-
-_BOX = ("x1", "y1", "x2", "y2")
 
 
 def _joints(rect: Any, persons: PersonList, place: str) -> tuple[np.ndarray, np.ndarray]:

@@ -126,9 +126,6 @@ def _read(files: AnnotationFiles, path: Path) -> tuple[Annotations, str]:
     return read_annotations(files), stamp
 
 
-# --------------------------------------------------------------------------------------- images
-
-
 def check_image(name: str, images_dir: str) -> tuple[str, str]:
     """An image's name, and what is wrong with it: nothing, ``missing`` or ``damaged``."""
     path = Path(images_dir, name)
@@ -189,9 +186,6 @@ def _good_images(journal: Path) -> dict[str, list[int]]:
             except (ValueError, TypeError):
                 continue  # the line at which an earlier preparation was stopped
     return found
-
-
-# -------------------------------------------------------------------------------------- reading
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-NUM_VALIDATION_PERSONS = 2958
-
 
 @cache
 def tompson_validation() -> NDArray[np.int64]:
