@@ -277,11 +277,7 @@ def _cut(image: NDArray[np.uint8], x1: int, y1: int, x2: int, y2: int) -> NDArra
 
 
 def box_around(
-    points: ArrayLike,
-    valid: ArrayLike | None = None,
-    *,
-    enlarge: float = 1.0,
-    square: bool = True,
+    points: ArrayLike, valid: ArrayLike | None = None, *, enlarge: float = 1.0, square: bool = True
 ) -> FloatArray:
     """The smallest box that holds the valid points, enlarged about its center.
 

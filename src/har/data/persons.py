@@ -26,14 +26,8 @@ VIEWS: dict[str, tuple[AugmentParams, ...]] = {
     "single": (AugmentParams(),),
     "flip": tuple(AugmentParams(flip=flip) for flip in _FLIP),
     "multicrop": tuple(
-        AugmentParams(scale=scale, shift_px=shift, flip=flip)
-        for scale, shift in [
-            (1.0, (0.0, 0.0)),
-            (0.9, (0.0, 0.0)),
-            (1.1, (0.0, 0.0)),
-            (1.0, (-_SHIFT_PX, 0.0)),
-            (1.0, (_SHIFT_PX, 0.0)),
-        ]
+        AugmentParams(scale=scale, shift_px=(shift, 0.0), flip=flip)
+        for scale, shift in [(1, 0), (0.9, 0), (1.1, 0), (1, -_SHIFT_PX), (1, _SHIFT_PX)]
         for flip in _FLIP
     ),
 }

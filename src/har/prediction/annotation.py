@@ -72,7 +72,7 @@ class Annotator:
     ) -> None:
         self.spec, self.size = spec, size
         self.skeleton_3d = skeleton_3d and spec.dim == 3
-        self._panel = int(min(size[1], size[0]))
+        self._panel = min(size)
         self._duration_s = duration_s
         self._timeline = self._new_timeline()
         self._shown: int | None = None  # the person whose actions the timeline shows

@@ -51,11 +51,7 @@ class FramePrediction(NamedTuple):
 
 
 def people_of(
-    spec: ModelSpec,
-    track: int,
-    boxes: ArrayLike,
-    affines: ArrayLike,
-    poses: NDArray[np.float32],
+    spec: ModelSpec, track: int, boxes: ArrayLike, affines: ArrayLike, poses: NDArray[np.float32]
 ) -> list[Person]:
     """Transforms the poses of crops into persons in images.
 

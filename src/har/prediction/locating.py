@@ -78,8 +78,7 @@ def refine(
     """Refines boxes ``rounds`` times (at least once), each time to that of the pose in the last.
 
     Args:
-        engine: a network with poses.
-        images: N images (H, W, 3) uint8 RGB, all of one size.
+        engine, images: see :func:`cut_crops`.
         boxes: (N, 4) in pixels of the images.
         rounds: poses that are predicted.
     """
@@ -99,8 +98,7 @@ def locate_person(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: i
     pose of the highest confidence is taken.
 
     Args:
-        engine: a network with poses.
-        images: N images (H, W, 3) uint8 RGB, all of one size.
+        engine, images: see :func:`cut_crops`.
         rounds: of refinement after the first pose.
     """
     height, width = images[0].shape[:2]

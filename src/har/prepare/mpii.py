@@ -45,7 +45,8 @@ def print_report(report: prepared.PrepareReport, folder: Path) -> None:
         ("images that cannot be read", report.unreadable_images),
     ):
         if names:
-            table.add_row(what, str(len(names)), prepared.places(names))
+            shown = [*names[:3], "..."] if len(names) > 3 else names
+            table.add_row(what, str(len(names)), ", ".join(shown))
     if report.persons_without_image:
         table.add_row("left out: persons in them", str(report.persons_without_image), "")
     for note, names in report.notes.items():

@@ -80,20 +80,15 @@ class Timeline:
         """Returns the strip at a time of the video, uint8 RGB (height, width, 3)."""
         left = round(_NAME_SHARE * self.width)
         right = self.width - text_width("100%", self._text) - self._text
-        now, start, end = self._span(time_s)
+        now, start, end = time_s, max(0.0, time_s - _WINDOW_S), max(_WINDOW_S, time_s)
+        if self._duration_s is not None:
+            now, start, end = min(time_s, self._duration_s), 0.0, self._duration_s
         if self._drawn is None or self._duration_s is None:
             self._drawn = self._draw_rows(left, right, start, end)
         strip = self._drawn.copy()
         x = left + round((now - start) / (end - start) * (right - left))
         strip[self._margin : self.rows * self._step, max(left, x - 1) : x + 1] = TEXT_COLOR
         return strip
-
-    def _span(self, time_s: float) -> tuple[float, float, float]:
-        """Returns the current time, and the times at the left and right border."""
-        if self._duration_s is not None:
-            return min(time_s, self._duration_s), 0.0, self._duration_s
-        start = max(0.0, time_s - _WINDOW_S)
-        return time_s, start, start + _WINDOW_S
 
     def _draw_rows(self, left: int, right: int, start: float, end: float) -> Image:
         strip = np.full((self.height, self.width, 3), BAR_COLOR, np.uint8)

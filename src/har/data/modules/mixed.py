@@ -43,12 +43,9 @@ class MixedPoseDataModule(TrainingDataModule):
         mpii: builds MPII's data module; its ``batch_size`` is the number of images in a batch and
             process, 0: MPII is measured only. An epoch is a pass over its images.
         ntu: builds NTU's; its ``frame_batch_size`` is the number of frames in a batch and process.
-        layout: joint layout of the poses.
-        resolution: (width, height) of crops in pixels.
         eval_batch_size: clips or persons per evaluation batch and process.
         limit_eval: at most so many test clips and test persons each, spread evenly; None: all.
-        num_workers: loader processes.
-        seed: of shuffling and augmentation.
+        layout, resolution, num_workers, seed: as in :class:`har.data.modules.clips.ClipDataModule`.
 
     Raises:
         HarError: batches without any image.

@@ -38,21 +38,19 @@ def read_deephar(path: Path) -> Annotations:
                 if order not in range(1, len(rects) + 1):
                     persons.note("a person is counted but not there", f"{image}, person {order:g}")
                     continue
-                _add(persons, image, int(order), rects[int(order) - 1], split)
+                rect = rects[int(order) - 1]
+                persons.add(
+                    image,
+                    int(order),
+                    _values(rect, "pose", 2 * NUM_JOINTS).reshape(2, NUM_JOINTS).T,
+                    centre_px=_values(rect, "objpos", 2),
+                    scale=number(field(rect, "scale")),
+                    head_box_px=_values(rect, "head", 4),
+                    split=split,
+                )
     return persons.finish()
 
 
-def _add(persons: PersonList, image: str, order: int, rect: Any, split: Split) -> None:
-    def values(name: str, count: int) -> np.ndarray:
-        found = numbers(field(rect, name))
-        return found if found.size == count else np.full(count, np.nan)
-
-    persons.add(
-        image,
-        order,
-        values("pose", 2 * NUM_JOINTS).reshape(2, NUM_JOINTS).T,
-        centre_px=values("objpos", 2),
-        scale=number(field(rect, "scale")),
-        head_box_px=values("head", 4),
-        split=split,
-    )
+def _values(rect: Any, name: str, count: int) -> np.ndarray:
+    found = numbers(field(rect, name))
+    return found if found.size == count else np.full(count, np.nan)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -115,14 +116,12 @@ def prepare_mpii(
 def _read(files: AnnotationFiles, path: Path) -> tuple[Annotations, str]:
     """The annotations, from an earlier preparation if the files are the same; and their stamp."""
     stamp = json.dumps([[file.name, *(_file_stamp(file) or [])] for file in files.paths])
-    try:
-        with h5py.File(path, locking=False) as file:
-            if file.attrs["stamp"] == stamp and file.attrs["format"] == FORMAT:
-                notes = json.loads(file["notes"][()])
-                log.info("MPII annotations: %s, read before.", file.attrs["source"])
-                return Annotations(file["persons"][:], file.attrs["source"], notes), stamp
-    except (OSError, KeyError, ValueError, TypeError):
-        pass  # none, or one that is damaged
+    # none, or one that is damaged, is read again
+    with suppress(OSError, KeyError, ValueError, TypeError), h5py.File(path, locking=False) as file:
+        if file.attrs["stamp"] == stamp and file.attrs["format"] == FORMAT:
+            notes = json.loads(file["notes"][()])
+            log.info("MPII annotations: %s, read before.", file.attrs["source"])
+            return Annotations(file["persons"][:], file.attrs["source"], notes), stamp
     return read_annotations(files), stamp
 
 
@@ -168,11 +167,10 @@ def _check_images(
 
 
 def _file_stamp(path: Path) -> list[int] | None:
-    try:
+    with suppress(OSError):
         status = path.stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]
+        return [status.st_size, status.st_mtime_ns]
+    return None
 
 
 def _good_images(journal: Path) -> dict[str, list[int]]:
@@ -180,11 +178,9 @@ def _good_images(journal: Path) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     if journal.is_file():
         for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
+            with suppress(ValueError, TypeError):  # where an earlier preparation was stopped
                 name, stamp = json.loads(line)
                 found[name] = stamp
-            except (ValueError, TypeError):
-                continue  # the line at which an earlier preparation was stopped
     return found
 
 
@@ -225,9 +221,3 @@ def open_prepared(data_dir: Path) -> PreparedMPII:
             "python -m har.prepare mpii again."
         ) from error
     return PreparedMPII(persons, images_dir, source)
-
-
-def places(names: Sequence[str], most: int = 3) -> str:
-    """A few of many names, for a line of text."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, ..."
