@@ -79,12 +79,10 @@ def next_commands(root: Path, have_poses: bool) -> list[str]:
     train = f"python -m har.train experiment=own_actions {folder}"
     if have_poses:
         return [train]
-    boxes = (
-        []
-        if (root / "prepared" / "boxes.h5").is_file()
-        else [f"python -m har.prepare boxes {folder}"]
-    )
-    return [*boxes, f"{train} data.boxes=predicted"]
+    train = f"{train} data.boxes=predicted"
+    if (root / "prepared" / "boxes.h5").is_file():
+        return [train]
+    return [f"python -m har.prepare boxes {folder}", train]
 
 
 def _classes_table(report: OwnReport) -> Table:

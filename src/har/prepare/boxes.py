@@ -20,6 +20,7 @@ from har.data.framestore.reader import FrameStore
 from har.data.framestore.staging import file_stem
 from har.data.targets import BOX_ENLARGEMENT, joint_order, known_joints
 from har.errors import HarError
+from har.files import Image
 from har.geometry import box_around, box_iou
 from har.layouts import get_layout
 from har.prediction.background import prefetch
@@ -27,14 +28,12 @@ from har.prediction.locating import NO_PERSON, locate_person, refine
 from har.runtime.loading import load_engine
 from har.visual.terminal import progress_bar
 
-Image = NDArray[np.uint8]
-
 _FRAMES_PER_PART = 500  # what a killed run loses at most
 _SEARCH_EVERY = 8  # stored frames, about half a second: a person is near where they were then
 
 
 class BoxesReport(NamedTuple):
-    """What was done: numbers of samples and frames, and the boxes of the new samples by name."""
+    """How many samples got boxes now and had them before, and where the boxes are."""
 
     done: int
     kept: int
@@ -79,18 +78,16 @@ def predict_boxes(index: FrameIndex, store: FrameStore, engine: Any) -> BoxesRep
     path = index.path.with_name("boxes.h5")
     weights = {"weights_sha256": engine.spec.weights_sha256, "weights": engine.spec.name}
     parts = index.path.with_name(f"boxes_{weights['weights_sha256'][:12]}")
-    finished = _finished(path, parts, weights["weights_sha256"], index)
     names = [name.decode() for name in index.names.tolist()]
+    lengths = dict(zip(names, index.num_frames.tolist(), strict=True))
+    finished = _finished([path, *sorted(parts.glob("*.h5"))], weights["weights_sha256"], lengths)
     missing = [name for name in names if name not in finished]
     kept, frames = len(names) - len(missing), 0
     waiting: dict[str, NDArray[np.float32]] = {}
     if missing:
         parts.mkdir(exist_ok=True)
     with progress_bar("boxes") as progress:
-        reads = (
-            (name, list(store.read(name, range(int(index.num_frames[index.number_of(name)])))))
-            for name in missing
-        )
+        reads = ((name, list(store.read(name, range(lengths[name])))) for name in missing)
         for name, images in prefetch(reads, 1):
             waiting[name] = boxes_of_sequence(engine, images).astype(np.float32)
             frames += len(images)
@@ -137,13 +134,11 @@ def true_boxes(index: FrameIndex, sample: int, layout: str) -> NDArray[np.float6
 
 
 def _finished(
-    path: Path, parts: Path, weights_sha256: str, index: FrameIndex
+    files: list[Path], weights_sha256: str, lengths: dict[str, int]
 ) -> dict[str, NDArray[np.float32]]:
     """Boxes of these weights that are there already, by sample."""
-    names = [name.decode() for name in index.names.tolist()]
-    lengths = dict(zip(names, index.num_frames.tolist(), strict=True))
     finished: dict[str, NDArray[np.float32]] = {}
-    for file in [path, *sorted(parts.glob("*.h5"))]:
+    for file in files:
         try:
             boxes = PredictedBoxes(file)
         except HarError:  # not there, or the machine went down before the disk had all of it

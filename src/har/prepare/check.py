@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
@@ -17,7 +17,7 @@ from har.data.mpii.prepare import open_prepared as open_mpii
 from har.data.ntu.files import find_dataset_root, find_images, find_skeletons, find_videos
 from har.data.ntu.labels import is_sample_name, sample_numbers
 from har.data.ntu.splits import PROTOCOLS, missing_skeletons, split_indices
-from har.data.own.folder import find_clips
+from har.data.own.folder import OwnClip, find_clips
 from har.data.own.reader import OwnReader
 from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS
@@ -36,17 +36,13 @@ def check_data(cfg: DictConfig) -> None:
         HarError: there is nothing, or something is damaged (after the table).
     """
     data_dir = Path(cfg.paths.data_dir)
-    checks: Sequence[Callable[[Path, DictConfig], Findings | None]] = (
-        check_ntu,
-        check_own,
-        check_mpii,
-    )
+    checks = check_ntu, check_own, check_mpii
     found = [findings for check in checks if (findings := check(data_dir, cfg)) is not None]
     if not found:
         raise HarError(
             f"There is no data in {data_dir.resolve()}: neither NTU RGB+D, nor MPII, nor a folder "
             "of clips per class; see docs/data.md, or write synthetic data with "
-            f"python -m har.prepare synthetic paths.data_dir={quote(str(data_dir))}."
+            f"python -m har.prepare synthetic {_folder(data_dir)}."
         )
     console = Console()
     console.print(findings_table(found, data_dir))
@@ -59,6 +55,11 @@ def check_data(cfg: DictConfig) -> None:
     if problems:
         more = f" (and {len(problems) - 1} more, see the table)" if len(problems) > 1 else ""
         raise HarError(f"{problems[0]}{more}")
+
+
+def _folder(data_dir: Path) -> str:
+    """The option of a command that names the data folder."""
+    return f"paths.data_dir={quote(str(data_dir))}"
 
 
 def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
@@ -74,7 +75,7 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
         return None
     synthetic = (root / "synthetic.json").is_file()
     findings = Findings("NTU RGB+D" + (" (synthetic)" if synthetic else ""))
-    prepare = f"python -m har.prepare ntu paths.data_dir={quote(str(data_dir))}"
+    prepare = f"python -m har.prepare ntu {_folder(data_dir)}"
     if videos or not images:
         without = len(videos.keys() - skeletons.keys() - missing_skeletons())
         lacking = f"{without:,} without a skeleton" if without else ""
@@ -103,10 +104,8 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     if findings.following is None and not findings.problems:
         experiment = "demo" if synthetic else "ntu_multitask"
         more = "" if _is_ntu60(opened) else " data.protocol=xsub120 model.num_actions=[120]"
-        findings.following = (
-            f"python -m har.train experiment={experiment} "
-            f"paths.data_dir={quote(str(data_dir))}{more}"
-        )
+        train = f"python -m har.train experiment={experiment} {_folder(data_dir)}"
+        findings.following = f"{train}{more}"
     return findings
 
 
@@ -147,14 +146,13 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
         or (data_dir / "mpii").is_dir()
     ):
         return None
-    try:
+    clips: list[OwnClip] = []
+    with suppress(HarError):
         clips = find_clips(data_dir)
-    except HarError:
-        if not known:
-            return None
-        clips = []
+    if not known and not clips:
+        return None
     findings = Findings("own actions")
-    prepare = f"python -m har.prepare actions paths.data_dir={quote(str(data_dir))}"
+    prepare = f"python -m har.prepare actions {_folder(data_dir)}"
     labels = sorted({clip.label for clip in clips})
     findings.add(OK, "classes", len(labels), ", ".join(labels))
     with_skeleton = sum(clip.has_skeleton for clip in clips)
@@ -180,9 +178,8 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
         if name not in stored and clip.file not in left_out
     ]
     splits_of = OwnReader().read(data_dir).splits
-    counts = [len(splits_of[split]) for split in SPLITS]
-    splits = " / ".join(f"{count:,}" for count in counts)
-    findings.add(OK if counts[0] else OPEN, "train / val / test", splits)
+    counts = " / ".join(f"{len(splits_of[split]):,}" for split in SPLITS)
+    findings.add(OK if len(splits_of["train"]) else OPEN, "train / val / test", counts)
     if left_out:
         findings.add(OPEN, "left out", len(left_out), "why: prepared/prepare_report.json")
     if new or unread:
@@ -197,21 +194,18 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
 def check_mpii(data_dir: Path, cfg: DictConfig) -> Findings | None:
     """MPII Human Pose; None where there is nothing of it."""
     root = mpii_files.find_dataset_root(data_dir)
-    try:
-        annotations = find_annotations(root).kind if root.is_dir() else ""
-    except HarError:
-        annotations = ""
-    try:
-        images = sum(1 for _ in mpii_files.find_images(root).iterdir()) if root.is_dir() else 0
-    except HarError:
-        images = 0
+    annotations, images = "", 0
+    with suppress(HarError):
+        annotations = find_annotations(root).kind
+    with suppress(HarError):
+        images = sum(1 for _ in mpii_files.find_images(root).iterdir())
     there = (root / "prepared" / "persons.h5").is_file()
     if not (annotations or there or (images and root.name == "mpii")):
         return None
     findings = Findings("MPII Human Pose")
     findings.add(OK if annotations else OPEN, "annotations", annotations or "none")
     findings.add(OK if images else OPEN, "images", images)
-    prepare = f"python -m har.prepare mpii paths.data_dir={quote(str(data_dir))}"
+    prepare = f"python -m har.prepare mpii {_folder(data_dir)}"
     if not there:
         findings.add(OPEN, "prepared persons", 0)
         findings.following = prepare
@@ -225,7 +219,5 @@ def check_mpii(data_dir: Path, cfg: DictConfig) -> Findings | None:
     split = prepared.persons["split"]
     train, validation = (int((split == part).sum()) for part in (Split.TRAIN, Split.VALIDATION))
     findings.add(OK, "train / validation", f"{train:,} / {validation:,}", prepared.source)
-    findings.following = (
-        f"python -m har.train experiment=mpii_pose paths.data_dir={quote(str(data_dir))}"
-    )
+    findings.following = f"python -m har.train experiment=mpii_pose {_folder(data_dir)}"
     return findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,7 @@ def encode_frames(
     numbers, times, brightest = [], [], 0.0
     size = size_of(reader.size)
     x1, y1, x2, y2 = region = region_in(size)
-    try:
+    with closing(reader):
         for frame in reader.frames(**choice):
             image = frame.image
             if (image.shape[1], image.shape[0]) != size:
@@ -88,8 +89,6 @@ def encode_frames(
             numbers.append(frame.number)
             times.append(frame.time_s)
         missing_s = reader.missing_s()
-    finally:
-        reader.close()
     if not jpegs:
         raise SkipSample("unreadable video")
     if brightest < _BLACK:

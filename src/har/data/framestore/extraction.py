@@ -157,9 +157,9 @@ def run_tasks(
     folder: PreparedFolder,
     report: PrepareReport,
     *,
-    workers: int = 0,
-    total: int | None = None,
-    progress: Callable[..., None] | None = None,
+    workers: int,
+    total: int,
+    progress: Callable[..., None] | None,
 ) -> None:
     """Extracts samples; groups are put together as they finish, while others go on.
 
@@ -168,7 +168,7 @@ def run_tasks(
         folder: where they go.
         report: counts what is done and skipped.
         workers: processes; 0: everything in this one.
-        total: number of samples with those that are there; None: of the tasks.
+        total: number of samples with those that are there.
         progress: called as ``progress(done, total, frames=..., errors=...)``.
 
     Raises:
@@ -176,7 +176,6 @@ def run_tasks(
         HarError: a shard is damaged.
     """
     remaining = Counter(file_stem(task.group) for task in tasks)
-    total = len(tasks) if total is None else total
     finished = total - len(tasks)
     work = partial(_work, folder.output)
     with (

@@ -78,6 +78,7 @@ class FrameIndex:
         try:
             with h5py.File(path, locking=False) as file:
                 self.settings: dict[str, Any] = dict(file.attrs)
+                self.is_old = bool(self.settings.get("format") == 1)  # version 0.1.0 wrote it
                 self._read(file)
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise HarError(
@@ -103,11 +104,6 @@ class FrameIndex:
     def open(cls, path: str | Path) -> FrameIndex:
         """Opens ``index.h5``; see the class."""
         return cls(Path(path))
-
-    @property
-    def is_old(self) -> bool:
-        """Whether version 0.1.0 wrote it."""
-        return bool(self.settings.get("format") == 1)
 
     def _read(self, file: h5py.File) -> None:
         """The columns of samples."""

@@ -59,9 +59,7 @@ def parse_sample_name(name: str | Path) -> SampleName:
 def is_sample_name(name: str) -> bool:
     """Whether this is the name of a sample, with nothing before or after it."""
     found = _SAMPLE_NAME.fullmatch(name)  # for a hundred thousand files: quicker than parsing
-    if found is None:
-        return False
-    numbers = [int(group) for group in found.groups()]
+    numbers = [int(group) for group in found.groups()] if found else [0]
     return all(numbers) and numbers[-1] <= len(ACTION_NAMES)
 
 

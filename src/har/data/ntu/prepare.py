@@ -7,13 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from har.data.augment import CropMargin
-from har.data.framestore.extraction import (
-    PrepareReport,
-    Task,
-    check_disk,
-    resumable,
-    run_tasks,
-)
+from har.data.framestore.extraction import PrepareReport, Task, check_disk, resumable, run_tasks
 from har.data.framestore.staging import PreparedFolder
 from har.data.ntu.files import (
     find_images,

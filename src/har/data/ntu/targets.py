@@ -8,19 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from har.data.augment import CropMargin
-from har.data.targets import (
-    BOX_ENLARGEMENT,
-    MIN_WINDOW_PX,
-    RECIPE_WIDTH_PX,
-    known_joints,
-)
-from har.geometry import (
-    Camera,
-    box_around,
-    box_from_center,
-    center_and_window,
-    union_box,
-)
+from har.data.targets import BOX_ENLARGEMENT, MIN_WINDOW_PX, RECIPE_WIDTH_PX, known_joints
+from har.geometry import Camera, box_around, box_from_center, center_and_window, union_box
 from har.layouts import LAYOUTS
 
 COLOR_WIDTH_PX = 1920
