@@ -1,15 +1,16 @@
 """What every entry point shares: arguments, configuration, seed, objects, run folder, report.
 
-An entry point is ``main = entry_point("train", run)`` with a function ``run(cfg)``. Hydra composes
-the configuration; this module makes the command line forgiving (paths need no quoting), finds
-the run to resume, and turns errors meant for people into one sentence and exit code 2.
+An entry point is ``main = entry_point("train", "module:function")`` with a function of ``cfg``.
+Hydra composes the configuration; this module makes the command line forgiving (paths need no
+quoting), finds the run to resume, and turns errors meant for people into one sentence and exit
+code 2.
 """
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
+import pkgutil
 import re
 import sys
 import tempfile
@@ -82,8 +83,7 @@ def _usage_and_keys(config_name: str) -> tuple[str, str]:
 
 def _defaults(config_name: str) -> list[Any]:
     config: Any = OmegaConf.load(config_dir() / f"{config_name}.yaml")
-    defaults: list[Any] = config.get("defaults", [])
-    return defaults
+    return config.get("defaults", [])
 
 
 def _groups(config_name: str) -> list[str]:
@@ -98,10 +98,6 @@ def _groups(config_name: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _escape(found: re.Match[str]) -> str:
-    return 2 * found[1] + found[2].replace("'", "\\'")
-
-
 def quote_argument(argument: str) -> str:
     """``key=value`` in Hydra's grammar, whatever characters a path value has."""
     key, separator, value = argument.partition("=")
@@ -110,7 +106,7 @@ def quote_argument(argument: str) -> str:
     if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
         return argument
     # In Hydra's quotes a backslash is special only in front of a quote.
-    escaped = re.sub(r"(\\*)('|$)", _escape, value)
+    escaped = re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value))
     return f"{key}='{escaped}'"
 
 
@@ -219,7 +215,7 @@ def _own_folder(words: list[str]) -> list[str]:
 
 def entry_point(
     config_name: str,
-    run: Callable[[DictConfig], Any] | str,
+    run: str,
     *,
     has_task: bool = False,
     resume: bool = False,
@@ -229,8 +225,8 @@ def entry_point(
 
     Args:
         config_name: the top configuration file, without ``.yaml``.
-        run: what to do with the composed configuration; as text ``"module:function"`` it is
-            imported only when it runs, so that ``--help`` does not wait for torch.
+        run: what to do with the composed configuration, as ``"module:function"``: it is imported
+            only when it runs, so that ``--help`` does not wait for torch.
         has_task: the first word of the command line names a task (``prepare ntu``).
         resume: with ``ckpt_path=last`` the command goes on in the folder of that run.
         name: of a run without an experiment, for commands that have any. They can also be made
@@ -239,7 +235,7 @@ def entry_point(
 
     def guarded(cfg: DictConfig) -> Any:
         try:
-            return _load(run)(cfg)
+            return pkgutil.resolve_name(run)(cfg)
         except (HarError, OmegaConfBaseException) as error:
             _fail(error, show_trace=bool(cfg.get("trace", False)))
 
@@ -272,14 +268,6 @@ def entry_point(
             _fail(error, show_trace=False)
 
     return main
-
-
-def _load(run: Callable[[DictConfig], Any] | str) -> Callable[[DictConfig], Any]:
-    if callable(run):
-        return run
-    module, _, function = run.partition(":")
-    loaded: Callable[[DictConfig], Any] = getattr(importlib.import_module(module), function)
-    return loaded
 
 
 def _fail(error: Exception, *, show_trace: bool) -> None:

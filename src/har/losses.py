@@ -11,14 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from har.errors import HarError
+from har.precision import at_least_float32
 
 EPSILON = 1e-7  # probabilities are kept this far from 0 and 1
 POSE_KINDS = ("l1", "l2", "l1l2", "l1l2bincross")
 COORDINATE_CROSS_ENTROPY_WEIGHT = 0.01
-
-
-def _float(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def _binary_cross_entropy(predicted: Tensor, target: Tensor) -> Tensor:
@@ -58,7 +55,7 @@ def pose_loss(
             f"{tuple(target.shape)}; both have to be (N, [T,] J, dim + 1)."
         )
     with torch.autocast(pred.device.type, enabled=False):
-        pred, target = _float(pred), _float(target)
+        pred, target = at_least_float32(pred), at_least_float32(target)
         counts = target[..., :-1] > 0
         # Targets that do not count may be -1e9: replaced before, not after, they are squared.
         y = torch.where(counts, target[..., :-1], 0.0)
@@ -93,7 +90,7 @@ def action_loss(logits: Tensor, target: Tensor) -> Tensor:
         (N,) float32 (float64 for float64).
     """
     with torch.autocast(logits.device.type, enabled=False):
-        probabilities = _float(logits).softmax(-1).clamp(EPSILON, 1 - EPSILON)
+        probabilities = at_least_float32(logits).softmax(-1).clamp(EPSILON, 1 - EPSILON)
         if target.ndim == 1:
             target = F.one_hot(target.long(), logits.shape[-1])
         return -(target.to(probabilities.dtype) * probabilities.log()).sum(-1)

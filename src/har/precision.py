@@ -15,6 +15,11 @@ WITHOUT_FLOAT64 = {"mps"}
 """Types of devices on which a float64 tensor raises an error."""
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """Low precision becomes float32; float64 stays."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def exact_dtype(device: torch.device) -> torch.dtype:
     """What metrics compute in: float64, or float32 on a device without float64."""
     return torch.float32 if device.type in WITHOUT_FLOAT64 else torch.float64

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 from torch.utils.data import DataLoader
 
 from har.data.ntu.labels import ACTION_NAMES
 from har.models.spec import ModelSpec
 from har.runs.config import instantiate
 from har.runtime.engine import Engine
-from har.visual.terminal import progress_bar
+from har.visual.terminal import make_table, progress_bar
 
 _POSE_CROP_PX = 256  # the crop in whose pixels differences are given, whatever the network's own
 
@@ -44,26 +43,22 @@ def benchmark_agreement(cfg: DictConfig, engines: dict[str, Engine]) -> None:
     spec = engines[names[0]].spec
     clips = test_data(cfg, spec).test_clips
     loader = DataLoader(clips, batch_size=cfg.data.eval_batch_size)
-    poses: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
-    classes_by_name: dict[str, list[NDArray[np.int64]]] = {name: [] for name in names}
+    outputs: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {name: [] for name in names}
     true: list[NDArray[np.int64]] = []
     with progress_bar(f"{len(clips)} test clips, {len(names)} variants") as progress:
         for number, batch in enumerate(loader, start=1):
             images = batch["images"].numpy()  # (N, T, H, W, 3)
             true.append(batch["action"].numpy())
             for name, engine in engines.items():
-                pose, classes = _outputs(engine, images)
-                poses[name].append(pose)
-                classes_by_name[name].append(classes)
+                outputs[name].append(_outputs(engine, images))
             progress(number, len(loader))
-    table = Table(title=f"difference of outputs: {len(clips)} test clips", title_justify="left")
-    for column in ("variant", "mean px", "99 % px", "top-1", "other names"):
-        table.add_column(column, justify="left" if column == "variant" else "right")
-    labels, exact = np.concatenate(true), np.concatenate(poses[names[0]])
-    first = np.concatenate(classes_by_name[names[0]])
+    title = f"difference of outputs: {len(clips)} test clips"
+    table = make_table(title, ["variant"], ["mean px", "99 % px", "top-1", "other names"])
+    labels = np.concatenate(true)
+    exact, first = map(np.concatenate, zip(*outputs[names[0]], strict=True))
     for name in names:
-        away = np.linalg.norm(np.concatenate(poses[name]) - exact, axis=-1) * _POSE_CROP_PX
-        classes = np.concatenate(classes_by_name[name])
+        poses, classes = map(np.concatenate, zip(*outputs[name], strict=True))
+        away = np.linalg.norm(poses - exact, axis=-1) * _POSE_CROP_PX
         table.add_row(
             name,
             f"{away.mean():.3f}",

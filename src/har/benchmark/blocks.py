@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -28,7 +27,7 @@ from har.runs.config import run_folder
 from har.runtime.parts import FramePart
 from har.transforms import normalize_images
 from har.visual.plots import plot_speed
-from har.visual.terminal import progress_bar
+from har.visual.terminal import make_table, progress_bar
 
 
 @dataclass
@@ -179,16 +178,13 @@ def _evaluate(
 
 def _print(blocks: list[Block], spec: ModelSpec) -> None:
     width, height = spec.resolution
-    table = Table(
-        title=f"stopping after a block: frames of {width}x{height}, float32, not compiled",
-        title_justify="left",
-    )
-    for column in ("block", "M params", "G mult-adds", "ms/frame", "frames/s", "MB"):
-        table.add_column(column, justify="left" if column == "block" else "right")
     measured = blocks[-1].joint_error_mm is not None
-    if measured:
-        table.add_column("top-1", justify="right")
-        table.add_column("mm", justify="right")
+    columns = ["M params", "G mult-adds", "ms/frame", "frames/s", "MB"]
+    table = make_table(
+        f"stopping after a block: frames of {width}x{height}, float32, not compiled",
+        ["block"],
+        [*columns, *(["top-1", "mm"] if measured else [])],
+    )
     for block in blocks:
         row = [
             block.name,

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from torch.utils.data import DataLoader
 
-from har.benchmark.frames import ACTIONS, make_frames
 from har.benchmark.original import OriginalCrops
 from har.benchmark.timing import ROUNDS, time_interleaved
+from har.data.augment import CropMargin
 from har.data.clips_dataset import ClipDataset
 from har.data.framestore.folder import open_prepared
-from har.data.framestore.jpeg import Bytes, Part
-from har.data.framestore.reader import FrameStore
 from har.data.modules.base import BATCHES_AHEAD, MultiDataset, start_worker
 from har.data.ntu.labels import sample_numbers
+from har.data.ntu.prepare import prepare_ntu
 from har.data.sampling import EpochBatches, SampleOrder
 from har.errors import HarError
 from har.runs.config import instantiate
+from har.synthetic.ntu import synthetic_samples, write_ntu
+from har.visual.terminal import make_table, progress_bar
 
 Key = tuple[str, int, int]
 
+# Of the synthetic full-HD videos, prepared as users prepare theirs.
+_ACTIONS = [1, 38]  # of the arms, standing
+_SUBJECTS = [1, 2, 4, 5, 8, 9]  # training subjects of X-Sub
+_DISTANCE_M = 5.0  # clips reach 41 % of the frame then, as in a real recording of one person
 _CLIPS = 16  # of 8 frames, in every round
 _BATCH_CLIPS = 4  # the recipe's batches: so many clips, or as many frames as they have
 _LOADED_BATCHES = 48  # of each kind
@@ -110,7 +116,22 @@ def _folders(cfg: DictConfig) -> dict[str, Path]:
         if index.settings["store"] != "hdf5":
             raise HarError(f"{folder} has loose JPEG files; the benchmark reads HDF5 shards.")
         return {"track" if index.margin is not None else "full": folder}
-    return make_frames(folder, workers=2)
+    return _make_frames(folder)
+
+
+def _make_frames(folder: Path) -> dict[str, Path]:
+    """Writes twelve videos of 1920x1080 and prepares them as whole frames of half size and regions;
+    existing files are kept. Returns data folders by what is stored, ``full`` and ``track``."""
+    videos = folder / "videos"
+    samples = synthetic_samples(_SUBJECTS, _ACTIONS, [1, 2, 3], [1], cameras_per_sample=1)
+    with progress_bar("synthetic full-HD videos") as progress:
+        write_ntu(videos, samples, workers=2, progress=progress, distance_m=_DISTANCE_M)
+    stores = {"full": None, "track": CropMargin()}
+    for kind, margin in stores.items():
+        prepared = folder / kind / "prepared"
+        with progress_bar(f"frames, {kind}") as progress:
+            prepare_ntu(videos, videos, prepared, margin=margin, workers=2, progress=progress)
+    return {kind: folder / kind for kind in stores}
 
 
 def _open(cfg: DictConfig, folder: Path) -> Samples:
@@ -118,7 +139,7 @@ def _open(cfg: DictConfig, folder: Path) -> Samples:
     index, _ = open_prepared(folder)
     found = sorted(set(sample_numbers(index.names).actions.tolist()))
     options = {"data_dir": str(folder), "resolution": cfg.resolution, "clip_size": cfg.clip_size}
-    actions = ACTIONS if set(ACTIONS) <= set(found) else found
+    actions = _ACTIONS if set(_ACTIONS) <= set(found) else found
     data = instantiate(cfg.data, **options, actions=actions)
     if index.margin is not None:
         data.frame_augmentation = None
@@ -136,31 +157,15 @@ def _keys(kind: str, samples: ClipDataset, count: int) -> list[Key]:
 
 def _ours(name: str, samples: ClipDataset, keys: list[Key]) -> dict[str, Callable[[], Any]]:
     """Returns har's variant, and the decoding of the crops' windows alone."""
-    recorder = _Recorder(samples.store)
     recorded = copy.copy(samples)
-    recorded.store = recorder
+    recorded.store = recorder = Mock(wraps=samples.store)
     _read(recorded, keys)
 
     def decode_windows() -> None:
-        for window in recorder.windows:
-            samples.store.read_window(*window)
+        for window in recorder.read_window.call_args_list:
+            samples.store.read_window(*window.args, **window.kwargs)
 
     return {name: lambda: _read(samples, keys), f"{name}{_WINDOWS}": decode_windows}
-
-
-class _Recorder(FrameStore):
-    """A store that records which windows are read."""
-
-    def __init__(self, store: FrameStore) -> None:
-        self._store = store
-        self.windows: list[tuple[Any, ...]] = []
-
-    def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
-        return self._store.files(sample, frames)
-
-    def read_window(self, *window: Any) -> list[Part]:
-        self.windows.append(window)
-        return self._store.read_window(*window)
 
 
 def _read(samples: ClipDataset, keys: list[Key]) -> None:
@@ -199,17 +204,15 @@ def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
 
 def _table(per_frame: dict[str, float], samples: ClipDataset) -> Table:
     width, height = samples.index.frame_size(int(samples.selection[0]))
-    table = Table(
-        title=f"Crops of {samples.resolution[0]}x{samples.resolution[1]} from frames of "
+    table = make_table(
+        f"Crops of {samples.resolution[0]}x{samples.resolution[1]} from frames of "
         f"{width}x{height}, one core",
-        title_justify="left",
+        [Column("variant", no_wrap=True)],
+        ["ms per frame", "of original's", "beyond decoding", "beyond windows"],
         caption="Medians; PIL's bilinear filter in the original. Beyond: without the\n"
         "decoding of all that is stored of a frame, and without that of the windows.",
         caption_justify="left",
     )
-    table.add_column("variant", no_wrap=True)
-    for column in ("ms per frame", "of original's", "beyond decoding", "beyond windows"):
-        table.add_column(column, justify="right")
     for variant, milliseconds in per_frame.items():
         original, decoding = _COMPARED.get(variant, ("", ""))
         times = f"{per_frame[original] / milliseconds:.1f} x" if original in per_frame else ""

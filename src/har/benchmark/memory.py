@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
 from har.benchmark.data import Samples, open_stores
@@ -24,6 +23,7 @@ from har.data.ntu.labels import sample_numbers
 from har.data.ntu.sample import SKELETON_JOINTS, Settings
 from har.data.ntu.splits import split_indices
 from har.errors import HarError
+from har.visual.terminal import make_table
 
 _SAMPLES_OF_NTU120, _FRAMES = 114_480, 37
 _LOOKS = 5
@@ -52,9 +52,8 @@ def benchmark_memory(cfg: DictConfig) -> None:
         f"a worker answers {started:.2f} s after its start, {in_worker / 1e6:.0f} MB of its own."
     )
     total, step = int(cfg.samples), max(1, int(cfg.samples) // _LOOKS)
-    table = Table(title="One worker, clips and single frames of the recipe", title_justify="left")
-    table.add_column("samples", justify="right")
-    table.add_column("its own memory", justify="right")
+    title = "One worker, clips and single frames of the recipe"
+    table = make_table(title, [], ["samples", "its own memory"])
     recipe = _Recipe(next(iter(open_stores(cfg).values())), step, total - 1)
     looks = _memory_of_worker(recipe, total)
     for done, size in zip([*range(1, total, step), total], looks, strict=True):
@@ -71,25 +70,17 @@ def own_bytes() -> int:
 
 def simulate_index(path: Path, count: int) -> None:
     """An index with ``count`` samples whose annotations are zeros that take no room on the disk."""
-    numbers = np.arange(count)
-    parts = (
-        1 + numbers // 3600,
-        1 + numbers % 3,
-        1 + numbers // 3 % 106,
-        1,
-        1 + numbers // 30 % 120,
+    names = sorted(
+        f"S{1 + i // 3600:03}C{1 + i % 3:03}P{1 + i // 3 % 106:03}R001A{1 + i // 30 % 120:03}"
+        for i in range(count)
     )
-    columns = [np.char.zfill(np.broadcast_to(part, count).astype("U3"), 3) for part in parts]
-    names = np.full(count, "", "U1")
-    for letter, column in zip("SCPRA", columns, strict=True):
-        names = np.char.add(names, np.char.add(letter, column))
     path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:
         file.attrs.update(
             {"format": FORMAT, "store": "hdf5", **Settings().describe(), **SKELETON_JOINTS}
         )
-        file["name"] = np.sort(names).astype("S20")
-        file["group"] = np.sort(names).astype("S4")
+        file["name"] = np.array(names, "S20")
+        file["group"] = np.array(names, "S4")
         file["label"] = file["split"] = np.zeros(count, "S1")
         file["duration_s"] = np.full(count, (_FRAMES - 1) / FRAMES_PER_SECOND)
         file["on_grid"] = file["has_joints"] = np.ones(count, bool)

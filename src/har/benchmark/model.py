@@ -49,10 +49,7 @@ def benchmark_model(cfg: DictConfig) -> None:
     else:
         network = instantiate(cfg.model).eval()
         spec = spec_of(
-            network,
-            name=type(network).__name__,
-            resolution=cfg.resolution,
-            clip_size=cfg.clip_size,
+            network, name=type(network).__name__, resolution=cfg.resolution, clip_size=cfg.clip_size
         )
     parameters = sum(p.numel() for p in network.parameters()) / 1e6
     width, height = spec.resolution
@@ -60,9 +57,7 @@ def benchmark_model(cfg: DictConfig) -> None:
         f"{spec.name}: {type(network).__name__}, {parameters:.1f} M parameters, "
         f"{spec.clip_size} frames of {width}x{height}, {_device_name(device)}"
     )
-    variants, engines = _variants(
-        network, spec, device, console, compiles=cfg.compile, onnx=cfg.onnx
-    )
+    variants, engines = _variants(cfg, network, spec, device)
     print_variants("one clip", time_interleaved(variants), spec.clip_size, "frames/s")
     console.print(f"[dim]* the mode of predict and evaluate here: {fastest_mode(device)}[/dim]")
     if spec.labels:
@@ -85,16 +80,10 @@ def _clip(spec: ModelSpec) -> NDArray[np.uint8]:
 
 
 def _variants(
-    network: PoseNetwork,
-    spec: ModelSpec,
-    device: torch.device,
-    console: Console,
-    *,
-    compiles: bool,
-    onnx: bool,
+    cfg: DictConfig, network: PoseNetwork, spec: ModelSpec, device: torch.device
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, Engine]]:
     """One clip in every mode, and the engines among them."""
-    images = _clip(spec)
+    console, images = Console(), _clip(spec)
     variants: dict[str, Callable[[], Any]] = {
         "plain layout, float32": _as_trained(network, images, device, torch.contiguous_format),
         "channels last, float32": _as_trained(network, images, device, torch.channels_last),
@@ -102,7 +91,7 @@ def _variants(
     best = fastest_mode(device)
     low = {torch.float32, best.precision}
     modes = [Mode(precision=p, compiled=False) for p in sorted(low, key=str, reverse=True)]
-    if compiles:
+    if cfg.compile:
         modes += [Mode(precision=mode.precision) for mode in modes]
     engines = {"float32": _engine(network, spec, device, PLAIN)}
     for mode in modes:
@@ -112,10 +101,10 @@ def _variants(
             console.print(f"compiling ({mode.precision}) ...")
             if not engine.compile():
                 continue
-        if dataclasses.replace(best, compiled=best.compiled and compiles) == mode:
+        if dataclasses.replace(best, compiled=best.compiled and cfg.compile) == mode:
             name += " *"
         engines[name] = engine
-    if onnx and importlib.util.find_spec("onnxruntime") is not None:
+    if cfg.onnx and importlib.util.find_spec("onnxruntime") is not None:
         console.print("exporting to ONNX ...")
         with tempfile.TemporaryDirectory(prefix="har-") as folder:
             path = Path(folder) / "network.onnx"
@@ -168,9 +157,8 @@ def _predicts(engine: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
 def _stream(network: PoseNetwork, spec: ModelSpec, device: torch.device) -> None:
     """Every window of a video that moves on by one frame: all its frames anew, or the new one."""
     images = _clip(spec)
-    engine = Engine(
-        TorchRuntime(network, device, PLAIN, batch_size=spec.clip_size), spec, batch_size=1
-    )
+    runtime = TorchRuntime(network, device, PLAIN, batch_size=spec.clip_size)
+    engine = Engine(runtime, spec, batch_size=1)
     stream = ClipStream(engine)
     for features in engine.forward_frames(images).features:
         stream.push(features)
@@ -179,12 +167,7 @@ def _stream(network: PoseNetwork, spec: ModelSpec, device: torch.device) -> None
         (features,) = engine.forward_frames(images[:1]).features
         stream.push(features)
 
-    variants = {
-        "the clip network on every window": _as_trained(
-            network, images, device, torch.channels_last
-        ),
-        "streaming": next_frame,
-    }
-    print_variants(
-        "a stream, actions at every frame, float32", time_interleaved(variants), 1, "frames/s"
-    )
+    every_window = _as_trained(network, images, device, torch.channels_last)
+    variants = {"the clip network on every window": every_window, "streaming": next_frame}
+    seconds = time_interleaved(variants)
+    print_variants("a stream, actions at every frame, float32", seconds, 1, "frames/s")

@@ -6,7 +6,7 @@ every variant is timed in several rounds, interleaved, and the median is shown.
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 
 from omegaconf import DictConfig
 
@@ -25,5 +25,4 @@ def benchmark(cfg: DictConfig) -> None:
     if cfg.task is not None and cfg.task not in TASKS:
         raise HarError(f"There is no benchmark {cfg.task}; choose {' or '.join(TASKS)}.")
     for task in TASKS if cfg.task is None else (cfg.task,):
-        module, _, function = TASKS[task].partition(":")
-        getattr(importlib.import_module(module), function)(cfg)
+        pkgutil.resolve_name(TASKS[task])(cfg)

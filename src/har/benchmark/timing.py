@@ -8,7 +8,8 @@ from statistics import median
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+
+from har.visual.terminal import make_table
 
 ROUNDS = 5
 
@@ -26,9 +27,7 @@ def time_interleaved(variants: dict[str, Callable[[], Any]]) -> dict[str, float]
 
 
 def print_variants(title: str, seconds: dict[str, float], items: int, unit: str) -> None:
-    table = Table(title=title, title_justify="left")
-    for column in ("variant", "ms per frame", unit, "of the first"):
-        table.add_column(column, justify="left" if column == "variant" else "right")
+    table = make_table(title, ["variant"], ["ms per frame", unit, "of the first"])
     first = next(iter(seconds.values()))
     for name, value in seconds.items():
         ratio = f"{first / value:.2f} x"

@@ -48,6 +48,7 @@ class Figures(Callback):
         images = batch["images"].cpu().numpy()  # (N, T, H, W, 3), or the views of persons
         predicted = outputs["pose"].float().cpu().numpy()  # (N, T, J, dim + 1)
         true = batch["pose"].cpu().numpy()
+        true = np.where(true[..., -1:] > 0, true[..., :-1], np.nan)  # joints that are visible
         probabilities = outputs["probabilities"]  # None for a network of poses only
         for i in range(min(len(images), self.num_samples - len(self._tiles))):
             frame = images.shape[1] // 2
@@ -55,16 +56,15 @@ class Figures(Callback):
             size = np.array(image.shape[1::-1])
             big = np.repeat(np.repeat(image, 2, 0), 2, 1) if size.max() < 200 else image
             scale = np.array(big.shape[1::-1])
-            tile = draw_pair(
-                big, predicted[i, frame, :, :2] * scale, _visible(true[i, frame]) * scale, layout
-            )
+            found, wanted = (poses[i, frame, :, :2] * scale for poses in (predicted, true))
+            tile = draw_pair(big, found, wanted, layout)
             if probabilities is not None:
                 best = int(probabilities[i].argmax())
                 tile = label(tile, f"{names[best]} {float(probabilities[i, best]):.0%}")
             self._tiles.append(tile)
-            if self._skeleton is None and true.shape[-1] == 4:  # poses with a depth
-                truth = np.where(true[i, frame, :, 3:] > 0, true[i, frame, :, :3], np.nan)
-                figure = plot_skeleton_3d(predicted[i, frame, :, :3], layout, true=truth)
+            if self._skeleton is None and true.shape[-1] == 3:  # poses with a depth
+                pose = predicted[i, frame, :, :3]
+                figure = plot_skeleton_3d(pose, layout, true=true[i, frame])
                 self._skeleton = figure_to_image(figure)
 
     def _show(self, trainer: pl.Trainer, module: Any, stage: str) -> None:
@@ -100,8 +100,3 @@ class Figures(Callback):
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._show(trainer, pl_module, "test")
-
-
-def _visible(pose: np.ndarray) -> np.ndarray:
-    """Crop coordinates (J, 2) of a target; joints that are not visible become NaN."""
-    return np.where(pose[:, -1:] > 0, pose[:, :2], np.nan)

@@ -8,12 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 
 from har.errors import HarError
 from har.files import whole_file
 from har.runs.config import run_folder
 from har.runs.report import ROWS
+from har.visual.terminal import make_table
 
 _ROWS = {
     **ROWS,
@@ -38,10 +39,8 @@ def compare(cfg: DictConfig) -> None:
     runs = [read_metrics(Path(str(path))) for path in paths]
     names = _short_names([Path(str(path)) for path in paths])
     rows = comparison(runs)
-    table = Table(title="runs side by side", title_justify="left")
-    table.add_column("")
-    for name in names:
-        table.add_column(name, justify="right", overflow="fold")
+    columns = [Column(name, justify="right", overflow="fold") for name in names]
+    table = make_table("runs side by side", ["", *columns])
     for row in rows:
         table.add_row(*row)
     Console().print(table)
@@ -68,8 +67,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise HarError(f"{file} is not the metrics.json of a run: evaluate it again.") from error
-    found: dict[str, Any] = document
-    return found
+    return document
 
 
 def comparison(runs: list[dict[str, Any]]) -> list[list[str]]:

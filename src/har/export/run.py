@@ -15,10 +15,10 @@ def export(cfg: DictConfig) -> None:
     """
     # here and not above, so that --help does not wait for torch
     from rich.console import Console
-    from rich.table import Table
 
     from har.runtime.exporter import FORMATS, export_network
     from har.runtime.loading import load_for_inference
+    from har.visual.terminal import make_table
 
     if cfg.weights is None:
         raise HarError("Say what to export: weights=<published name, .ckpt, .safetensors or .h5>.")
@@ -30,10 +30,8 @@ def export(cfg: DictConfig) -> None:
     out = Path(cfg.out) if cfg.out is not None else Path(Path(spec.name).stem + FORMATS[cfg.format])
     print(f"Exporting {spec.name} as {cfg.format}: about half a minute.")
     exported = export_network(network, spec, out, cfg.format)
-    table = Table(title=f"{type(network).__name__} in {out}", title_justify="left")
-    table.add_column("input or output")
-    table.add_column("shape")
-    table.add_column("largest error", justify="right")
+    title = f"{type(network).__name__} in {out}"
+    table = make_table(title, ["input or output", "shape"], ["largest error"])
     for name, shape in {**exported.inputs, **exported.outputs}.items():
         error = exported.errors.get(name)
         text = "" if error is None else f"{error:.1e}"

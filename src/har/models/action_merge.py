@@ -15,16 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import HarError
-from har.models.base import (
-    FrameFeatures,
-    FrameOutput,
-    PoseNetwork,
-    frame_features,
-    with_confidence,
-)
+from har.models.base import FrameFeatures, FrameOutput, PoseNetwork, frame_features, with_confidence
 from har.models.layers import Conv2d, SeparableConv2d, global_max_min, max_min_pool, upsample
 from har.models.reception import ConvBN, ReceptionNet, ReceptionNetConfig
 from har.models.soft_argmax import channel_softmax_2d
+from har.precision import at_least_float32
 
 NUM_HEADS = 4
 # Channels of the pose stream: the three branches, the narrow middle, half of its output.
@@ -222,8 +217,8 @@ class ActionMergeNet(PoseNetwork):
         if self.pose_weighting is not None and self.visual_weighting is not None:
             pose_map = self.pose_weighting(pose_map)
             visual_map = self.visual_weighting(visual_map)
-        logits = [global_max_min(m) for m in [*pose, *visual, pose_map + visual_map]]
-        return [x if x.dtype == torch.float64 else x.float() for x in logits]
+        maps = [*pose, *visual, pose_map + visual_map]
+        return [at_least_float32(global_max_min(m)) for m in maps]
 
     def check_images(self, x: Tensor) -> None:
         super().check_images(x)

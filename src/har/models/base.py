@@ -10,10 +10,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from har.errors import HarError
 from har.models.layers import FusibleLayer
@@ -40,15 +41,10 @@ class NetworkOutput(NamedTuple):
 
 
 class FrameFeatures(NamedTuple):
-    """What one action block takes from single frames.
+    """What one action block takes from single frames."""
 
-    Attributes:
-        pose: (N, [T,] J, dim), coordinates times confidence.
-        visual: (N, [T,] J, C), appearance around every joint.
-    """
-
-    pose: Tensor
-    visual: Tensor
+    pose: Tensor  # (N, [T,] J, dim), coordinates times confidence
+    visual: Tensor  # (N, [T,] J, C), appearance around every joint
 
 
 class FrameOutput(NamedTuple):
@@ -64,28 +60,19 @@ class FrameOutput(NamedTuple):
     pose: Tensor
     features: tuple[FrameFeatures, ...] = ()
 
+    def unflatten(self, clips: Sequence[int]) -> FrameOutput:
+        """The same of N T frames as of clips (N, T)."""
+        return tree_map(lambda values: values.unflatten(0, clips), self)
+
     def clips(self, index: Tensor) -> list[FrameFeatures]:
-        """Features of clips.
-
-        Args:
-            index: (N, T) numbers of frames; one frame may be in several clips, and twice in one.
-
-        Returns:
-            Per action block, (N, T, J, dim) and (N, T, J, C).
-        """
+        """Features of clips, per action block (N, T, J, dim) and (N, T, J, C), from (N, T) numbers
+        of frames; one frame may be in several clips, and twice in one."""
         return [FrameFeatures(f.pose[index], f.visual[index]) for f in self.features]
 
 
 def join_frames(outputs: Sequence[FrameOutput]) -> FrameOutput:
     """The outputs of several batches of frames, end to end."""
-    return FrameOutput(
-        tuple(torch.cat(block) for block in zip(*(o.poses for o in outputs), strict=True)),
-        torch.cat([o.pose for o in outputs]),
-        tuple(
-            FrameFeatures(torch.cat([f.pose for f in block]), torch.cat([f.visual for f in block]))
-            for block in zip(*(o.features for o in outputs), strict=True)
-        ),
-    )
+    return tree_map(lambda *parts: torch.cat(parts), *outputs)
 
 
 def frame_features(pose: Tensor, probability: Tensor, visual: Tensor) -> FrameFeatures:
@@ -104,9 +91,6 @@ def frame_features(pose: Tensor, probability: Tensor, visual: Tensor) -> FrameFe
 def with_confidence(pose: Tensor, probability: Tensor) -> Tensor:
     """The pose (N, J, dim + 1) with the confidence of its probability maps (N, J, H, W)."""
     return torch.cat([pose[..., :-1], joint_confidence(probability)[..., None]], -1)
-
-
-_Network = TypeVar("_Network", bound="PoseNetwork")
 
 
 class PoseNetwork(nn.Module):
@@ -136,8 +120,6 @@ class PoseNetwork(nn.Module):
         self.config = config
         self.num_joints, self.dim, self.num_actions = num_joints, dim, num_actions
 
-    # ---------------------------------------------------------------- what it is
-
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments that build the network, as plain values."""
@@ -166,8 +148,6 @@ class PoseNetwork(nn.Module):
         """Parameters of the action part: all that are not of :meth:`pose_modules`."""
         pose = {id(p) for module in self.pose_modules() for p in module.parameters()}
         return (p for p in self.parameters() if id(p) not in pose)
-
-    # ---------------------------------------------------------------- what it computes
 
     def forward_frames(self, images: Tensor) -> FrameOutput:
         """Poses of single frames, and what the action part takes from them.
@@ -208,13 +188,9 @@ class PoseNetwork(nn.Module):
         found = self.forward_frames(frames)
         if clips is None:
             return NetworkOutput(found.poses)
-        poses = tuple(pose.unflatten(0, clips) for pose in found.poses)
-        if not found.features:
-            return NetworkOutput(poses)
-        logits = self.forward_clips(
-            [FrameFeatures(*(f.unflatten(0, clips) for f in block)) for block in found.features]
-        )
-        return NetworkOutput(poses, tuple(v.softmax(-1) for v in logits), tuple(logits))
+        found = found.unflatten(clips)
+        logits = self.forward_clips(found.features) if found.features else []
+        return NetworkOutput(found.poses, tuple(v.softmax(-1) for v in logits), tuple(logits))
 
     def split_clips(self, x: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
         """Images, or the frames of clips, as (N, 3, H, W), and (N, T) of clips.
@@ -256,13 +232,11 @@ class PoseNetwork(nn.Module):
             )
         self.check_images(images)
 
-    # ---------------------------------------------------------------- copies
-
-    def rebuilt(self: _Network, **arguments: Any) -> _Network:
+    def rebuilt(self, **arguments: Any) -> Self:
         """A new network of the same class, some arguments changed; its weights are random."""
         return type(self)(**{**self.arguments, **arguments})
 
-    def stopped(self: _Network, stop_after: int | str) -> _Network:
+    def stopped(self, stop_after: int | str) -> Self:
         """A copy that ends with a prediction block, in ``eval`` mode.
 
         Raises:
@@ -273,12 +247,12 @@ class PoseNetwork(nn.Module):
         short.load_state_dict({name: state[name] for name in short.state_dict()})
         return short.eval()
 
-    def whole(self: _Network) -> _Network | None:
+    def whole(self) -> Self | None:
         """The network with all its blocks, its weights random; None where it has them all."""
         stops = self.block_names and self.arguments["stop_after"] is not None
         return self.rebuilt(stop_after=None) if stops else None
 
-    def fuse(self: _Network) -> _Network:
+    def fuse(self) -> Self:
         """A copy for inference: batch normalization folded into the convolutions before it,
         channels last in memory, nothing to be trained, in ``eval`` mode.
 

@@ -16,20 +16,14 @@ from torch.nn import functional as F
 
 from har.errors import HarError
 from har.models.base import FrameOutput, NetworkOutput, PoseNetwork, with_confidence
-from har.models.layers import (
-    BatchNorm2d,
-    Conv2d,
-    FusibleLayer,
-    SeparableConv2d,
-    max_pool,
-    upsample,
-)
+from har.models.layers import BatchNorm2d, Conv2d, FusibleLayer, SeparableConv2d, max_pool, upsample
 from har.models.soft_argmax import (
     channel_softmax_2d,
     soft_argmax_1d,
     soft_argmax_2d,
     window_maximum,
 )
+from har.precision import at_least_float32
 
 
 class ConvBN(FusibleLayer):
@@ -50,8 +44,7 @@ class ConvBN(FusibleLayer):
         self.fold_("conv", "bn", rectified=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.bn(self.conv(x))
-        return y
+        return self.bn(self.conv(x))
 
 
 class SeparableBN(FusibleLayer):
@@ -66,8 +59,7 @@ class SeparableBN(FusibleLayer):
         self.fold_("conv.pointwise", "bn", rectified=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.bn(self.conv(F.relu(x)))
-        return y
+        return self.bn(self.conv(F.relu(x)))
 
 
 class SeparableResidual(SeparableBN):
@@ -116,8 +108,7 @@ class ReceptionStem(nn.Module):
         long = self.long4(F.relu(self.long3(long)))
         x = F.relu(torch.cat([short, long], 1))
         x = torch.cat([self.down2(x), F.max_pool2d(x, 2)], 1)
-        y: Tensor = self.sepconv(x)
-        return y
+        return self.sepconv(x)
 
 
 class ReceptionBlock(nn.Module):
@@ -138,8 +129,7 @@ class ReceptionBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         middle = self.l2_1(self.reduce(F.relu(F.max_pool2d(x, 2))))
         low = self.l3_3(self.l3_2(self.l3_1(F.max_pool2d(middle, 2))))
-        y: Tensor = self.l1(x) + upsample(self.l2_3(self.l2_2(middle) + upsample(low)))
-        return y
+        return self.l1(x) + upsample(self.l2_3(self.l2_2(middle) + upsample(low)))
 
 
 class PredictionBlock(nn.Module):
@@ -301,7 +291,7 @@ class ReceptionNet(PoseNetwork):
         """
         joints = self.config.num_joints
         with torch.autocast(maps.device.type, enabled=False):
-            maps = maps if maps.dtype == torch.float64 else maps.float()
+            maps = at_least_float32(maps)
             if self.config.dim == 3:
                 cells = maps.unflatten(1, (self.config.depth_maps, joints))  # (N, D, J, H, W)
                 own, depth = cells.mean(1), cells.mean((3, 4)).transpose(1, 2)  # (N, J, D)

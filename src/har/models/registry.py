@@ -30,8 +30,7 @@ def network_class(name: str) -> type[PoseNetwork]:
         raise HarError(
             f"There is no network {name} in this version of har; choose {', '.join(NETWORKS)}."
         )
-    cls: type[PoseNetwork] = getattr(importlib.import_module(NETWORKS[name]), name)
-    return cls
+    return getattr(importlib.import_module(NETWORKS[name]), name)
 
 
 def build_network(name: str, arguments: Mapping[str, Any]) -> PoseNetwork:

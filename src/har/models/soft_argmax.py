@@ -13,9 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
-def _precise(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
+from har.precision import at_least_float32
 
 
 def channel_softmax_2d(maps: Tensor, alpha: float = 1.0) -> Tensor:
@@ -28,7 +26,7 @@ def channel_softmax_2d(maps: Tensor, alpha: float = 1.0) -> Tensor:
     Returns:
         (N, J, H, W), non-negative, each map summing to 1.
     """
-    return (alpha * _precise(maps)).flatten(2).softmax(-1).view(maps.shape)
+    return (alpha * at_least_float32(maps)).flatten(2).softmax(-1).view(maps.shape)
 
 
 def soft_argmax_2d(probability: Tensor) -> Tensor:
@@ -40,7 +38,7 @@ def soft_argmax_2d(probability: Tensor) -> Tensor:
     Returns:
         (N, J, 2), x and y in [0, 1].
     """
-    probability = _precise(probability)
+    probability = at_least_float32(probability)
     height, width = probability.shape[-2:]
     kwargs = {"dtype": probability.dtype, "device": probability.device}
     columns = torch.linspace(0, 1, width, **kwargs)  # type: ignore[call-overload]
@@ -62,13 +60,13 @@ def soft_argmax_1d(maps: Tensor) -> Tensor:
     cells = maps.shape[-1]
     half = 0.5 / cells
     centers = torch.linspace(half, 1 - half, cells, dtype=torch.float64, device=maps.device)
-    probability = _precise(maps).softmax(-1)
+    probability = at_least_float32(maps).softmax(-1)
     return (probability * centers.to(probability.dtype)).sum(-1)
 
 
 def window_maximum(maps: Tensor) -> Tensor:
     """The largest sum of a 2x2 window, stride 1, no padding: (N, J, H, W) to (N, J)."""
-    return 4 * F.avg_pool2d(_precise(maps), 2, stride=1).amax((2, 3))
+    return 4 * F.avg_pool2d(at_least_float32(maps), 2, stride=1).amax((2, 3))
 
 
 def joint_confidence(probability: Tensor) -> Tensor:

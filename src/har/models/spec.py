@@ -80,10 +80,6 @@ class ModelSpec:
         """Seconds from the first to the last frame of a clip; 0 without clips."""
         return (self.clip_size - 1) * (self.clip_seconds_between_frames or 0.0)
 
-    def pose_shape(self, frames: int) -> tuple[int, int, int]:
-        """Shape of the poses of so many frames."""
-        return frames, self.num_joints, self.dim + 1
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON holds them."""
         return dataclasses.asdict(self)

@@ -112,8 +112,7 @@ class SPNet(PoseNetwork):
     def forward_clips(self, features: Sequence[FrameFeatures]) -> list[Tensor]:
         if not self.num_action_blocks:
             return super().forward_clips(features)
-        logits: list[Tensor] = self.action(features)
-        return logits
+        return self.action(features)
 
     def check_images(self, x: Tensor) -> None:
         super().check_images(x)

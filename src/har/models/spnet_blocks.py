@@ -25,6 +25,7 @@ from har.models.layers import (
 )
 from har.models.soft_argmax import channel_softmax_2d, joint_confidence, soft_argmax_2d
 from har.models.spnet_config import SPNetConfig, Step
+from har.precision import at_least_float32
 
 
 class Stem(FusibleLayer):
@@ -72,8 +73,7 @@ class UpConvolution(nn.Module):
         nn.init.xavier_uniform_(self.convtrans1.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.convtrans1(self.bn1(x))
-        return y
+        return self.convtrans1(self.bn1(x))
 
 
 class LevelChange(nn.Module):
@@ -92,8 +92,7 @@ class LevelChange(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.pools:
             x = max_pool(x, 2, 2) if self.down else upsample(x)
-        y: Tensor = self.r0(x)
-        return y
+        return self.r0(x)
 
 
 class PoseBlock(FusibleLayer):
@@ -232,14 +231,13 @@ class ActionBlock(nn.Module):
         carried_width: int,
         config: SPNetConfig,
         feeds_back: bool,
-        separate_unit: bool,
     ) -> None:
         super().__init__()
         pose_width, visual_out = config.num_pose_features, config.num_visual_features
         width = max(pose_width, visual_out)
         parts = (pose_width // 16, pose_width // 8, pose_width // 4)
         # the action features of earlier blocks come in through this unit
-        self.r0 = SeparableUnit(width, width, 3) if separate_unit else None
+        self.r0 = SeparableUnit(width, width, 3) if carried_width else None
         self.p_conv0a = Conv2d(config.dim, parts[0], (3, 1))
         self.p_conv0b = Conv2d(config.dim, parts[1], (3, 3))
         self.p_conv0c = Conv2d(config.dim, parts[2], (3, 5))
@@ -266,10 +264,7 @@ class ActionBlock(nn.Module):
         y = self.pred_conv1(self.pred_bn1(x))
         q = self.pred_bn2(max_min_pool(y))
         maps = [head(q) for head in self.heads]
-        logits = [
-            global_max_min(m).float() if m.dtype != torch.float64 else global_max_min(m)
-            for m in maps
-        ]
+        logits = [at_least_float32(global_max_min(m)) for m in maps]
         if self.pred_conv3 is None:
             return None, logits
         return x + y + self.pred_conv3(F.relu(upsample(torch.cat(maps, 1)))), logits
@@ -291,7 +286,6 @@ class ActionPart(nn.Module):
                     0 if step is active[0] else width,
                     config,
                     feeds_back=step is not active[-1],
-                    separate_unit=step is not active[0],
                 )
                 for step in active
             }

@@ -14,7 +14,7 @@ from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.layouts import LayoutLike, plain_layout
 from har.losses import pose_loss
-from har.metrics import scalars
+from har.metrics import ClipMetrics, PersonMetrics, scalars
 from har.models.base import PoseNetwork
 from har.models.registry import build_network
 from har.modules.schedule import Phase, Schedule
@@ -23,8 +23,39 @@ from har.modules.schedule import Phase, Schedule
 _LENGTHS = ("total_steps", "_schedule_phases")
 
 
-class PhasedModule(LightningModule):
-    """Base of the modules.
+class MeasuringModule(LightningModule):
+    """Base of what ``trainer.test`` runs, on any number of processes.
+
+    Attributes:
+        scores: metrics of the evaluation in progress, or of the last one.
+        results: their values after the last test: plain numbers and lists of them.
+    """
+
+    scores: ClipMetrics | PersonMetrics
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: dict[str, Any] = {}
+
+    def _new_scores(self) -> ClipMetrics | PersonMetrics:
+        """The metrics of an evaluation that begins."""
+        raise NotImplementedError
+
+    def _measured(self) -> dict[str, Any]:
+        """The values of an evaluation that ends, over all processes."""
+        return self.scores.compute()
+
+    def on_test_epoch_start(self) -> None:
+        self.scores = self._new_scores().to(self.device)
+
+    def on_test_epoch_end(self) -> None:
+        self.results = self._measured()
+        for name, value in scalars(self.results).items():
+            self.log(f"test/{name}", value, rank_zero_only=True)
+
+
+class PhasedModule(MeasuringModule):
+    """Base of the modules that train.
 
     ``load_from_checkpoint(path)`` builds the network from what the checkpoint states; give
     ``phases`` beside the path to train it further.
@@ -40,7 +71,6 @@ class PhasedModule(LightningModule):
     Attributes:
         phase: name of the current phase.
         run_info: plain values that a checkpoint carries.
-        results: metrics of the last test.
     """
 
     in_progress_bar: ClassVar[tuple[str, ...]] = ("pckh", "pck")  # of the validation metrics
@@ -63,7 +93,6 @@ class PhasedModule(LightningModule):
         self.phase = "" if self._schedule is None else self._schedule.name_at(0)
         self.layout = layout
         self.run_info: dict[str, Any] = {}
-        self.results: dict[str, Any] = {}
         self._unchecked: list[tuple[int, str, list[str], Tensor]] = []
         arguments = {**network.arguments}
         arguments.pop("weights", None)  # that a backbone began with
@@ -90,29 +119,16 @@ class PhasedModule(LightningModule):
     @property
     def data(self) -> TrainingDataModule:
         """The data module that the trainer was given."""
-        found: TrainingDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        return found
+        return self.trainer.datamodule  # type: ignore[attr-defined]
 
     @property
     def label_names(self) -> Sequence[str]:
         """The classes' names, in the order of the network's outputs."""
         return self.data.labels
 
-    # ---------------------------------------------------------------- for subclasses
-
     def _learning(self) -> Iterable[nn.Parameter]:
         """The parameters that the current phase trains."""
         return list(self.network.parameters())
-
-    def _new_scores(self) -> None:
-        """Starts the metrics of an evaluation."""
-        raise NotImplementedError
-
-    def _measured(self) -> dict[str, Any]:
-        """The metrics of an evaluation, over all processes: plain numbers and lists of them."""
-        raise NotImplementedError
-
-    # ---------------------------------------------------------------- steps
 
     def configure_optimizers(self) -> Any:
         schedule = self.schedule
@@ -186,25 +202,13 @@ class PhasedModule(LightningModule):
     def on_train_epoch_end(self) -> None:
         self.check_losses()
 
-    # ---------------------------------------------------------------- evaluation
-
     def on_validation_epoch_start(self) -> None:
-        self._new_scores()
-
-    def on_test_epoch_start(self) -> None:
-        self._new_scores()
+        self.on_test_epoch_start()
 
     def on_validation_epoch_end(self) -> None:
         for name, value in scalars(self._measured()).items():
             # the same value in every process, each of which may choose by it
             self.log(f"val/{name}", value, prog_bar=name in self.in_progress_bar)
-
-    def on_test_epoch_end(self) -> None:
-        self.results = self._measured()
-        for name, value in scalars(self.results).items():
-            self.log(f"test/{name}", value, rank_zero_only=True)
-
-    # ---------------------------------------------------------------- checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.check_losses()

@@ -31,16 +31,14 @@ class MultitaskModule(PhasedModule):
     Estimation and Action Recognition", TPAMI 2020, section 6; CVPR 2018, section 5.
 
     Args:
-        network: an :class:`har.models.SPNet` or :class:`har.models.ActionMergeNet`; in a schedule
-            of the pose phase alone, one without an action part. Or its class's name and arguments.
-        phases: by name, see :class:`har.modules.schedule.Phase`; None: not to be trained.
-        layout: the joint layout of the poses.
+        network, phases, layout, batch_norm_momentum: see :class:`PhasedModule`; the network is an
+            :class:`har.models.SPNet` or :class:`har.models.ActionMergeNet`; in a schedule of the
+            pose phase alone, one without an action part.
         action_weight: weight of every action output's cross-entropy; pose losses weigh 1.
-        batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
-            convention; Keras' momentum 0.99 is 0.01 here).
     """
 
     in_progress_bar = ("action_top1", "joint_error_mm", "pckh")
+    scores: ClipMetrics
 
     def __init__(
         self,
@@ -53,10 +51,7 @@ class MultitaskModule(PhasedModule):
         super().__init__(network, phases, layout, batch_norm_momentum)
         self.save_hyperparameters({"action_weight": action_weight}, logger=False)
         self.action_weight = action_weight
-        self.scores: ClipMetrics | None = None
         self.person_scores: PersonMetrics | None = None
-
-    # ---------------------------------------------------------------- phases and optimizers
 
     def train(self, mode: bool = True) -> MultitaskModule:
         """Training mode; a frozen pose part keeps normalizing by its stored statistics."""
@@ -91,8 +86,6 @@ class MultitaskModule(PhasedModule):
             self._apply_phase()
             self.trainer.strategy.setup_optimizers(self.trainer)
 
-    # ---------------------------------------------------------------- steps
-
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
         images = normalize_images(batch["images"], batch["gamma"])
         if images.ndim == 4:  # single frames
@@ -109,7 +102,6 @@ class MultitaskModule(PhasedModule):
         if kind == "person":
             assert self.person_scores is not None
             return self.person_scores.update(out.poses, batch)
-        assert self.scores is not None
         self.scores.update(out.poses, batch, out.actions)
         return {"pose": out.poses[-1], "probabilities": out.actions[-1] if out.actions else None}
 
@@ -123,22 +115,21 @@ class MultitaskModule(PhasedModule):
     ) -> STEP_OUTPUT:
         return self._evaluate(batch, self.data.test_kinds[dataloader_idx])
 
-    def _new_scores(self) -> None:
-        self.scores = ClipMetrics(
+    def _new_scores(self) -> ClipMetrics:
+        self.person_scores = None
+        if self.data.person_metric is not None:
+            self.person_scores = PersonMetrics(
+                self.layout, self.network.num_pose_outputs, *self.data.person_metric
+            ).to(self.device)
+        return ClipMetrics(
             self.layout,
             len(self.label_names),
             self.network.num_pose_outputs,
             self.network.num_action_outputs,
             self.data.camera,
             self.data.depth_range_mm,
-        ).to(self.device)
-        self.person_scores = None
-        if self.data.person_metric is not None:
-            self.person_scores = PersonMetrics(
-                self.layout, self.network.num_pose_outputs, *self.data.person_metric
-            ).to(self.device)
+        )
 
     def _measured(self) -> dict[str, Any]:
-        assert self.scores is not None
         persons = self.person_scores.compute() if self.person_scores is not None else {}
         return {**self.scores.compute(), **persons}

@@ -14,8 +14,22 @@ from har.metrics import PersonMetrics
 from har.models.base import PoseNetwork
 from har.modules.base import PhasedModule
 from har.modules.schedule import Phase
-from har.modules.views import poses_of_views
 from har.transforms import normalize_images
+
+
+def poses_of_views(network: PoseNetwork, batch: Mapping[str, Any]) -> list[Tensor]:
+    """A network's poses in every crop of every person.
+
+    Args:
+        network: its output has ``poses``; actions, if it has them, are not used.
+        batch: with ``images`` uint8 (N, V, H, W, 3) and ``gamma`` (N, 3).
+
+    Returns:
+        Of every prediction block, (N, V, J, dim + 1).
+    """
+    images = normalize_images(batch["images"], batch["gamma"])  # (N, V, 3, H, W)
+    out = network(images.flatten(0, 1))
+    return [pose.unflatten(0, images.shape[:2]) for pose in out.poses]
 
 
 class Pose2DModule(PhasedModule):
@@ -31,15 +45,14 @@ class Pose2DModule(PhasedModule):
         network: any network whose output has ``poses``: :class:`har.models.ReceptionNet`,
             :class:`har.models.SPNet`, :class:`har.models.TorchvisionPoseNet`. Or its class's name
             and arguments.
-        phases: the length, optimizer and schedule of the only phase, ``pose``; see
-            :class:`har.modules.schedule.Phase`; None: not to be trained.
-        layout: the joint layout of the poses.
-        batch_norm_momentum: share of a new batch in the running statistics (PyTorch's
-            convention; Keras' momentum 0.99 is 0.01 here).
+        phases: the only phase, ``pose``; None: not to be trained.
+        layout, batch_norm_momentum: see :class:`PhasedModule`.
 
     Raises:
         HarError: another phase than ``pose``.
     """
+
+    scores: PersonMetrics
 
     def __init__(
         self,
@@ -54,34 +67,20 @@ class Pose2DModule(PhasedModule):
                 f"module.phases has {', '.join(self.schedule.phases)}; a network of poses alone "
                 "has the phase pose only."
             )
-        self.scores: PersonMetrics | None = None
-
-    # ---------------------------------------------------------------- steps
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
         images = normalize_images(batch["images"], batch["gamma"])  # (N, 3, H, W)
         return self.pose_step(images, batch)
 
-    def _evaluate(self, batch: Mapping[str, Any]) -> dict[str, Tensor | None]:
+    def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
         """Measures persons; the last block's poses (N, V, J, dim + 1) are for the pictures."""
-        assert self.scores is not None
         poses = poses_of_views(self.network, batch)
         self.scores.update(poses, batch)
         return {"pose": poses[-1], "probabilities": None}
 
-    def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
-        return self._evaluate(batch)
+    test_step = validation_step
 
-    def test_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
-        return self._evaluate(batch)
-
-    def _new_scores(self) -> None:
+    def _new_scores(self) -> PersonMetrics:
         metric = self.data.person_metric
         assert metric is not None, "Pose2DModule evaluates persons in images"
-        self.scores = PersonMetrics(self.layout, self.network.num_pose_outputs, *metric).to(
-            self.device
-        )
-
-    def _measured(self) -> dict[str, Any]:
-        assert self.scores is not None
-        return self.scores.compute()
+        return PersonMetrics(self.layout, self.network.num_pose_outputs, *metric)

@@ -18,12 +18,7 @@ from torch.optim import Optimizer
 from har.errors import HarError
 
 # What a phase is fed with, batch by batch in turn.
-KINDS = {
-    "pose": ("pose",),
-    "frozen": ("action",),
-    "joint": ("pose", "action"),
-    "full": ("action",),
-}
+KINDS = {"pose": ("pose",), "frozen": ("action",), "joint": ("pose", "action"), "full": ("action",)}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 
 from omegaconf import DictConfig
 
@@ -27,5 +27,4 @@ def prepare(cfg: DictConfig) -> None:
             f"python -m har.prepare: {given}; the tasks are {', '.join(TASKS)}, for example "
             "python -m har.prepare synthetic paths.data_dir=data/demo."
         )
-    module, _, function = TASKS[cfg.task].partition(":")
-    getattr(importlib.import_module(module), function)(cfg)
+    pkgutil.resolve_name(TASKS[cfg.task])(cfg)

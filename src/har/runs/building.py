@@ -160,5 +160,4 @@ def build_trainer(cfg: DictConfig, **arguments: Any) -> pl.Trainer:
     if "logger" not in arguments:
         arguments["logger"] = instantiate_all(cfg.get("logger"))
     writes = any(isinstance(each, ModelCheckpoint) for each in arguments["callbacks"])
-    trainer: pl.Trainer = instantiate(cfg.trainer, enable_checkpointing=writes, **arguments)
-    return trainer
+    return instantiate(cfg.trainer, enable_checkpointing=writes, **arguments)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -14,13 +13,14 @@ from har.data.modules.base import start_worker
 from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
 from har.geometry import Camera
 from har.layouts import LayoutLike
-from har.metrics import ClipMetrics, scalars
+from har.metrics import ClipMetrics
 from har.models.base import PoseNetwork, join_frames
+from har.modules.base import MeasuringModule
 from har.precision import batch_for_device, exact_dtype
 from har.transforms import normalize_images
 
 
-class ClipEvaluation(LightningModule):
+class ClipEvaluation(MeasuringModule):
     """For ``trainer.test(module)``, on any number of processes; no sequence counts twice.
 
     A batch holds about ``crops_per_batch`` crops, of as many sequences as that makes, and the
@@ -40,6 +40,8 @@ class ClipEvaluation(LightningModule):
         num_workers: loader processes.
     """
 
+    scores: ClipMetrics
+
     def __init__(
         self,
         network: PoseNetwork,
@@ -57,8 +59,6 @@ class ClipEvaluation(LightningModule):
         self.samples, self.label_names, self.layout = samples, list(labels), layout
         self.camera, self.depth_range_mm = camera, depth_range_mm
         self.crops_per_batch, self.num_workers = crops_per_batch, num_workers
-        self.scores: ClipMetrics | None = None
-        self.results: dict[str, Any] = {}  # what the last test measured
 
     def test_dataloader(self) -> DataLoader[dict[str, Any]]:
         batches = CropBatches(
@@ -83,15 +83,15 @@ class ClipEvaluation(LightningModule):
             batch_for_device(batch, device), device, dataloader_idx
         )
 
-    def on_test_epoch_start(self) -> None:
-        self.scores = ClipMetrics(
+    def _new_scores(self) -> ClipMetrics:
+        return ClipMetrics(
             self.layout,
             len(self.label_names),
             self.network.num_pose_outputs,
             self.network.num_action_outputs,
             self.camera,
             self.depth_range_mm,
-        ).to(self.device)
+        )
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         poses, log_probabilities = self.evaluate(batch)
@@ -102,7 +102,6 @@ class ClipEvaluation(LightningModule):
             "pose": batch["pose"].unsqueeze(1),
             "tracked": upright.unsqueeze(1),
         }
-        assert self.scores is not None
         self.scores.update([pose.unsqueeze(1) for pose in poses], frames, log_probabilities)
         # For the callback that draws figures, every sequence is its first clip.
         shown = batch["clips"][batch["first_clip"]]  # (N, T)
@@ -132,9 +131,3 @@ class ClipEvaluation(LightningModule):
             sums = of_clips.new_zeros(count, of_clips.shape[1])
             summed.append(sums.index_add(0, batch["sequence"], of_clips))
         return list(frames.poses), summed
-
-    def on_test_epoch_end(self) -> None:
-        assert self.scores is not None
-        self.results = self.scores.compute()
-        for name, value in scalars(self.results).items():
-            self.log(f"test/{name}", value, rank_zero_only=True)

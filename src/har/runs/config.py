@@ -31,12 +31,6 @@ def run_folder() -> Path:
     return Path(HydraConfig.get().runtime.output_dir)
 
 
-def is_rank_zero() -> bool:
-    """Whether this process writes files: the first one of all machines."""
-    ranks = (os.environ.get(name, "0") for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
-    return all(rank == "0" for rank in ranks)
-
-
 def plain_config(cfg: DictConfig) -> dict[str, Any]:
     """A configuration as plain values, every reference resolved but that to the run's folder: a run
     made from it writes into a folder of its own."""
@@ -58,7 +52,8 @@ def plain_config(cfg: DictConfig) -> dict[str, Any]:
 
 def write_config(cfg: DictConfig, folder: Path) -> None:
     """``config.yaml``: what the run is made from, see :func:`plain_config`."""
-    if is_rank_zero():
+    ranks = (os.environ.get(name, "0") for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+    if all(rank == "0" for rank in ranks):  # the first process of all machines
         with whole_file(folder / "config.yaml") as partial:
             text = OmegaConf.to_yaml(OmegaConf.create(plain_config(cfg)))
             partial.write_text(text, encoding="utf-8")

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 
 from har.files import whole_file
 from har.visual.draw import write_image
 from har.visual.plots import figure_to_image, plot_per_class
+from har.visual.terminal import make_table
 
 MOST_CONFUSED = 10
 # column -> (name in the results, its format, 1 where more is better)
@@ -94,11 +95,8 @@ def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
     console = Console()
     _print_blocks(console, results)
     if results.get("most_confused"):
-        table = Table(title="most confused", title_justify="left")
-        for name in ("true action", "recognized as"):
-            table.add_column(name, overflow="fold")
-        table.add_column("clips", justify="right")
-        table.add_column("of its clips", justify="right")
+        names = (Column(name, overflow="fold") for name in ("true action", "recognized as"))
+        table = make_table("most confused", names, ["clips", "of its clips"])
         for pair in results["most_confused"]:
             share = f"{pair['percent']:.0f} %"
             table.add_row(pair["true"], pair["recognised"], str(pair["count"]), share)
@@ -127,10 +125,7 @@ def _print_blocks(console: Console, results: dict[str, Any]) -> None:
     columns = {name: results.get(key) or [] for name, (key, _, _) in _BLOCK_COLUMNS.items()}
     for count in sorted({len(values) for values in columns.values() if len(values) > 1}):
         shown = {name: values for name, values in columns.items() if len(values) == count}
-        table = Table(title="by prediction block", title_justify="left")
-        table.add_column("block", justify="right")
-        for name in shown:
-            table.add_column(name, justify="right")
+        table = make_table("by prediction block", [], ["block", *shown])
         table.add_column("")
         by, values = next(iter(shown.items()))
         sign = _BLOCK_COLUMNS[by][2]

@@ -20,19 +20,16 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
         HarError: it builds objects of classes that are not those of a run's network, module or
             data; a checkpoint from elsewhere must not run code.
     """
-    found: dict[str, Any] = _translated(config)
-    return found
+    target = config.get("_target_")
+    if target is not None and not str(target).startswith(_ROOMS):
+        raise HarError(
+            f"The checkpoint names the class {target}, which is none of har: name an "
+            "experiment that states network and data, experiment=<name>."
+        )
+    return {_KEYS.get(key, key): _translated(value) for key, value in config.items()}
 
 
 def _translated(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        target = value.get("_target_")
-        if target is not None and not str(target).startswith(_ROOMS):
-            raise HarError(
-                f"The checkpoint names the class {target}, which is none of har: name an "
-                "experiment that states network and data, experiment=<name>."
-            )
-        return {_KEYS.get(key, key): _translated(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_translated(item) for item in value]
-    return value
+    return translate(value) if isinstance(value, Mapping) else value

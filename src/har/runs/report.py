@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from har.files import whole_file
-from har.models.base import PoseNetwork
 from har.runs.config import plain_config
+from har.visual.terminal import make_table
 
 if TYPE_CHECKING:  # comparing runs does not wait for torch
-    pass
+    from har.models.base import PoseNetwork
 
 # name in the results -> (its text in the table, its format)
 ROWS = {
@@ -46,10 +46,7 @@ def print_table(
 ) -> None:
     """Prints the metrics, and the accuracy of every class, as two tables."""
     console = Console()
-    table = Table(title=title, title_justify="left")
-    table.add_column("test split")
-    if untrained:
-        table.add_column("untrained", justify="right")
+    table = make_table(title, ["test split"], ["untrained"] if untrained else [])
     table.add_column("result", justify="right", style="bold")
     for name, (text, form) in ROWS.items():
         if results.get(name) is not None:
@@ -61,9 +58,7 @@ def print_table(
             console.print(_joints_table(results, metric, f"{title} by joint"))
     per_class = results.get("action_per_class")
     if per_class and len(per_class) <= 20:
-        classes = Table(title="accuracy by class", title_justify="left")
-        classes.add_column("action")
-        classes.add_column("top-1", justify="right")
+        classes = make_table("accuracy by class", ["action"], ["top-1"])
         for label, accuracy in zip(labels, per_class, strict=True):
             classes.add_row(label, "-" if accuracy is None else f"{accuracy:.0f} %")
         console.print(classes)
@@ -71,10 +66,7 @@ def print_table(
 
 def _joints_table(results: dict[str, Any], metric: str, title: str) -> Table:
     """PCK of every part: left, right, and their mean as published tables have it."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("joint")
-    for column in ("left", "right", "mean"):
-        table.add_column(column, justify="right")
+    table = make_table(title, ["joint"], ["left", "right", "mean"])
     by_joint = {k.replace("_", " "): v for k, v in results[f"{metric}_by_joint"].items()}
     for part, mean in results[f"{metric}_by_part"].items():
         sides = [by_joint.get(f"{side} {part}") for side in ("left", "right")]

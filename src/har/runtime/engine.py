@@ -65,8 +65,14 @@ class Engine:
         Raises:
             HarError: another type or shape.
         """
-        images = self._checked(images)
-        poses = [np.zeros(self.spec.pose_shape(0), np.float32)]
+        width, height = self.spec.resolution
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (height, width, 3):
+            raise HarError(
+                f"{self.spec.name} takes uint8 crops (N, {height}, {width}, 3), not "
+                f"{images.dtype} {images.shape}."
+            )
+        images = np.ascontiguousarray(images)
+        poses = [np.zeros((0, self.spec.num_joints, self.spec.dim + 1), np.float32)]
         features: list[FeaturesOfFrame] = []
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]
@@ -110,12 +116,3 @@ class Engine:
         width, height = self.spec.resolution
         with self._lock:
             return self.runtime.compile(np.zeros((self.batch_size, height, width, 3), np.uint8))
-
-    def _checked(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        width, height = self.spec.resolution
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (height, width, 3):
-            raise HarError(
-                f"{self.spec.name} takes uint8 crops (N, {height}, {width}, 3), not "
-                f"{images.dtype} {images.shape}."
-            )
-        return np.ascontiguousarray(images)

@@ -89,11 +89,8 @@ def require_onnx(what: str) -> None:
     Raises:
         HarError: one of them is not installed.
     """
-    missing = [
-        name
-        for name in ("onnx", "onnxscript", "onnxruntime")
-        if importlib.util.find_spec(name) is None
-    ]
+    needed = ("onnx", "onnxscript", "onnxruntime")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise HarError(f"{what} needs {', '.join(missing)}: pip install {' '.join(missing)}.")
 
@@ -110,7 +107,7 @@ def _trace(
     """The graph for any batch and, where the network allows, any number of frames; the least and
     the greatest number of frames for which it holds (None: no end)."""
     dim = torch.export.Dim
-    clips = takes_clips(whole.network)
+    clips = whole.takes_clips
     # A batch of 1 would be taken for a constant.
     example = _example(spec, clips, 2, spec.clip_size)
     varying: dict[int, Any] = {0: dim.DYNAMIC, **({1: dim.AUTO} if clips else {})}
@@ -122,11 +119,6 @@ def _trace(
     bounds: Any = program.range_constraints[frames.node.expr]
     greatest = int(bounds.upper) if bounds.upper < _NO_END else None
     return program, (int(bounds.lower), greatest)
-
-
-def takes_clips(network: PoseNetwork) -> bool:
-    """Whether an exported network takes clips; else images."""
-    return bool(network.num_action_outputs)
 
 
 def _input_shape(program: torch.export.ExportedProgram) -> tuple[Any, ...]:
@@ -141,7 +133,7 @@ def _shapes(
     """Shapes of the input and of every output, with words for what varies."""
     given = _input_shape(program)
     words = {str(given[0]): "batch"}
-    if takes_clips(whole.network) and not isinstance(given[1], int):
+    if whole.takes_clips and not isinstance(given[1], int):
         words[str(given[1])] = "frames"
     results = next(node for node in program.graph.nodes if node.op == "output").args[0]
     shapes = [given, *(tuple(node.meta["val"].shape) for node in results)]
@@ -152,7 +144,7 @@ def _shapes(
 
 def _metadata(network: PoseNetwork, spec: ModelSpec, lengths: tuple[int, int | None]) -> str:
     """The network's record and what a program needs besides, as JSON."""
-    clips = takes_clips(network)
+    clips = network.num_action_outputs
     return json.dumps(
         {
             "version": version("har"),
@@ -170,11 +162,9 @@ def _metadata(network: PoseNetwork, spec: ModelSpec, lengths: tuple[int, int | N
 def _write_onnx(
     program: torch.export.ExportedProgram, whole: WholeNetwork, metadata: str, path: Path
 ) -> None:
-    noisy = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in noisy]
+    earlier = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # torch.onnx and its packages tell much
     try:
-        for logger in noisy:
-            logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             written = torch.onnx.export(
@@ -188,8 +178,7 @@ def _write_onnx(
             written.model.metadata_props[METADATA_KEY] = metadata
             written.save(path, external_data=False)
     finally:
-        for logger, level in zip(noisy, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(earlier)
 
 
 def _run_onnx(path: Path) -> Run:
@@ -213,7 +202,7 @@ def _check(
     whole: WholeNetwork, run: Run, spec: ModelSpec, lengths: tuple[int, int | None]
 ) -> dict[str, float]:
     """The written file against the network, with batches and lengths that it was not made with."""
-    clips = takes_clips(whole.network)
+    clips = whole.takes_clips
     longer = spec.clip_size + 4
     cases = [(1, spec.clip_size), (3, longer if lengths[1] is None else min(longer, lengths[1]))]
     errors = dict.fromkeys(whole.output_names(), 0.0)

@@ -52,9 +52,14 @@ def load_engine(
     path = find_weights(source)
     if path.suffix == ".onnx":
         exported = OnnxRuntime(path, chosen.type)
-        _refuse_for_onnx(exported.spec, stop_after, resolution)
-        log_assumed(exported.spec)
-        return Engine(exported, exported.spec, batch_size=batch_size)
+        spec = exported.spec
+        if stop_after is not None or resolution not in (None, spec.resolution):
+            raise HarError(
+                f"{spec.name} was exported for {spec.resolution[0]}x{spec.resolution[1]} crops and "
+                "with its blocks: give stop_after and resolution to python -m har.export."
+            )
+        log_assumed(spec)
+        return Engine(exported, spec, batch_size=batch_size)
     network, spec = load_for_inference(source, stop_after=stop_after, resolution=resolution)
     mode = fastest_mode(chosen) if fast else PLAIN
     runtime = TorchRuntime(network, chosen, mode, batch_size=batch_size, num_frames=num_frames)
@@ -102,17 +107,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple) and len(value) > 2:
         return f"{value[0]}, ... ({len(value)})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _refuse_for_onnx(
-    spec: ModelSpec, stop_after: int | str | None, resolution: tuple[int, int] | None
-) -> None:
-    """Blocks and crops of an exported file are fixed."""
-    if stop_after is not None or resolution not in (None, spec.resolution):
-        raise HarError(
-            f"{spec.name} was exported for {spec.resolution[0]}x{spec.resolution[1]} crops and "
-            "with its blocks: give stop_after and resolution to python -m har.export."
-        )
 
 
 def choose_device(device: str) -> str:

@@ -101,8 +101,7 @@ class OnnxRuntime:
         width, height = self.spec.resolution
         if "images" in names:
             features["images"] = np.zeros((len(clips), frames, 3, height, width), np.float32)
-        probabilities: NDArray[np.float32] = self._clip_part.run(None, features)[0]
-        return probabilities
+        return self._clip_part.run(None, features)[0]
 
     def compile(self, images: NDArray[np.uint8]) -> bool:
         """Nothing to do: onnxruntime compiled when it read the file."""

@@ -11,16 +11,16 @@ from har.models.base import FrameFeatures, PoseNetwork
 from har.transforms import normalize_images
 
 
-class FramePart(nn.Module):
-    """Crops to the pose of the last prediction block, and what the action part takes from it.
-
-    Args:
-        network: of :mod:`har.models`.
-    """
+class _Part(nn.Module):
+    """Computes something of a network of :mod:`har.models`."""
 
     def __init__(self, network: PoseNetwork) -> None:
         super().__init__()
         self.network = network
+
+
+class FramePart(_Part):
+    """Crops to the pose of the last prediction block, and what the action part takes from it."""
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """uint8 RGB crops (N, H, W, 3) to the pose (N, J, dim + 1) with confidences in [0, 1],
@@ -29,16 +29,8 @@ class FramePart(nn.Module):
         return found.pose, *(tensor for block in found.features for tensor in block)
 
 
-class ClipPart(nn.Module):
-    """The action part: features of the frames of clips to the probabilities of actions.
-
-    Args:
-        network: of :mod:`har.models`, with actions.
-    """
-
-    def __init__(self, network: PoseNetwork) -> None:
-        super().__init__()
-        self.network = network
+class ClipPart(_Part):
+    """The action part: features of the frames of clips to the probabilities of actions."""
 
     def forward(self, *features: Tensor) -> Tensor:
         """Per block with actions (N, T, J, dim) and (N, T, J, C), as :class:`FramePart` gives
@@ -48,18 +40,15 @@ class ClipPart(nn.Module):
         return logits[-len(self.network.num_actions)].softmax(-1)
 
 
-class WholeNetwork(nn.Module):
+class WholeNetwork(_Part):
     """All outputs of a network as one graph: what is exported.
 
     Networks with actions take clips (N, T, 3, H, W), others images (N, 3, H, W), in [-1, 1].
-
-    Args:
-        network: of :mod:`har.models`.
     """
 
-    def __init__(self, network: PoseNetwork) -> None:
-        super().__init__()
-        self.network = network
+    @property
+    def takes_clips(self) -> bool:
+        return self.network.num_action_outputs > 0
 
     def output_names(self) -> list[str]:
         """Names of the outputs: the last pose and action, those of every block, the features."""
@@ -80,10 +69,7 @@ class WholeNetwork(nn.Module):
         if not network.num_action_outputs:
             found = network.forward_frames(images)
             return found.pose, *found.poses
-        clips = images.shape[:2]
-        found = network.forward_frames(images.flatten(0, 1))
-        poses = [pose.unflatten(0, clips) for pose in (found.pose, *found.poses)]
-        features = [FrameFeatures(*(f.unflatten(0, clips) for f in b)) for b in found.features]
-        actions = [logits.softmax(-1) for logits in network.forward_clips(features)]
-        last = actions[-len(network.num_actions)]
-        return poses[0], last, *poses[1:], *actions, *(f for block in features for f in block)
+        found = network.forward_frames(images.flatten(0, 1)).unflatten(images.shape[:2])
+        actions = [logits.softmax(-1) for logits in network.forward_clips(found.features)]
+        features = (values for block in found.features for values in block)
+        return found.pose, actions[-len(network.num_actions)], *found.poses, *actions, *features

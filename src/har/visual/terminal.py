@@ -1,10 +1,10 @@
-"""Progress of long work: a bar on a terminal, a line per tenth elsewhere."""
+"""What the terminal shows: tables, and progress as a bar (a line per tenth elsewhere)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +15,15 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column, Table
+
+
+def make_table(
+    title: str, texts: Iterable[str | Column], numbers: Iterable[str] = (), **options: Any
+) -> Table:
+    """A table with columns of texts, then columns of numbers, aligned to the right."""
+    columns = [*texts, *(Column(name, justify="right") for name in numbers)]
+    return Table(*columns, title=title, title_justify="left", **options)
 
 
 class ProgressCallback(Protocol):

@@ -28,12 +28,7 @@ from har.data.ntu.labels import ACTION_NAMES
 from har.errors import HarError
 from har.models.registry import build_network
 from har.models.spec import ModelSpec
-from har.weights.describe import (
-    DEPTH_RANGE_MM,
-    RESOLUTION,
-    spec_of,
-    stated_by,
-)
+from har.weights.describe import DEPTH_RANGE_MM, RESOLUTION, spec_of, stated_by
 from har.weights.file import WeightsFile, save_weights
 
 
@@ -95,7 +90,7 @@ def pretrained_file(name: str, mirror: str | Path | None = None) -> Path:
     if name not in PUBLISHED:
         raise HarError(f"There are no published weights {name}; choose {', '.join(PUBLISHED)}.")
     entry = PUBLISHED[name]
-    cached = cache_dir() / f"{name}.safetensors"
+    cached = Path(os.environ.get("HAR_CACHE") or pooch.os_cache("har")) / f"{name}.safetensors"
     if cached.is_file():
         return cached
     with tempfile.TemporaryDirectory(prefix="har-") as folder:
@@ -137,12 +132,6 @@ def open_weights(source: str | Path, mirror: str | Path | None = None) -> Weight
         opened.stated = {**stated_by(PUBLISHED[str(source)].spec), **opened.stated}
         opened.name = str(source)
     return opened
-
-
-def cache_dir() -> Path:
-    """Where converted weights are kept: ``$HAR_CACHE``, else the system's folder for caches."""
-    chosen = os.environ.get("HAR_CACHE")
-    return Path(chosen) if chosen else Path(pooch.os_cache("har"))
 
 
 def _fetch(name: str, entry: PublishedWeights, folder: Path, mirror: str) -> Path:

@@ -74,14 +74,6 @@ def _weighting_layers(layers: Layers) -> list[str]:
 
 def weight_names(model: ActionMergeNet, layers: Layers) -> dict[str, Place]:
     """Our name of every weight -> its layer and place in the file."""
-    names: dict[str, Place] = {}
-    for layer, paths in _file_layers(model, layers).items():
-        names |= places(model, layer, paths, layers)
-    return names
-
-
-def _file_layers(model: ActionMergeNet, layers: Layers) -> dict[str, list[str]]:
-    """Layer of a file -> our layers in it, in order."""
     prefixes = [f"pose_net.blocks.{i}" for i in range(model.config.pose_net.num_blocks)]
     behind = tail_layers(model, prefixes[0])
     for prefix in prefixes[1:]:
@@ -98,7 +90,7 @@ def _file_layers(model: ActionMergeNet, layers: Layers) -> dict[str, list[str]]:
         stored = [*_weighting_layers(layers), *missing]
         found[stored[0]] = ["pose_weighting"]
         found[stored[1]] = ["visual_weighting"]
-    return found
+    return places(model, found, layers)
 
 
 def _stream_layers(model: ActionMergeNet, stream: str, first: list[str]) -> list[str]:
@@ -120,6 +112,4 @@ def class_weights(model: nn.Module) -> set[str]:
     return found & model.state_dict().keys()
 
 
-def fixed_kernels(model: nn.Module, layers: Layers) -> dict[str, list[np.ndarray]]:
-    """Layers without anything to learn: those of the pose network, under the same names."""
-    return reception.fixed_kernels(model, layers)
+fixed_kernels = reception.fixed_kernels  # of the pose network, under the same names

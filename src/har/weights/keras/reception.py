@@ -9,7 +9,7 @@ So branches interleave, and a part has one order, whatever its kernels and width
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,7 @@ from torch import nn
 
 from har.models.reception import PredictionBlock, ReceptionNet
 from har.models.soft_argmax import soft_argmax_1d
-from har.weights.keras.format import (
-    Layers,
-    Place,
-    shape_of,
-    short_name,
-    stored_weights,
-)
+from har.weights.keras.format import Layers, Place, shape_of, short_name, stored_weights
 from har.weights.keras.spnet import soft_argmax_kernels
 
 NETWORK = "ReceptionNet"
@@ -88,14 +82,6 @@ def infer_pose(layers: Layers, kernel: Sequence[int], num_maps: int) -> dict[str
 
 def weight_names(model: ReceptionNet, layers: Layers) -> dict[str, Place]:
     """Our name of every weight -> its layer and place in the file."""
-    names: dict[str, Place] = {}
-    for layer, paths in _file_layers(model).items():
-        names |= places(model, layer, paths, layers)
-    return names
-
-
-def _file_layers(model: ReceptionNet) -> dict[str, list[str]]:
-    """Layer of a file -> our layers in it, in order."""
     found = {"Stem": stem_layers(model, "stem")}
     if model.config.old_stem:
         found |= {layer: [f"stem.{path}"] for layer, path in _OLD_RESIDUAL.items()}
@@ -107,7 +93,7 @@ def _file_layers(model: ReceptionNet) -> dict[str, list[str]]:
         found[f"RegMap{number + 1}"] = inner[2:3]
         if inner[3:]:
             found[f"fReMap{number + 1}"] = inner[3:]
-    return found
+    return places(model, found, layers)
 
 
 def stem_layers(model: ReceptionNet, prefix: str) -> list[str]:
@@ -129,15 +115,18 @@ def tail_layers(model: nn.Module, prefix: str) -> list[str]:
     return [f"{prefix}.{path}" for path in paths]
 
 
-def places(model: nn.Module, layer: str, paths: Sequence[str], layers: Layers) -> dict[str, Place]:
-    """Our names of the weights of one layer in a file -> their places in its list.
+def places(
+    model: nn.Module, file_layers: Mapping[str, Sequence[str]], layers: Layers
+) -> dict[str, Place]:
+    """Our name of every weight -> its place in the file, from the paths of our layers, in the
+    file's order, inside each of its layers."""
+    found: dict[str, Place] = {}
+    for layer, paths in file_layers.items():
+        found |= _places(model, layer, paths, layers)
+    return found
 
-    Args:
-        model: the network.
-        layer: name in the file.
-        paths: our layers inside it, in the file's order.
-        layers: the file.
-    """
+
+def _places(model: nn.Module, layer: str, paths: Sequence[str], layers: Layers) -> dict[str, Place]:
     learned: list[str] = []
     moving: list[str] = []
     for path in paths:
