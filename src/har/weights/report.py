@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from har.errors import HarError
 from har.models.base import PoseNetwork
+from har.visual.terminal import make_table
 
 
 @dataclass
@@ -49,24 +50,20 @@ class LoadReport:
 
     def table(self) -> Table:
         """The report part by part, for the terminal."""
-        table = Table(title=self.source, title_justify="left")
-        table.add_column("part")
-        for column in ("loaded", "missing", "re-initialized"):
-            table.add_column(column, justify="right")
+        columns = ["loaded", "missing", "re-initialized"]
+        table = make_table(self.source, ["part"], columns, caption_justify="left")
         groups = [self.loaded, self.missing, self.reinitialized]
         counts = [Counter(map(_part, names)) for names in groups]
         for part in dict.fromkeys(part for count in counts for part in count):
             table.add_row(part, *(str(count[part] or "-") for count in counts))
         table.add_section()
         table.add_row("all", *(str(len(names)) for names in groups), style="bold")
-        table.caption_justify = "left"
-        table.caption = "\n".join(
-            [
-                f"fixed layers verified: {len(self.verified)}",
-                f"in the file but not in the network: {_some(self.unexpected)}",
-                *(f"re-initialized {name}: {why}" for name, why in self.reinitialized.items()),
-            ]
-        )
+        lines = [
+            f"fixed layers verified: {len(self.verified)}",
+            f"in the file but not in the network: {_some(self.unexpected)}",
+            *(f"re-initialized {name}: {why}" for name, why in self.reinitialized.items()),
+        ]
+        table.caption = "\n".join(lines)
         return table
 
 
