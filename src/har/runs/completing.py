@@ -35,11 +35,9 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
                 f"{source} does not say what data it is for: name an experiment, for example "
                 "experiment=ntu_multitask."
             )
-        saved = translate(
-            {name: read_run(Path(source))["config"][name] for name in _FROM_CHECKPOINT}
-        )
-        for section in _FROM_CHECKPOINT:
-            cfg[section] = saved[section]
+        saved = read_run(source)["config"]
+        for section, value in translate({name: saved[name] for name in _FROM_CHECKPOINT}).items():
+            cfg[section] = value
         cfg.module.network = "${model}"  # one place for what the command line changes
         words = [word.lstrip("+") for word in hydra.overrides.task]
         given = [word for word in words if word.split(".")[0] in _FROM_CHECKPOINT and "." in word]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,7 +12,6 @@ from har.data import ClipDataModule, MPIIDataModule
 from har.data.modules.base import TrainingDataModule
 from har.data.protocols import ProtocolDataset
 from har.errors import HarError
-from har.models.base import PoseNetwork
 from har.modules.base import PhasedModule
 from har.runs.building import build_data, build_module, build_trainer, decide
 from har.runs.clip_evaluator import ClipEvaluation
@@ -65,7 +63,15 @@ def measure(cfg: DictConfig) -> dict[str, float]:
         persons, by = _measure_persons(cfg, trainer, module, data)
         results, protocol = {**results, **persons}, {**protocol, "mpii": by}
     if trainer.is_global_zero:
-        results = _report(cfg, folder, evaluator, module.network, data, protocol, results)
+        labels = list(data.labels)
+        confusion = evaluator.scores.confusion_matrix() if labels else None
+        if confusion is not None:
+            results = add_blocks_and_pairs(results, confusion, labels)
+            write_confusion(folder, confusion, labels)
+        write_metrics(folder / "metrics.json", cfg, module.network, protocol, results, {})
+        print_table(results, {}, labels, title=f"{cfg.name}, {protocol['split']}")
+        print_details(results, protocol)
+        print(f"Run folder: {folder}")
     return {name: value for name, value in results.items() if isinstance(value, (int, float))}
 
 
@@ -120,26 +126,3 @@ def _measure_persons(
     persons = PersonEvaluation(module.network, module.layout)
     trainer.test(persons, datamodule=mpii, verbose=False)
     return persons.results, mpii.describe_protocol()
-
-
-def _report(
-    cfg: DictConfig,
-    folder: Path,
-    evaluator: ClipEvaluation | PhasedModule,
-    network: PoseNetwork,
-    data: TrainingDataModule,
-    protocol: dict[str, Any],
-    results: dict[str, Any],
-) -> dict[str, Any]:
-    """Writes and prints the metrics, and returns them with what the confusion matrix adds."""
-    labels = list(data.labels)
-    scores: Any = evaluator.scores
-    confusion = scores.confusion_matrix() if labels else None
-    if confusion is not None:
-        results = add_blocks_and_pairs(results, confusion, labels)
-        write_confusion(folder, confusion, labels)
-    write_metrics(folder / "metrics.json", cfg, network, protocol, results, {})
-    print_table(results, {}, labels, title=f"{cfg.name}, {protocol['split']}")
-    print_details(results, protocol)
-    print(f"Run folder: {folder}")
-    return results
