@@ -81,9 +81,7 @@ class PredictedBoxes:
         Raises:
             HarError: the sample has none, or another number of frames.
         """
-        number = self.numbers.get(name)
-        rows = slice(*self._first[number : number + 2]) if number is not None else slice(0)
-        if number is None or rows.stop - rows.start != num_frames:
+        if name not in self.numbers or self.num_frames(name) != num_frames:
             raise HarError(
                 f"{self.path} has no boxes for the {num_frames} stored frames of {name}; run "
                 "python -m har.prepare boxes again, which adds what is missing."
@@ -91,7 +89,8 @@ class PredictedBoxes:
         if self._boxes is None or self._owner != os.getpid():
             # An HDF5 file that was open before a fork must not be used after it.
             self._boxes, self._owner = h5py.File(self.path, locking=False)["box"], os.getpid()
-        boxes: NDArray[np.float64] = self._boxes[rows].astype(np.float64)
+        first = self._first[self.numbers[name]]
+        boxes: NDArray[np.float64] = self._boxes[first : first + num_frames].astype(np.float64)
         return boxes
 
 

@@ -102,11 +102,8 @@ def undecodable(
         progress: called as ``progress(done, total, frames=..., errors=...)``.
     """
     names = [name.decode() for name in index.names.tolist()]
-    last = dict(zip(names, (index.num_frames - 1).tolist(), strict=True))
-    batches = [
-        {name: last[name] for name in names[first : first + _BATCH]}
-        for first in range(0, len(names), _BATCH)
-    ]
+    last = list(zip(names, (index.num_frames - 1).tolist(), strict=True))
+    batches = [dict(last[first : first + _BATCH]) for first in range(0, len(last), _BATCH)]
     found: dict[str, str] = {}
     done = 0
     for read, problems in run_in_processes(

@@ -68,31 +68,21 @@ def find_clips(root: Path) -> list[OwnClip]:
             continue
         for folder, folders, files in os.walk(root / label):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            paths = {name: os.path.join(folder, name) for name in files}
-            sizes = {
-                name: os.path.getsize(path)
-                for name, path in paths.items()
-                if name.lower().endswith((*VIDEO_ENDINGS, ".skeleton")) and os.path.isfile(path)
-            }
-            for name in sorted(sizes):
+            paths = {name: Path(folder, name) for name in sorted(files)}
+            sizes = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
+            for name, size in sizes.items():
                 if name.lower().endswith(VIDEO_ENDINGS) and not name.startswith("."):
-                    skeleton = sizes.get(f"{os.path.splitext(name)[0]}.skeleton", -1)
-                    file = Path(folder, name).relative_to(root).as_posix()
-                    _check_name(file)
-                    found.append(OwnClip(file, (sizes[name], skeleton)))
+                    skeleton = sizes.get(f"{paths[name].stem}.skeleton", -1)
+                    file = paths[name].relative_to(root).as_posix()
+                    if file.encode(errors="replace").decode() != file:
+                        raise HarError(f"The name of the clip {file!a} is not UTF-8: rename it.")
+                    found.append(OwnClip(file, (size, skeleton)))
     if not found:
         raise HarError(
             f"No clips of own actions lie in {root.resolve()}: put them into a folder per class, "
             f"for example {root / 'waving' / 'clip 1.mp4'} (endings: {' '.join(VIDEO_ENDINGS)})."
         )
     return found
-
-
-def _check_name(file: str) -> None:
-    try:
-        file.encode()
-    except UnicodeEncodeError as error:
-        raise HarError(f"The name of the clip {file!a} is not UTF-8: rename it.") from error
 
 
 def read_lists(root: Path) -> dict[str, list[str]]:
@@ -156,9 +146,7 @@ def split_by_lists(
             f"The lists {', '.join(f'{split}.txt' for split in lists)} name no clip that is there "
             f"({line!r}, for example): write paths from the root, such as 'waving/clip 1.mp4'."
         )
-    rest = {("train", "test"): None, ("test",): "train", ("train",): "test", (): "train"}[
-        tuple(split for split in ("train", "test") if split in lists)
-    ]
+    rest = next((split for split in ("train", "test") if split not in lists), None)
     if rest is not None:
         splits = {file: splits.get(file, rest) for files in by_name.values() for file in files}
     return splits, unknown
