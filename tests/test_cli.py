@@ -128,7 +128,7 @@ def test_missing_data_is_one_sentence(tmp_path: Path) -> None:
         (["har.evaluate", "experiment=demo"], "Say what to evaluate"),
         (["har.evaluate", "ckpt_path=nowhere/last.ckpt"], "There is no checkpoint nowhere"),
         (["har.train", "experiment=nothing"], "nothing"),
-        (["har.predict", "boxes=a b.csv"], "boxes of version 0.1.0 is called boxes_file now"),
+        (["har.predict", "box=a"], "box of version 0.1.0 is called finder now"),
         (["har.prepare", "ntu", "ntu.reach.scale=1"], "is called ntu.margin.scale now"),
         (
             ["har.train", "data.augmentation.colour_powers=[1]"],

@@ -35,7 +35,7 @@ from har.runs.config import config_dir, har_error_behind
 log = logging.getLogger(__name__)
 
 # Values of these keys are file names: Hydra would trip over `=`, `(`, `,` or non-ASCII letters.
-_PATH_KEYS = ("weights", "ckpt_path", "source", "out", "boxes_file", "detector_weights")
+_PATH_KEYS = ("weights", "ckpt_path", "source", "out", "boxes", "detector_weights")
 _PATH_ENDINGS = ("_path", "_dir", ".dir")
 _NO_CHOICE = {"callbacks=null": "callbacks=none", "logger=null": "logger=none"}
 _CHECKPOINT = {
@@ -45,7 +45,7 @@ _CHECKPOINT = {
 # Names of 0.1.0 in the keys of a command ("": of all), and what they are called now.
 _RENAMED = {
     "": {"colour_powers": "gammas"},
-    "predict": {"box": "finder", "boxes": "boxes_file"},
+    "predict": {"box": "finder"},
     "prepare": {"ntu.reach": "ntu.margin"},
     "train": _CHECKPOINT,
     "evaluate": _CHECKPOINT,

@@ -42,7 +42,7 @@ def test_a_pipe(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch,
         (["finder=search me"], "choose pose or detector"),
         (["source=nowhere/*.png"], "no file, folder or match"),
         (["source=97"], "There is no camera 97"),
-        (["boxes_file=missing.csv"], "cannot be read"),
+        (["boxes=missing.csv"], "cannot be read"),
     ],
 )
 def test_mistakes_are_reported_before_anything_is_written(

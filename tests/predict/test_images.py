@@ -60,7 +60,7 @@ def test_images_by_pattern_with_boxes(tmp_path: Path, engine: Engine) -> None:
         "image,id,x1,y1,x2,y2\n"
         + "\n".join(f"x1.png,{i},{','.join(map(str, b))}" for i, b in ((4, BOX), (2, other)))
     )
-    out = run(tmp_path, folder / "x*.png", f"boxes_file={tmp_path / 'boxes.csv'}")
+    out = run(tmp_path, folder / "x*.png", f"boxes={tmp_path / 'boxes.csv'}")
     assert names(out) == {"x1.png", "x1.json", "x2.png", "x2.json", "summary.json"}
     people = {p["track"]: p["joints_px"] for p in read_json(out / "x1.json")["people"]}
     assert set(people) == {2, 4}

@@ -131,7 +131,7 @@ def test_several_people_by_a_file_of_boxes(tmp_path: Path, engine: Engine) -> No
     ]
     boxes = tmp_path / "boxes (ä).json"
     boxes.write_text(json.dumps(rows), encoding="utf-8")
-    out = run(tmp_path, video, f"boxes_file={boxes}")
+    out = run(tmp_path, video, f"boxes={boxes}")
     with np.load(out / "poses.npz") as poses:
         for person, box in ((3, BOX), (5, other)):
             mine = poses["joints_px"][poses["track"] == person]

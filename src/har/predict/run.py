@@ -36,7 +36,7 @@ def predict(cfg: DictConfig) -> None:
             "-> weights=<published name or file>."
         )
     if cfg.finder not in ("pose", "detector"):
-        raise HarError(f"finder={cfg.finder}: choose pose or detector, or give boxes_file=<file>.")
+        raise HarError(f"finder={cfg.finder}: choose pose or detector, or give boxes=<file>.")
     with ExitStack() as stack:
         # missing files and cameras are reported before torch is imported, which takes seconds
         images, videos = _find(str(cfg.source), stack)
@@ -86,8 +86,8 @@ def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
 
 def _boxes(cfg: DictConfig) -> Boxes:
     """Returns the file of boxes, the detector, or None to locate one person."""
-    if cfg.boxes_file is not None:
-        return BoxesFile(cfg.boxes_file)
+    if cfg.boxes is not None:
+        return BoxesFile(cfg.boxes)
     if cfg.finder == "detector":
         from har.prediction.detector import PersonDetector
         from har.runtime.loading import choose_device

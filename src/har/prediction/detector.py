@@ -47,7 +47,7 @@ class PersonDetector:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise HarError(
                 f"The detector's weights cannot be {what} ({reason}): give "
-                "detector_weights=<file> or boxes_file=<file>, or leave out finder=detector."
+                "detector_weights=<file> or boxes=<file>, or leave out finder=detector."
             ) from error
         self._network, self._device = network.eval().to(device), device
         self._lock = threading.Lock()
