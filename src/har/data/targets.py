@@ -88,11 +88,8 @@ def clip_box(
         if math.isnan(x1 + y1):
             boxes.append((0.0, 0.0, float(frame_size[0]), float(frame_size[1])))
             continue
-        x, y, half = (
-            (x1 + x2) / 2,
-            (y1 + y2) / 2,
-            max(x2 - x1, y2 - y1) * BOX_ENLARGEMENT * scale / 2,
-        )
+        x, y = (x1 + x2) / 2, (y1 + y2) / 2
+        half = max(x2 - x1, y2 - y1) * BOX_ENLARGEMENT * scale / 2
         boxes.append((x - half, y - half, x + half, y + half))
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return np.array([min(lefts), min(tops), max(rights), max(bottoms)])

@@ -141,10 +141,8 @@ def _parse(head: bytes) -> _Header | None:
             height, width = _number(head, size_at), _number(head, size_at + 2)
             factors = head[at + 11 : at + 11 + 3 * head[at + 9] : 3]
             size = width, height
-            block = (
-                8 * max((f >> 4 for f in factors), default=0),
-                8 * max((f & 15 for f in factors), default=0),
-            )
+            across, down = [f >> 4 for f in factors], [f & 15 for f in factors]
+            block = 8 * max(across, default=0), 8 * max(down, default=0)
         elif kind == _RESTART_INTERVAL:
             interval = _number(head, at + 4)
         at += 2 + length

@@ -114,11 +114,8 @@ class PreparedFolder:
             )
 
     def _staged(self, stem: str = "*") -> list[Path]:
-        return sorted(
-            path
-            for path in self.staging.glob(f"{stem}/*.h5")
-            if self._is_mine(path.parent.name) and not path.name.startswith(".")
-        )
+        paths = self.staging.glob(f"{stem}/[!.]*.h5")
+        return sorted(path for path in paths if self._is_mine(path.parent.name))
 
     def finished(self) -> set[str]:
         """Names of all samples that are extracted."""
@@ -156,16 +153,13 @@ class PreparedFolder:
         # Another job may add a shard while this one is reading. So each checks again after it has
         # written: whoever writes last has seen all.
         while not self._is_complete(path):
-            write_index(
-                shards_in(self.frames), path, {"store": "hdf5", **self.settings, **settings}
-            )
+            stated = {"store": "hdf5", **self.settings, **settings}
+            write_index(shards_in(self.frames), path, stated)
 
     def _is_complete(self, index: Path) -> bool:
-        if not index.is_file():
-            return False
         try:
             listed = FrameIndex.open(index).names.tolist()
-        except HarError:
+        except HarError:  # not there yet, or of another version
             return False
         names = {name.encode() for shard in shards_in(self.frames) for name in shard_names(shard)}
         return bool(listed == sorted(names))
@@ -173,4 +167,4 @@ class PreparedFolder:
 
 def shards_in(frames: Path) -> list[Path]:
     """The shards in a folder, sorted, without those that are being written."""
-    return sorted(path for path in frames.glob("*.h5") if not path.name.startswith("."))
+    return sorted(frames.glob("[!.]*.h5"))
