@@ -27,6 +27,10 @@ class SkeletonError(HarError):
     """A skeleton file that is not as it should be."""
 
 
+def _wrong(path: Path, what: str) -> SkeletonError:
+    return SkeletonError(f"The skeleton file {path} {what}; copy it again.")
+
+
 def read_skeleton(path: str | Path) -> dict[str, np.ndarray]:
     """Reads a ``.skeleton`` file of NTU RGB+D (60 and 120).
 
@@ -53,17 +57,15 @@ def read_skeleton(path: str | Path) -> dict[str, np.ndarray]:
     data = _read_bytes(path)
     words = data.split()
     if not words:
-        raise SkeletonError(f"The skeleton file {path} is empty; copy it again.")
+        raise _wrong(path, "is empty")
     try:
         if b"_" in data:
             raise ValueError  # only Python reads 1_0 as ten
         return _parse(words, path)
     except (ValueError, OverflowError) as error:
-        raise SkeletonError(
-            f"The skeleton file {path} holds something else than numbers; copy it again."
-        ) from error
+        raise _wrong(path, "holds something else than numbers") from error
     except IndexError as error:
-        raise SkeletonError(f"The skeleton file {path} is cut off; copy it again.") from error
+        raise _wrong(path, "is cut off") from error
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -71,10 +73,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > _MAX_BYTES:
-            raise SkeletonError(
-                f"The skeleton file {path} has {size / 1e6:.0f} MB, far more than a recording "
-                "needs; copy it again."
-            )
+            raise _wrong(path, f"has {size / 1e6:.0f} MB, far more than a recording needs")
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
         reason = getattr(error, "strerror", None) or error
@@ -85,9 +84,7 @@ def _count(word: bytes, what: str, most: int, path: Path) -> int:
     """A count of the file, refused where the file cannot hold so many."""
     count = int(word)
     if not 0 <= count <= most:
-        raise SkeletonError(
-            f"The skeleton file {path} speaks of {count:.6g} {what}; copy it again."
-        )
+        raise _wrong(path, f"speaks of {count:.6g} {what}")
     return count
 
 
@@ -110,23 +107,16 @@ def _parse(words: list[bytes], path: Path) -> dict[str, np.ndarray]:
                 )
             key = frame, order.setdefault(body_id, len(order))
             if key in blocks:
-                raise SkeletonError(
-                    f"The skeleton file {path} names the body {body_id} twice in frame {frame}; "
-                    "copy it again."
-                )
+                raise _wrong(path, f"names the body {body_id} twice in frame {frame}")
             blocks[key] = place
             place += _BLOCK
     if place > len(words):
         raise IndexError
     if place < len(words):
-        raise SkeletonError(
-            f"The skeleton file {path} goes on after its {num_frames} frames; copy it again."
-        )
+        raise _wrong(path, f"goes on after its {num_frames} frames")
     if num_frames * len(order) > _MAX_TRACKED:
-        raise SkeletonError(
-            f"The skeleton file {path} has {num_frames} frames with {len(order)} bodies in all, "
-            "more than a recording can have; copy it again."
-        )
+        tracked = f"{num_frames} frames with {len(order)} bodies in all"
+        raise _wrong(path, f"has {tracked}, more than a recording can have")
     shape = (num_frames, len(order))
     values = np.full((*shape, _BLOCK), np.nan, dtype=np.float32)
     present = np.zeros(shape, dtype=bool)
