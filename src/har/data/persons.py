@@ -144,8 +144,7 @@ class PersonDataset(Dataset[dict[str, Any]]):
         return self.persons.images_dir / self.persons.rows["image"][number].decode()
 
     def _name(self, number: int) -> str:
-        name: str = self.persons.rows["id"][number].decode()
-        return name
+        return self.persons.rows["id"][number].decode()
 
 
 def in_order(joints_px: ArrayLike, order: ArrayLike) -> NDArray[np.float64]:

@@ -121,8 +121,7 @@ class ClipMetrics(nn.Module):
         """Counts (true, predicted) of the last action output; None without one."""
         if not len(self.actions):
             return None
-        matrix: np.ndarray = self.actions[-1].compute()["confusion"].cpu().numpy()
-        return matrix
+        return self.actions[-1].compute()["confusion"].cpu().numpy()
 
 
 def scalars(results: Mapping[str, Any]) -> dict[str, float]:

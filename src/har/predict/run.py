@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 
 from har.errors import HarError
 from har.prediction.boxes_file import Boxes, BoxesFile
@@ -19,6 +19,7 @@ from har.prediction.predictor import Predictor
 from har.prediction.sources import camera_number, find_files, is_image, read_pipe
 from har.prediction.videos import predict_video
 from har.video import Video
+from har.visual.terminal import make_table
 
 _MOST_ROWS = 20  # of a table
 
@@ -152,10 +153,8 @@ def _predict_videos(
 
 
 def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
-    table = Table(title="Poses in images", title_justify="left")
-    table.add_column("image", overflow="fold")
-    table.add_column("persons", justify="right")
-    table.add_column("confidence", justify="right")
+    column = Column("image", overflow="fold")
+    table = make_table("Poses in images", [column], ["persons", "confidence"])
     for row in rows[:_MOST_ROWS]:
         name = Path(row["image"]).name
         if "failed" in row:
@@ -172,10 +171,8 @@ def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
 
 
 def _print_videos(console: Console, rows: list[dict[str, Any]]) -> None:
-    table = Table(title="Poses and actions in videos", title_justify="left")
-    table.add_column("video", overflow="fold")
-    for column in ("frames", "frames/s", "person"):
-        table.add_column(column, justify="right")
+    column, numbers = Column("video", overflow="fold"), ["frames", "frames/s", "person"]
+    table = make_table("Poses and actions in videos", [column], numbers)
     table.add_column("action", overflow="fold")
     for row in rows:
         name = Path(row["source"]).name

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 
 from har.data.framestore.folder import open_prepared
 from har.data.framestore.index import FrameIndex
@@ -26,7 +25,7 @@ from har.layouts import get_layout
 from har.prediction.background import prefetch
 from har.prediction.locating import NO_PERSON, locate_person, refine
 from har.runtime.loading import load_engine
-from har.visual.terminal import progress_bar
+from har.visual.terminal import make_table, progress_bar
 
 _FRAMES_PER_PART = 500  # what a killed run loses at most
 _SEARCH_EVERY = 8  # stored frames, about half a second: a person is near where they were then
@@ -159,9 +158,7 @@ def _print_report(report: BoxesReport, index: FrameIndex, layout: str) -> None:
         fits.append(box_iou(predicted, true_boxes(index, sample, layout)))
     fit = np.concatenate([*fits, np.empty(0)])
     fit = fit[np.isfinite(fit)]
-    table = Table(title="predicted boxes", title_justify="left")
-    table.add_column("")
-    table.add_column("", justify="right")
+    table = make_table("predicted boxes", [""], [""])
     table.add_row("samples done now", str(report.done))
     table.add_row("samples there already", str(report.kept))
     table.add_row("frames", str(int(index.num_frames.sum())))

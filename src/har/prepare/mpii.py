@@ -6,11 +6,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 
 from har.data.mpii import prepare as prepared
 from har.data.mpii.files import find_dataset_root
-from har.visual.terminal import progress_bar
+from har.visual.terminal import make_table, progress_bar
 
 
 def prepare_mpii(cfg: DictConfig) -> None:
@@ -25,9 +24,7 @@ def prepare_mpii(cfg: DictConfig) -> None:
 
 def print_report(report: prepared.PrepareReport, folder: Path) -> None:
     """The table at the end: who can be used, and what is wrong with the others."""
-    table = Table(title="MPII preparation", title_justify="left")
-    table.add_column("persons, images")
-    table.add_column("count", justify="right")
+    table = make_table("MPII preparation", ["persons, images"], ["count"])
     table.add_column("for example", overflow="fold")
     table.add_row("annotations", "", report.source)
     for split, what in (

@@ -7,14 +7,13 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 
 from har.data.augment import CropMargin
 from har.data.framestore.extraction import PrepareReport
 from har.data.ntu import prepare as extract
 from har.data.ntu.files import find_dataset_root
 from har.errors import HarError
-from har.visual.terminal import progress_bar
+from har.visual.terminal import make_table, progress_bar
 
 
 def prepare_ntu(cfg: DictConfig) -> None:
@@ -63,9 +62,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 def print_report(report: PrepareReport, folder: Path) -> None:
     """The table at the end: how many samples, and why others were left out."""
-    table = Table(title="NTU RGB+D preparation", title_justify="left")
-    table.add_column("samples")
-    table.add_column("count", justify="right")
+    table = make_table("NTU RGB+D preparation", ["samples"], ["count"])
     table.add_column("for example", overflow="fold")
     table.add_row("done now", str(report.done), "")
     table.add_row("there already", str(report.kept), "")

@@ -252,8 +252,7 @@ class FrameIndex:
         """What else the data set's reader stored of a sample."""
         if self.is_old:
             return {}
-        found: dict[str, Any] = json.loads(self._rows("meta", sample, [sample, sample + 1])[0])
-        return found
+        return json.loads(self._rows("meta", sample, [sample, sample + 1])[0])
 
     def _rows_of(self, column: str, sample: int) -> NDArray[Any]:
         """What a column of the file holds of a sample's frames."""
@@ -268,8 +267,7 @@ class FrameIndex:
                 names = ("joints", "frame_number", "time_s", "meta")
                 self._columns = {name: file[name] for name in names if name in file}
                 self._owner = os.getpid()
-            found: NDArray[Any] = self._columns[column][slice(*rows)]
-            return found
+            return self._columns[column][slice(*rows)]
         except (OSError, KeyError) as error:
             raise HarError(
                 f"The annotation of {self.name(sample)} cannot be read from {self.path}; remove "

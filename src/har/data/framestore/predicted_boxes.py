@@ -90,8 +90,7 @@ class PredictedBoxes:
             # An HDF5 file that was open before a fork must not be used after it.
             self._boxes, self._owner = h5py.File(self.path, locking=False)["box"], os.getpid()
         first = self._first[self.numbers[name]]
-        boxes: NDArray[np.float64] = self._boxes[first : first + num_frames].astype(np.float64)
-        return boxes
+        return self._boxes[first : first + num_frames].astype(np.float64)
 
 
 def open_predicted_boxes(index: FrameIndex, boxes: str) -> PredictedBoxes | None:

@@ -42,8 +42,7 @@ def _hand_over(tensor: torch.Tensor) -> tuple[Any, ...]:
             return torch.from_numpy, (tensor.numpy(),)
         except (RuntimeError, TypeError):  # with a gradient, or of a type that NumPy does not know
             pass
-    handed: tuple[Any, ...] = reduce_tensor(tensor)
-    return handed
+    return reduce_tensor(tensor)
 
 
 class TrainingSchedule(Protocol):
