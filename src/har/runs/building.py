@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import warnings
 from typing import Any
 
 import pytorch_lightning as pl
@@ -20,6 +21,20 @@ from har.runs.config import instantiate, instantiate_all, plain_config
 from har.weights import load_weights, read_run, spec_of
 
 log = logging.getLogger(__name__)
+# What Lightning prints and the user cannot act on: advertisements, its own deprecations, and the
+# warning about resuming within an epoch, which the data modules do exactly.
+_NOISE = ("litlogger", "weights_only` was not set", "TPU available", "GPU available")
+logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
+    lambda record: not any(text in record.getMessage() for text in _NOISE)
+)
+for _message in (
+    "treespec, LeafSpec",
+    "dataloader is not resumable",
+    "recommended to use `self.log.*sync_dist=True",
+    "does not have many workers",
+    "Checkpoint directory .* exists and is not empty",
+):
+    warnings.filterwarnings("ignore", message=f".*{_message}.*")
 
 
 def build_data(cfg: DictConfig, stage: str) -> TrainingDataModule:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from typing import Any
 
 import pytorch_lightning as pl
@@ -26,20 +25,6 @@ from har.runs.config import run_folder, write_config
 from har.runs.report import print_table, write_metrics
 
 log = logging.getLogger(__name__)
-# What Lightning prints and the user cannot act on: advertisements, its own deprecations, and the
-# warning about resuming within an epoch, which the data modules do exactly.
-_NOISE = ("litlogger", "weights_only` was not set", "TPU available", "GPU available")
-logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
-    lambda record: not any(text in record.getMessage() for text in _NOISE)
-)
-for _message in (
-    "treespec, LeafSpec",
-    "dataloader is not resumable",
-    "recommended to use `self.log.*sync_dist=True",
-    "does not have many workers",
-    "Checkpoint directory .* exists and is not empty",
-):
-    warnings.filterwarnings("ignore", message=f".*{_message}.*")
 
 
 def train(cfg: DictConfig) -> dict[str, float] | float:
