@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from har.weights import create_model, list_models
 
 __all__ = ["HarError", "Predictor", "create_model", "list_models"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LAZY = {
     "Predictor": "har.prediction.predictor",

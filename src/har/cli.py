@@ -6,8 +6,6 @@ quoting), finds the run to resume, and turns errors meant for people into one se
 code 2.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import pkgutil

@@ -1,7 +1,5 @@
 """Files: written whole or not at all, checksums, and images as arrays (uint8 RGB)."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

@@ -4,8 +4,6 @@ Source: Luvizon et al., CVPR 2018, section 3.1 (elastic net: L1 + L2) and TPAMI 
 with the binary cross-entropy of the published program.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

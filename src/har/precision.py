@@ -4,8 +4,6 @@ Low precision is a gain only where the processor has instructions for it. A CPU 
 computes bfloat16 step by step, several times slower than float32.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

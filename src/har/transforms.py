@@ -1,7 +1,5 @@
 """Crops become network input: the one place, on any device."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 

@@ -1,7 +1,5 @@
 """Whether faster modes give the same outputs, on the clips of a test split."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A network stopped after each of its prediction blocks: cost and accuracy of a block."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """``python -m har.benchmark data``: how fast training samples are made from prepared data."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """``python -m har.benchmark evaluation``: dense clips, with and without sharing their frames."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

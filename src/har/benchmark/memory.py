@@ -1,7 +1,5 @@
 """``python -m har.benchmark memory``: what a training worker takes, at once and in the long run."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ blocks: the plot of speed against accuracy of TPAMI 2020. With weights and data 
 every mode and every block on the test split.
 """
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import importlib.util

@@ -1,7 +1,5 @@
 """Crops as the original program computes them, for comparison: PIL and NumPy on whole frames."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 from typing import Any

@@ -4,8 +4,6 @@ Timings of a shared machine swing by half; ratios between rows of one table are 
 every variant is timed in several rounds, interleaved, and the median is shown.
 """
 
-from __future__ import annotations
-
 import pkgutil
 
 from omegaconf import DictConfig

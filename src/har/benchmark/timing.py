@@ -1,7 +1,5 @@
 """Variants timed in turn, and their table."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from statistics import median

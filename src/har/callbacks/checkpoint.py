@@ -1,7 +1,5 @@
 """Checkpoints and early stopping: Lightning's own, for runs that are killed and train in phases."""
 
-from __future__ import annotations
-
 import logging
 import os
 from typing import Any

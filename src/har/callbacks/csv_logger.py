@@ -1,7 +1,5 @@
 """``metrics.csv``, which a resumed run goes on writing."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Pictures of a validation: poses on frames, a skeleton in 3-D, the confusion matrix."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

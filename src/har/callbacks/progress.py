@@ -1,7 +1,5 @@
 """The progress bar, and how many samples a second go through."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any

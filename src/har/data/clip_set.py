@@ -1,7 +1,5 @@
 """A prepared data set of clips as data modules take it, and who returns one: readers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

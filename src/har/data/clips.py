@@ -6,8 +6,6 @@ s, and the rules count positions on that grid, from 0; ``step`` is the distance 
 frames of a clip. At a constant 15 frames a second, grid and stored sequence are the same.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Prepared clips as samples: a single frame with its pose, or a clip with poses and action."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Crops from stored frames: a frame is decoded once, around its crops, and warped once for each."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,7 +1,5 @@
 """Where a data set lies, and what to do when it is missing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Persons in images as samples: a crop with a pose to learn from, or a person in several crops."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

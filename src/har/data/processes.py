@@ -1,7 +1,5 @@
 """Work on many samples in several processes, which one bad sample cannot bring down."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

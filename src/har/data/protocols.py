@@ -6,8 +6,6 @@ sequences. Luvizon et al., TPAMI 2020, section 6: one centered clip, or all clip
 with and without mirroring, whose probabilities are multiplied.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ workers, because nothing here has a state: position p of the endless sequence of
 permutation p // n, drawn from (seed, kind, p // n), and p itself seeds what augmentation draws.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

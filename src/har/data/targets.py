@@ -5,8 +5,6 @@ without depth. Shifts and the smallest window mean pixels of frames 960 wide (th
 grow or shrink with the frames.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """``python -m har.evaluate compare=[run1,run2]``: metrics of two or more runs side by side."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

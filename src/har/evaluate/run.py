@@ -1,7 +1,5 @@
 """``python -m har.evaluate``: metrics of trained weights by a protocol, and runs side by side."""
 
-from __future__ import annotations
-
 from omegaconf import DictConfig
 
 

@@ -1,7 +1,5 @@
 """From crops back to pixels and to millimeters, on the device of the poses."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """What a validation or test pass over clips measures: actions, and poses in pixels and mm."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a validation or test pass over persons in images measures: PCK, in one crop or several."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

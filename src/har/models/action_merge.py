@@ -4,8 +4,6 @@ Luvizon, Picard, Tabia, "2D/3D Pose Estimation and Action Recognition using Mult
 Learning", CVPR 2018 (arXiv 1802.09232), section 4, and the authors' published program.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -6,8 +6,6 @@ normalization has epsilon 1e-3, no convolution has a bias, and weights start Glo
 the fans of the kernel as TensorFlow stores it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

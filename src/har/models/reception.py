@@ -5,8 +5,6 @@ Learning", CVPR 2018 (arXiv 1802.09232), section 3 and appendix A, and the autho
 program. Every convolution comes with a batch normalization that learns no scale.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

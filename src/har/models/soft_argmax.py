@@ -7,8 +7,6 @@ Everything here runs in float32 at least, whatever the precision around it: a bf
 which autocast would compute in low precision.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

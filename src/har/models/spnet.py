@@ -8,8 +8,6 @@ every frame, only poses, confidences and the appearance gathered around the join
 two modules: a frame passes through the pose part once, whatever clips it belongs to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """The parts of SPNet: stem, prediction blocks, action blocks (TPAMI 2020, section 3)."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import Any

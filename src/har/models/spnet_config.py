@@ -1,7 +1,5 @@
 """The arguments of SPNet, and the order in which data passes its prediction blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

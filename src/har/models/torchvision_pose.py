@@ -6,8 +6,6 @@ map per joint. The joint is the soft-argmax of its map, as everywhere here, so t
 metrics are the same.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

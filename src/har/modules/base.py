@@ -1,7 +1,5 @@
 """What the LightningModules share: a network that learns in phases, and what every step logs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar

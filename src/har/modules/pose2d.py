@@ -1,7 +1,5 @@
 """Poses of single persons in images: what a step computes and what is logged."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -5,8 +5,6 @@ fixed pose part; at last everything is tuned together, on poses and actions in t
 on actions alone (``full``, CVPR 2018).
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

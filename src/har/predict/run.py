@@ -1,7 +1,5 @@
 """``python -m har.predict``: poses and actions of any source as files, and a table."""
 
-from __future__ import annotations
-
 import datetime
 import tempfile
 from contextlib import ExitStack, closing

@@ -1,7 +1,5 @@
 """Annotated frames: skeletons, the action of each person, and a timeline of the actions."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -8,8 +8,6 @@ A CSV file with a header, or a JSON file with a list of objects, with these colu
   between the frames that have one.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import math

@@ -1,7 +1,5 @@
 """Detection of persons by torchvision, trained on COCO."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 

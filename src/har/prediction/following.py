@@ -1,7 +1,5 @@
 """Poses and actions of a video: every frame passes through the network once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 

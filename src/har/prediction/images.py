@@ -1,7 +1,5 @@
 """Predicts image files: an annotated image and a JSON file for each."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ The pose in a box that shows a person with some margin gives a better box: that 
 crops, a square of 1.5 times the joints' extent (Luvizon et al., TPAMI 2020, section 6).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The prediction for an image or a video: poses, actions, and figures of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 

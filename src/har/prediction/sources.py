@@ -1,7 +1,5 @@
 """What ``source=`` names: images, videos, cameras, and data from a pipe."""
 
-from __future__ import annotations
-
 import glob
 import sys
 from contextlib import suppress

@@ -5,8 +5,6 @@ of the first, middle and last one (Luvizon et al., TPAMI 2020, section 6). A str
 frame, so a followed box holds the person's boxes during the last clip, and moves smoothly.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Callable, Sequence

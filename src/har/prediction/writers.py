@@ -1,7 +1,5 @@
 """Writes predictions to files, each whole or not at all."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``python -m har.prepare actions``: own clips, a folder per class, as an action data set."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from shlex import quote
 

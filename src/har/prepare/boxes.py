@@ -1,7 +1,5 @@
 """``python -m har.prepare boxes``: a box for every stored frame, by a network's poses."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``python -m har.prepare check``: the state of a data folder at a glance."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 from shlex import quote

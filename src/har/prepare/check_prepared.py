@@ -1,7 +1,5 @@
 """The state of one prepared folder: index, shards, what waits, boxes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

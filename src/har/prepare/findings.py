@@ -1,7 +1,5 @@
 """What is found in a data folder, as one table."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

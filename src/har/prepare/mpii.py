@@ -1,7 +1,5 @@
 """``python -m har.prepare mpii``: annotations read, images looked at."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from omegaconf import DictConfig

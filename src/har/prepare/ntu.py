@@ -1,7 +1,5 @@
 """``python -m har.prepare ntu``: frames and index from the official files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

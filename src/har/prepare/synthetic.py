@@ -1,7 +1,5 @@
 """``python -m har.prepare synthetic``: data sets in the official formats, made here."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from omegaconf import DictConfig

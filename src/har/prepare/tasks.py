@@ -1,7 +1,5 @@
 """The tasks of ``python -m har.prepare``, a module each: what they are asked for, their table."""
 
-from __future__ import annotations
-
 import pkgutil
 
 from omegaconf import DictConfig

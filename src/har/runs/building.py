@@ -1,7 +1,5 @@
 """What a run consists of: its configuration with every decision made, data, module, trainer."""
 
-from __future__ import annotations
-
 import copy
 import logging
 import warnings

@@ -1,7 +1,5 @@
 """Evaluates sequences by all clips of a protocol, every crop through the pose part once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

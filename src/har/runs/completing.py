@@ -1,7 +1,5 @@
 """The configuration of an evaluation: network and data as a checkpoint states them."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a run is made from: configuration files, objects, its folder."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What an evaluation reports beside its metrics: blocks, classes, confused pairs of actions."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

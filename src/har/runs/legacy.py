@@ -1,7 +1,5 @@
 """The configuration inside a checkpoint of version 0.1.0, in today's terms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

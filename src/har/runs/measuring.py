@@ -1,7 +1,5 @@
 """Measures weights on data by a protocol: a table, ``metrics.json`` and the loggers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytorch_lightning as pl

@@ -1,7 +1,5 @@
 """Judges the poses of MPII's persons by one crop or several of each, of any network with poses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

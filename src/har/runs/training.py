@@ -1,7 +1,5 @@
 """A training run: from the composed configuration to the report."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

@@ -5,8 +5,6 @@ second, or varying ones; so the frames of a clip are picked by their time stamps
 :class:`har.runtime.streaming.ClipStream` each frame passes through the network once.
 """
 
-from __future__ import annotations
-
 from collections import deque
 
 import numpy as np

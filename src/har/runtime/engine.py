@@ -1,7 +1,5 @@
 """The engine: crops in, poses out, and actions of clips of the same frames."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias

@@ -5,8 +5,6 @@ The graph takes clips, or images of a network without actions, and has all outpu
 where the network allows. The file holds the network's record.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import logging

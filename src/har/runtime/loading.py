@@ -1,7 +1,5 @@
 """From a published name or a file of weights to an engine."""
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Modes of computing the same outputs faster."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -4,8 +4,6 @@ The file holds one graph, from clips to actions. Here it is cut at the features 
 takes frames, each once, the other clips of their features, as with any other network.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

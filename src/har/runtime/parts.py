@@ -3,8 +3,6 @@
 All take and give tensors only, so that a compiler or exporter sees one graph each.
 """
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from har.models.base import FrameFeatures, PoseNetwork

@@ -5,8 +5,6 @@ window of T frames that moves by one frame costs one frame, not T. The probabili
 the network on the whole clip.
 """
 
-from __future__ import annotations
-
 from collections import deque
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A network computed by PyTorch, compiled where that pays."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Lengths are the usual shares of the body height (Drillis and Contini, "Body segm
 1966), varied per subject.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

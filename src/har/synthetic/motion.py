@@ -4,8 +4,6 @@ An action is a function that returns where hands and feet go; two-bone inverse k
 elbows and knees. A person has coordinates (left, up, forward) in meters, the floor at up = 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

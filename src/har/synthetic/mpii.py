@@ -5,8 +5,6 @@ The same number and seed always give the same picture. Unlike NTU's video, a pho
 mirrored: the joints called left are what the picture shows as left.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields, replace
 
 import cv2

@@ -5,8 +5,6 @@ numbers. The official structure has the irregularities of the real one, see
 :mod:`har.data.mpii.official`.
 """
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Callable

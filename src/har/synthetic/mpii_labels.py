@@ -4,8 +4,6 @@ Whole pixels that count from 1, a rough center and scale, a head box from which 
 come, and persons of whom only the place is given.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -5,8 +5,6 @@ pixels. As in the real data set the color video is mirrored, the names of joints
 three cameras watch each performance from -45, 0 and 45 degrees, and subjects keep their bodies.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence

@@ -4,8 +4,6 @@ All shapes are drawn with fractions of a pixel (OpenCV's ``shift``), and at any 
 geometry. Everything that can be computed for all frames at once is; per frame remains the drawing.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """What the terminal shows: tables, and progress as a bar (a line per tenth elsewhere)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol

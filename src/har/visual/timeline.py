@@ -1,7 +1,5 @@
 """The actions of a video over time, as a strip below its frames."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

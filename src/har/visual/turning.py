@@ -1,7 +1,5 @@
 """A turning 3-D skeleton, drawn fast enough for every frame of a video."""
 
-from __future__ import annotations
-
 import math
 
 import cv2

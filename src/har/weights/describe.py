@@ -1,7 +1,5 @@
 """The record of a network from what is stated about it; the rest is assumed, and named as such."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Weights of files and of published names, put into networks."""
 
-from __future__ import annotations
-
 import fnmatch
 import logging
 from pathlib import Path

@@ -8,8 +8,6 @@ The list is ``pretrained.json``. Source of names, addresses, checksums and argum
 evaluation scripts (``exp/`` of their repository); metrics: their README and the two papers.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile

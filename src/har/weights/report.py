@@ -1,7 +1,5 @@
 """Weights under the names of this package, put into a network, and the report about it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field

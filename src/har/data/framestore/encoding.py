@@ -1,7 +1,5 @@
 """From a video to the JPEG files of its stored frames."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path

@@ -5,8 +5,6 @@ a group's samples are there, they are put together into the group's shard. What 
 finished is found again, in the shards or among the single files.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import time

@@ -1,7 +1,5 @@
 """Opening what is prepared: the index and the frames of a data folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from har.data.framestore.index import FrameIndex

@@ -7,8 +7,6 @@ outside is not decoded. Stored frames are written with such markers; a file with
 others, is decoded as a whole.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple

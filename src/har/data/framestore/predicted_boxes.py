@@ -7,8 +7,6 @@
 - attributes ``format``, ``weights_sha256`` and ``weights``: which network predicted them.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

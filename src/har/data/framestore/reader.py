@@ -1,7 +1,5 @@
 """Frames on disk behind one reader: HDF5 shards, or folders of JPEG files."""
 
-from __future__ import annotations
-
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence

@@ -17,8 +17,6 @@ are merged into one per group. Of N samples with F frames in all:
 Files of version 0.1.0 (see :mod:`har.data.framestore.index`) have fewer columns.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

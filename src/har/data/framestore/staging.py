@@ -4,8 +4,6 @@ A sample that has just been extracted waits in ``staging/<group>/`` as a file of
 of a group's samples are there, they are put together into the group's shard in ``frames/``.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Whether a prepared folder is whole: quickly by its counts, or by decoding a frame per sample."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from functools import partial

@@ -1,8 +1,6 @@
 """What every data module shares: training batches that a resumed run repeats exactly, and fair
 shares of the evaluation samples for every process."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path

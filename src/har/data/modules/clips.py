@@ -1,7 +1,5 @@
 """Clips for training and evaluation: which samples are in which split, and in what batches."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

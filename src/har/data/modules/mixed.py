@@ -1,7 +1,5 @@
 """Batches that mix 2-D and 3-D poses: images of MPII and frames of NTU RGB+D."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

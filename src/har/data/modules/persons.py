@@ -1,7 +1,5 @@
 """LightningDataModules of persons in images: which train, validate and test."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path

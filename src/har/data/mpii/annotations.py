@@ -1,7 +1,5 @@
 """Which annotations lie in a folder, and reading them: three kinds of file, one record."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``annotations.mat`` of the original program (Luvizon et al., CVPR 2018)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

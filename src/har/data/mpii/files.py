@@ -1,7 +1,5 @@
 """Where MPII's files lie, and what to do when they are missing."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from har.data.dataset_folder import DatasetFolder

@@ -4,8 +4,6 @@
 ``gt_valid.mat``, for the persons of ``valid.json`` in the same order.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

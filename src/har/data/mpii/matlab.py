@@ -5,8 +5,6 @@ thousand nested cells. So the elements are walked first, and have to fill the fi
 Format: "MAT-File Format", The MathWorks, version 5.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import struct

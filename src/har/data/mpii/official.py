@@ -5,8 +5,6 @@ the smallest type that fits, and visibility is a number, a text or nothing. So e
 by name, every number made a float first, and what is missing is noted, not assumed.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One record for a person of MPII Human Pose, whatever file it was read from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any

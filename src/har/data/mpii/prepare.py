@@ -5,8 +5,6 @@
 preparation that was stopped goes on, and one that is repeated checks new files only.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Rules of the published program of Luvizon et al. (CVPR 2018), which are those of
 and HRNet: the center moves down by 15 px per unit of scale, the window is 250 px per unit of scale.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The validation persons of MPII: Tompson et al., "Efficient object localization", CVPR 2015."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import resources
 

@@ -1,7 +1,5 @@
 """Where the official files lie, in whatever folders, and what to do when they are missing."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path

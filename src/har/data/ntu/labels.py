@@ -3,8 +3,6 @@
 Nothing outside this folder reads sample names.
 """
 
-from __future__ import annotations
-
 import re
 from importlib import resources
 from pathlib import Path

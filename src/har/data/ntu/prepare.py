@@ -1,7 +1,5 @@
 """From the official files to frames and index, resumable at any moment."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """NTU RGB+D, prepared, as a clip set: its official splits and its numbered actions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One sample: its video and its skeleton become stored frames with the acting person."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass

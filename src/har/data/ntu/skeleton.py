@@ -1,7 +1,5 @@
 """Skeleton files of NTU RGB+D, and who in them is the one who acts."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import NamedTuple

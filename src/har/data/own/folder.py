@@ -5,8 +5,6 @@ Beside a clip may lie its skeletons, in NTU's format: ``<clip>.skeleton``. Lists
 is drawn class by class.
 """
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence

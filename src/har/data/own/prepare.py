@@ -1,7 +1,5 @@
 """From own clips to frames and index, resumable at any moment."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path

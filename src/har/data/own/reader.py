@@ -1,7 +1,5 @@
 """Own clips, prepared, as a clip set: classes are folders, splits are those of the record."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -5,8 +5,6 @@ the first hourglass, whose features the visual stream reads, and all that follow
 one part as well. The two weighting layers have automatic names, the pose stream's comes first.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

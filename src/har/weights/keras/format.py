@@ -1,7 +1,5 @@
 """Weight files of the original program (Keras ``save_weights``): layers, names, order of axes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 

@@ -4,8 +4,6 @@ The names of layers are the matter of one module per network (``spnet``, ``recep
 ``action_merge``), each with the functions of :class:`NameTable`. Here: checks and the report.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, cast
 

@@ -7,8 +7,6 @@ order is that of depth in the part's graph: counted from the part's output, the 
 So branches interleave, and a part has one order, whatever its kernels and widths.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ the whole process (``act1``, ``act2``, ... need not begin at 1), and an action b
 its prediction block. Both follow from the order of the blocks.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Any
