@@ -25,8 +25,8 @@ CONFUSION = np.array([[3, 1, 0], [0, 4, 0], [5, 0, 5]])
 
 def test_the_commonest_mistakes_come_first() -> None:
     assert most_confused(CONFUSION, LABELS) == [
-        {"true": "wave", "recognized": "drink", "count": 5, "percent": 50.0},
-        {"true": "drink", "recognized": "eat", "count": 1, "percent": 25.0},
+        {"true": "wave", "recognised": "drink", "count": 5, "percent": 50.0},
+        {"true": "drink", "recognised": "eat", "count": 1, "percent": 25.0},
     ]
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 100, (15, 15))
