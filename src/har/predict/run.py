@@ -40,8 +40,15 @@ def predict(cfg: DictConfig) -> None:
         # missing files and cameras are reported before torch is imported, which takes seconds
         images, videos = _find(str(cfg.source), stack)
         out = _make_folder(cfg, [*images, *(video for video in videos if isinstance(video, Path))])
-        boxes = _boxes(cfg)
-        predictor = _predictor(cfg, images, videos)
+        boxes: Boxes = None
+        if cfg.boxes is not None:
+            boxes = BoxesFile(cfg.boxes)
+        elif cfg.finder == "detector":
+            from har.prediction.detector import PersonDetector
+            from har.runtime.loading import choose_device
+
+            boxes = PersonDetector(cfg.detector_weights, choose_device(cfg.device))
+        predictor = _predictor(cfg, None if videos else len(images) * (2 + cfg.refine))
         console = Console()
         if images:
             rows = predict_images(predictor, images, out, boxes)
@@ -83,19 +90,7 @@ def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
     return out
 
 
-def _boxes(cfg: DictConfig) -> Boxes:
-    """Returns the file of boxes, the detector, or None to locate one person."""
-    if cfg.boxes is not None:
-        return BoxesFile(cfg.boxes)
-    if cfg.finder == "detector":
-        from har.prediction.detector import PersonDetector
-        from har.runtime.loading import choose_device
-
-        return PersonDetector(cfg.detector_weights, choose_device(cfg.device))
-    return None
-
-
-def _predictor(cfg: DictConfig, images: list[Path], videos: list[Path | Video]) -> Predictor:
+def _predictor(cfg: DictConfig, num_frames: int | None) -> Predictor:
     from har.runtime.loading import load_engine
 
     engine = load_engine(
@@ -104,7 +99,7 @@ def _predictor(cfg: DictConfig, images: list[Path], videos: list[Path | Video]) 
         fast=cfg.fast,
         stop_after=cfg.stop_after,
         batch_size=cfg.batch_size,
-        num_frames=None if videos else len(images) * (2 + cfg.refine),
+        num_frames=num_frames,
     )
     return Predictor(engine, refine=cfg.refine, action_every_s=cfg.action_every_s)
 

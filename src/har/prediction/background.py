@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -75,32 +77,21 @@ class BackgroundWriter(Generic[T]):
     """
 
     def __init__(self, work: Callable[[T], object], size: int) -> None:
-        self._work, self._line = work, queue.Queue[Any](size)
-        self._error: BaseException | None = None
-        self._dropped = False
-        self._thread = threading.Thread(target=self._run, daemon=True, name="background writer")
+        self._work, self._size = work, size
+        self._thread = ThreadPoolExecutor(1, "background writer")
+        self._line: deque[Future[object]] = deque()
 
     def put(self, item: T) -> None:
         """Adds an item to the queue."""
-        if self._error is not None:
-            raise self._error
-        self._line.put(item)
+        while self._line and (len(self._line) > self._size or self._line[0].done()):
+            self._line.popleft().result()
+        self._line.append(self._thread.submit(self._work, item))
 
     def __enter__(self) -> BackgroundWriter[T]:
-        self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._dropped = kind is not None
-        self._line.put(_END)
-        self._thread.join()
-        if self._error is not None and kind is None:
-            raise self._error
-
-    def _run(self) -> None:
-        while (item := self._line.get()) is not _END:
-            if self._error is None and not self._dropped:  # else: only empties the queue
-                try:
-                    self._work(item)
-                except BaseException as error:
-                    self._error = error
+        self._thread.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            for done in self._line:
+                done.result()

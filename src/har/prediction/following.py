@@ -89,46 +89,34 @@ def follow(
     pending: list[FramePrediction] = []
     for frames in batches:
         yield from pending
-        pending = _predict_batch(engine, frames, finder, clips, action_every_s)
+        pending = [FramePrediction(frame, [], {}) for frame in frames]
+        for track in [t for t, clip in clips.items() if clip.is_over(frames[0].time_s)]:
+            del clips[track]
+        for track, boxes in finder.boxes(frames).items():
+            rows = np.flatnonzero(~np.isnan(boxes).any(-1))
+            if not len(rows):
+                continue
+            crops, affines = cut_crops(engine, [frames[row].image for row in rows], boxes[rows])
+            result = engine.forward_frames(crops)
+            people = people_of(engine.spec, track, boxes[rows], affines, result.poses)
+            times = np.array([frames[row].time_s for row in rows])
+            finder.update(
+                track,
+                times,
+                box_around(np.stack([p.joints_px for p in people]), enlarge=BOX_ENLARGEMENT),
+                np.stack([p.confidence for p in people]).mean(-1),
+            )
+            for row, person in zip(rows, people, strict=True):
+                pending[row].people.append(person)
+            if engine.spec.labels:
+                clip = clips.setdefault(track, TimedClips(engine, every_s=action_every_s))
+                for row, time_s, features in zip(rows, times, result.features, strict=True):
+                    probabilities = clip.push(float(time_s), features)
+                    if probabilities is not None:
+                        pending[row].actions[track] = probabilities
     for track, clip in clips.items():
         present = [frame for frame in pending if any(p.track == track for p in frame.people)]
         probabilities = clip.finish() if present else None
         if probabilities is not None:
             present[0].actions[track] = probabilities
     yield from pending
-
-
-def _predict_batch(
-    engine: Engine,
-    frames: list[Frame],
-    finder: Finder,
-    clips: dict[int, TimedClips],
-    action_every_s: float,
-) -> list[FramePrediction]:
-    """See :func:`follow`."""
-    predictions = [FramePrediction(frame, [], {}) for frame in frames]
-    for track in [t for t, clip in clips.items() if clip.is_over(frames[0].time_s)]:
-        del clips[track]
-    for track, boxes in finder.boxes(frames).items():
-        rows = np.flatnonzero(~np.isnan(boxes).any(-1))
-        if not len(rows):
-            continue
-        crops, affines = cut_crops(engine, [frames[row].image for row in rows], boxes[rows])
-        result = engine.forward_frames(crops)
-        people = people_of(engine.spec, track, boxes[rows], affines, result.poses)
-        times = np.array([frames[row].time_s for row in rows])
-        finder.update(
-            track,
-            times,
-            box_around(np.stack([p.joints_px for p in people]), enlarge=BOX_ENLARGEMENT),
-            np.stack([p.confidence for p in people]).mean(-1),
-        )
-        for row, person in zip(rows, people, strict=True):
-            predictions[row].people.append(person)
-        if engine.spec.labels:
-            clip = clips.setdefault(track, TimedClips(engine, every_s=action_every_s))
-            for row, time_s, features in zip(rows, times, result.features, strict=True):
-                probabilities = clip.push(float(time_s), features)
-                if probabilities is not None:
-                    predictions[row].actions[track] = probabilities
-    return predictions

@@ -1,6 +1,7 @@
 """What ``source=`` names: images, videos, cameras, and data from a pipe."""
 
 import glob
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -80,8 +81,7 @@ def read_pipe(folder: Path) -> Path:
     path = folder / "stdin"
     try:
         with path.open("wb") as file:
-            while block := sys.stdin.buffer.read(2**20):
-                file.write(block)
+            shutil.copyfileobj(sys.stdin.buffer, file)
     except OSError as error:
         raise HarError(f"The pipe cannot be read: {error.strerror}.") from error
     if not path.stat().st_size:

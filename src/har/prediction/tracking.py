@@ -6,9 +6,9 @@ frame, so a followed box holds the person's boxes during the last clip, and move
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,13 +33,14 @@ _DETECT_S = 0.5
 _MARGIN = 0.1  # of confidence, by which a pose elsewhere must be better
 
 
-class Finder(Protocol):
+class Finder(ABC):
     """Locates persons in a video, frames in order."""
 
+    @abstractmethod
     def boxes(self, frames: Sequence[Frame]) -> Boxes:
         """Returns the boxes of the next frames."""
 
-    def update(
+    def update(  # noqa: B027
         self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
     ) -> None:
         """Takes the result: boxes of the poses (F, 4), mean confidence of the joints (F,)."""
@@ -80,7 +81,7 @@ class FollowedBox:
         self._time_s = now
 
 
-class OnePerson:
+class OnePerson(Finder):
     """The likeliest person, located without a detector and followed.
 
     Args:
@@ -129,7 +130,7 @@ class OnePerson:
         self._followed = FollowedBox(box, frame.time_s, self.span_s)
 
 
-class GivenBoxes:
+class GivenBoxes(Finder):
     """Given boxes, interpolated between two frames that have one.
 
     Args:
@@ -151,13 +152,8 @@ class GivenBoxes:
                 result[track] = np.where(there[:, None], np.stack(columns, axis=1), np.nan)
         return result
 
-    def update(
-        self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
-    ) -> None:
-        """Does nothing: given boxes do not move."""
 
-
-class DetectedPeople:
+class DetectedPeople(Finder):
     """All persons of a detector, followed by their poses between two detections.
 
     Args:

@@ -46,16 +46,12 @@ class Timeline:
         self._text = min(text_height(width), _LARGEST_TEXT)
         self._step = round(2.1 * self._text)
         self._margin = max(2, self._text // 4)
+        self.height = self._step * self.rows + self._text // 2
         self._shown: list[int] = []
         self._sum = np.zeros(len(labels))
         self._times: list[float] = []
         self._values: list[NDArray[np.float32]] = []
         self._drawn: Image | None = None  # without the marker of the current time
-
-    @property
-    def height(self) -> int:
-        """Of the strip in pixels."""
-        return self._step * self.rows + self._text // 2
 
     def add(self, time_s: float, probabilities: ArrayLike) -> None:
         """Adds the probabilities (C,) of the clip that ends at a time."""
