@@ -182,20 +182,14 @@ class PosePart(nn.Module):
         poses: list[Tensor] = []
         features: list[FrameFeatures] = []
         x = self.stem(images)
-        lateral: list[Tensor | None] = [x] + [None] * (self.num_levels - 1)
-        stored = list(lateral)
+        lateral, stored = {0: x}, {0: x}  # by level
         for i, step in enumerate(self.steps):
             if i and self.steps[i - 1].pyramid != step.pyramid:
-                start = stored[0 if step.down else -1]
-                assert start is not None
-                x = start
+                x = stored[0 if step.down else self.num_levels - 1]
             x = self.units[step.unit](x)
-            visual = lateral[step.level]
-            if visual is None:
-                visual = lateral[step.level] = x
-            before = stored[step.level]
-            if before is not None:
-                x = x + before
+            visual = lateral.setdefault(step.level, x)
+            if step.level in stored:
+                x = x + stored[step.level]
             x, pose, action_pose, probability = self.blocks[step.block](x)
             stored[step.level] = x
             poses.append(pose)
@@ -224,11 +218,7 @@ class ActionBlock(nn.Module):
     """
 
     def __init__(
-        self,
-        visual_width: int,
-        carried_width: int,
-        config: SPNetConfig,
-        feeds_back: bool,
+        self, visual_width: int, carried_width: int, config: SPNetConfig, feeds_back: bool
     ) -> None:
         super().__init__()
         pose_width, visual_out = config.num_pose_features, config.num_visual_features

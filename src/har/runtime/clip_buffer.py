@@ -47,8 +47,7 @@ class TimedClips:
         if time_s - self._times[0] < self.span_s - _TOLERANCE * self.pace_s / 4:
             return None
         # half a frame early is in time: 0.25 s are 7.5 frames
-        due = self._last_output_s is None or time_s - self._last_output_s >= 0.95 * self.every_s
-        if not due:
+        if self._last_output_s is not None and time_s - self._last_output_s < 0.95 * self.every_s:
             return None
         self._last_output_s = time_s
         times = np.array(self._times)

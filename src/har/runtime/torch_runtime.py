@@ -103,21 +103,15 @@ class TorchRuntime:
     def _compile_where_it_pays(self, images: NDArray[np.uint8]) -> None:
         if self._batches < 2:
             return
-        seconds_per_batch = self._seconds / (self._batches - 1)
-        to_come = self._seconds
-        if self._num_frames is not None:
-            to_come = seconds_per_batch * self._num_frames / self.batch_size - self._seconds
-        pays = to_come * _SAVED_SHARE > _COMPILING_S
-        if pays:
+        frames = self._num_frames
+        seconds_per_frame = self._seconds / (self._batches - 1) / self.batch_size
+        total = 2 * self._seconds if frames is None else seconds_per_frame * frames
+        if (total - self._seconds) * _SAVED_SHARE > _COMPILING_S:
             self._compile(images)
-        elif self._num_frames is not None:
+        elif frames is not None:
             self._may_compile = False
-            log.info(
-                "Not compiled: %d frames take about %.0f s, compiling about %.0f s.",
-                self._num_frames,
-                seconds_per_batch * self._num_frames / self.batch_size,
-                _COMPILING_S,
-            )
+            text = "Not compiled: %d frames take about %.0f s, compiling about %.0f s."
+            log.info(text, frames, total, _COMPILING_S)
 
     def _compile(self, images: NDArray[np.uint8]) -> None:
         """Compiles for batches of this size; where that fails, frames are computed as before."""

@@ -1,7 +1,7 @@
 """Weight files of the original program (Keras ``save_weights``): layers, names, order of axes."""
 
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import h5py
 import numpy as np
@@ -17,27 +17,6 @@ Place: TypeAlias = tuple[str, str | int]
 # Keras' own group of a saved model; the newer group of weights outside any layer is always empty.
 _MODEL_GROUP, _TOP_LEVEL_GROUP = "model_weights", "top_level_model_weights"
 _LARGEST_ARRAY = 2**30  # bytes; a hundred times the largest layer of these networks
-
-
-class NameTable(Protocol):
-    """The functions of a module with the names of one network's files."""
-
-    NETWORK: str
-
-    def recognizes(self, layers: Layers) -> bool:
-        """Whether a file holds this network."""
-
-    def infer(self, layers: Layers) -> dict[str, Any]:
-        """The network's arguments that a file shows."""
-
-    def weight_names(self, model: Any, layers: Layers) -> dict[str, Place]:
-        """Our name of every weight that a file has to hold -> its place in the file."""
-
-    def class_weights(self, model: nn.Module) -> set[str]:
-        """The weights whose shape depends on the number of classes."""
-
-    def fixed_kernels(self, model: nn.Module, layers: Layers) -> dict[str, list[np.ndarray]]:
-        """Layer of the file -> arrays that it has to hold, for layers that are computed here."""
 
 
 def short_name(weight: str) -> str:
@@ -125,15 +104,11 @@ def _check_kind(path: Path) -> None:
 
 def _texts(group: Any, attribute: str) -> list[str] | None:
     """An attribute with names, which Keras splits into numbered pieces where it is long."""
-    if attribute in group.attrs:
-        values = list(group.attrs[attribute])
-    elif f"{attribute}0" in group.attrs:
-        values, piece = [], 0
-        while f"{attribute}{piece}" in group.attrs:
-            values += list(group.attrs[f"{attribute}{piece}"])
-            piece += 1
-    else:
+    numbered = (f"{attribute}{piece}" for piece in range(len(group.attrs)))
+    pieces = [name for name in (attribute, *numbered) if name in group.attrs]
+    if not pieces:
         return None
+    values = (v for piece in pieces for v in group.attrs[piece])
     return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
 
 

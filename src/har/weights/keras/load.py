@@ -1,23 +1,22 @@
 """Weight files of the original program (Keras ``save_weights``), read and put into networks.
 
 The names of layers are the matter of one module per network (``spnet``, ``reception``,
-``action_merge``), each with the functions of :class:`NameTable`. Here: checks and the report.
+``action_merge``), all with the same functions. Here: checks and the report.
 """
 
 from pathlib import Path
-from typing import Any, cast
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from har.errors import HarError
 from har.models.base import PoseNetwork
 from har.weights.keras import action_merge, reception, spnet
-from har.weights.keras.format import Layers, NameTable, Place, as_torch, read_h5, short_name
+from har.weights.keras.format import Layers, Place, as_torch, read_h5, short_name
 from har.weights.report import LoadReport, put_weights, what_would_fit
 
-TABLES: dict[str, NameTable] = {
-    table.NETWORK: table for table in cast("list[NameTable]", [spnet, reception, action_merge])
-}
+TABLES: dict[str, ModuleType] = {t.NETWORK: t for t in (spnet, reception, action_merge)}
 """Class of networks -> its name table; only networks of the original have one."""
 
 

@@ -1,10 +1,9 @@
 """ReceptionNet's weights under the names of the original program.
 
-The original builds every part of the network as a model of its own, and a model inside a model
-stores one flat list: first everything learned, layer by layer, then the moving statistics in the
-same order of layers. The names in that list count up over the whole process. The
-order is that of depth in the part's graph: counted from the part's output, the longest way first.
-So branches interleave, and a part has one order, whatever its kernels and widths.
+Every part of the original is a model inside a model, stored as one flat list: first everything
+learned, layer by layer, then the moving statistics in the same order, under names that count up
+over the whole process. The order is that of depth in the part's graph: counted from its output, the
+longest way first. So branches interleave, and a part has one order, whatever its widths.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,13 +36,7 @@ _BLOCK = [
     *("l2_3.shortcut.conv", "l2_3.conv", "l1.conv", "l2_3.shortcut.bn", "l2_3.bn", "l1.bn"),
 ]
 # The old stem leaves its residual unit outside, as layers with names.
-_OLD_RESIDUAL = dict(
-    zip(
-        ("sepconv1_shortcut_conv", "sepconv1_conv", "sepconv1_shortcut", "sepconv1"),
-        _RESIDUAL,
-        strict=True,
-    )
-)
+_OLD_RESIDUAL = ["sepconv1_shortcut_conv", "sepconv1_conv", "sepconv1_shortcut", "sepconv1"]
 
 
 def recognizes(layers: Layers) -> bool:
@@ -82,7 +75,8 @@ def weight_names(model: ReceptionNet, layers: Layers) -> dict[str, Place]:
     """Our name of every weight -> its layer and place in the file."""
     found = {"Stem": stem_layers(model, "stem")}
     if model.config.old_stem:
-        found |= {layer: [f"stem.{path}"] for layer, path in _OLD_RESIDUAL.items()}
+        pairs = zip(_OLD_RESIDUAL, _RESIDUAL, strict=True)
+        found |= {layer: [f"stem.{path}"] for layer, path in pairs}
     for number, _ in enumerate(model.blocks):
         prefix = f"blocks.{number}"
         found[f"rBlock{number + 1}"] = block_layers(prefix)
@@ -120,25 +114,19 @@ def places(
     file's order, inside each of its layers."""
     found: dict[str, Place] = {}
     for layer, paths in file_layers.items():
-        found |= _places(model, layer, paths, layers)
-    return found
-
-
-def _places(model: nn.Module, layer: str, paths: Sequence[str], layers: Layers) -> dict[str, Place]:
-    learned: list[str] = []
-    moving: list[str] = []
-    for path in paths:
-        for name, module in model.get_submodule(path).named_modules(prefix=path):
-            for ours, theirs in stored_weights(module).items():
-                (moving if theirs.startswith("moving") else learned).append(f"{name}.{ours}")
-    # Layers that were frozen while saving may have their statistics among the rest.
-    kinds = [short_name(name).startswith("moving") for name, _ in layers.get(layer, [])]
-    found: dict[str, Place] = {}
-    for names, is_moving in ((learned, False), (moving, True)):
-        stored = [i for i, kind in enumerate(kinds) if kind == is_moving]
-        for number, name in enumerate(names):
-            # a place behind the list's end is one that the file does not have
-            found[name] = (layer, stored[number] if number < len(stored) else len(kinds) + number)
+        # Layers that were frozen while saving may have their statistics among the rest.
+        kinds = [short_name(name).startswith("moving") for name, _ in layers.get(layer, [])]
+        names: tuple[list[str], list[str]] = ([], [])  # learned, moving
+        for path in paths:
+            for name, module in model.get_submodule(path).named_modules(prefix=path):
+                for ours, theirs in stored_weights(module).items():
+                    names[theirs.startswith("moving")].append(f"{name}.{ours}")
+        for is_moving in (False, True):
+            stored = [i for i, kind in enumerate(kinds) if kind == is_moving]
+            for number, name in enumerate(names[is_moving]):
+                # a place behind the list's end is one that the file does not have
+                known = number < len(stored)
+                found[name] = (layer, stored[number] if known else len(kinds) + number)
     return found
 
 
