@@ -1,11 +1,8 @@
 """SPNet: poses and actions from one network of prediction blocks in pyramids.
 
 Luvizon, Picard, Tabia, "Multi-task Deep Learning for Real-Time 3D Human Pose Estimation and Action
-Recognition", TPAMI 2020 (arXiv 1912.08077), section 3, and the authors' published program.
-
-The pose part takes one frame at a time and nothing of the action part. The action part takes, of
-every frame, only poses, confidences and the appearance gathered around the joints. So the two are
-two modules: a frame passes through the pose part once, whatever clips it belongs to.
+Recognition", TPAMI 2020 (arXiv 1912.08077), section 3, and the authors' published program. The two
+parts are two modules, see :mod:`har.models.base`.
 """
 
 from collections.abc import Sequence

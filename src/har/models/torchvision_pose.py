@@ -2,8 +2,7 @@
 
 Xiao, Wu, Wei, "Simple Baselines for Human Pose Estimation and Tracking", ECCV 2018 (arXiv
 1804.06208): a classification network without its classifier, some transposed convolutions, one heat
-map per joint. The joint is the soft-argmax of its map, as everywhere here, so that losses and
-metrics are the same.
+map per joint. The joint is the soft-argmax of its map, so that losses and metrics are the same.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """ActionMergeNet's weights under the names of the original program.
 
-The pose network is stored in three parts, each one flat list (see ``reception_names``): the stem,
+The pose network is stored in three parts, each one flat list (see ``reception``): the stem,
 the first hourglass, whose features the visual stream reads, and all that follows. Each stream is
 one part as well. The two weighting layers have automatic names, the pose stream's comes first.
 """

@@ -63,12 +63,7 @@ def load_keras_h5(model: PoseNetwork, path: str | Path, strict: bool = True) -> 
     Args:
         model: an SPNet, ReceptionNet or ActionMergeNet; untouched where an error is raised.
         path: the file.
-        strict: True asks for exactly the network's weights. False loads what has the same name
-            (poses of a pose-only file into a network with actions), and leaves layers with another
-            number of classes as they are.
-
-    Returns:
-        What was loaded, verified, missing, unexpected and left re-initialized.
+        strict: see :func:`har.weights.load_weights`.
 
     Raises:
         HarError: a file that cannot be read or does not fit; the sentence names the layer, the
