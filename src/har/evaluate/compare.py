@@ -19,7 +19,6 @@ _ROWS = {
     "action_mean_class": ("action, mean of the classes", "{:.1f} %"),
     "action_best_block_top1": ("action, top-1 of the best block", "{:.1f} %"),
     "pck3d_auc": ("3-D PCK, area under the curve", "{:.1f} %"),
-    "pckh_auc": ("PCKh, area under the curve", "{:.1f} %"),
 }
 _LEFT_OUT = {"action_best_block"}  # a number, but no figure
 _PROTOCOL = ("split", "clips", "steps", "flip", "box_per", "boxes", "views", "num_test_clips")
@@ -31,12 +30,11 @@ def compare(cfg: DictConfig) -> None:
     Raises:
         HarError: fewer than two runs, or one without readable ``metrics.json``.
     """
-    paths = [cfg.compare] if isinstance(cfg.compare, str) else list(cfg.compare)
+    named = [cfg.compare] if isinstance(cfg.compare, str) else cfg.compare
+    paths = [Path(str(path)) for path in named]
     if len(paths) < 2:
         raise HarError("compare=[run1,run2] needs two run folders at least.")
-    runs = [read_metrics(Path(str(path))) for path in paths]
-    names = _short_names([Path(str(path)) for path in paths])
-    rows = comparison(runs)
+    names, rows = _short_names(paths), comparison([read_metrics(path) for path in paths])
     columns = [Column(name, justify="right", overflow="fold") for name in names]
     table = make_table("runs side by side", ["", *columns])
     for row in rows:

@@ -24,6 +24,10 @@ _LENGTHS = ("total_steps", "_schedule_phases")
 class MeasuringModule(LightningModule):
     """Base of what ``trainer.test`` runs, on any number of processes.
 
+    Args:
+        network: of :mod:`har.models`.
+        layout: joint layout of its poses.
+
     Attributes:
         scores: metrics of the evaluation in progress, or of the last one.
         results: their values after the last test: plain numbers and lists of them.
@@ -31,13 +35,25 @@ class MeasuringModule(LightningModule):
 
     scores: ClipMetrics | PersonMetrics
 
-    def __init__(self) -> None:
+    def __init__(self, network: PoseNetwork, layout: LayoutLike) -> None:
         super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.layout = layout
         self.results: dict[str, Any] = {}
+
+    @property
+    def data(self) -> TrainingDataModule:
+        """The data module that the trainer was given."""
+        return self.trainer.datamodule  # type: ignore[attr-defined]
+
+    def _person_metrics(self) -> PersonMetrics:
+        metric = self.data.person_metric
+        assert metric is not None, "the data have no persons in images"
+        return PersonMetrics(self.layout, self.network.num_pose_outputs, *metric)
 
     def _new_scores(self) -> ClipMetrics | PersonMetrics:
         """The metrics of an evaluation that begins."""
-        raise NotImplementedError
+        return self._person_metrics()
 
     def _measured(self) -> dict[str, Any]:
         """The values of an evaluation that ends, over all processes."""
@@ -80,16 +96,14 @@ class PhasedModule(MeasuringModule):
         layout: LayoutLike,
         batch_norm_momentum: float,
     ) -> None:
-        super().__init__()
         if isinstance(network, Mapping):
             network = build_network(network["name"], network["arguments"])
-        self.network = network.to(memory_format=torch.channels_last)
+        super().__init__(network, layout)
         for layer in network.modules():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.momentum = batch_norm_momentum
         self._schedule = None if phases is None else Schedule(phases)
         self.phase = "" if self._schedule is None else self._schedule.name_at(0)
-        self.layout = layout
         self.run_info: dict[str, Any] = {}
         self._unchecked: list[tuple[int, str, list[str], Tensor]] = []
         arguments = {**network.arguments}
@@ -113,11 +127,6 @@ class PhasedModule(MeasuringModule):
         if self._schedule is None:
             raise HarError("This module has no training schedule: build it with phases=...")
         return self._schedule
-
-    @property
-    def data(self) -> TrainingDataModule:
-        """The data module that the trainer was given."""
-        return self.trainer.datamodule  # type: ignore[attr-defined]
 
     @property
     def label_names(self) -> Sequence[str]:

@@ -96,39 +96,28 @@ class MultitaskModule(PhasedModule):
         loss = self.action_weight * torch.stack(parts).sum()
         return self.logged("action", loss, parts, batch, action_top1=100 * hits)
 
-    def _evaluate(self, batch: Mapping[str, Any], kind: str) -> Any:
-        images = normalize_images(batch["images"], batch["gamma"])
-        out = self.network(images)
-        if kind == "person":
-            assert self.person_scores is not None
-            return self.person_scores.update(out.poses, batch)
-        self.scores.update(out.poses, batch, out.actions)
-        return {"pose": out.poses[-1], "probabilities": out.actions[-1] if out.actions else None}
-
     def validation_step(
         self, batch: Mapping[str, Any], batch_idx: int, dataloader_idx: int = 0
     ) -> STEP_OUTPUT:
-        return self._evaluate(batch, self.data.val_kinds[dataloader_idx])
+        images = normalize_images(batch["images"], batch["gamma"])
+        out = self.network(images)
+        kinds = self.data.test_kinds if self.trainer.testing else self.data.val_kinds
+        if kinds[dataloader_idx] == "person":
+            assert self.person_scores is not None
+            self.person_scores.update(out.poses, batch)
+            return None
+        self.scores.update(out.poses, batch, out.actions)
+        return {"pose": out.poses[-1], "probabilities": out.actions[-1] if out.actions else None}
 
-    def test_step(
-        self, batch: Mapping[str, Any], batch_idx: int, dataloader_idx: int = 0
-    ) -> STEP_OUTPUT:
-        return self._evaluate(batch, self.data.test_kinds[dataloader_idx])
+    test_step = validation_step
 
     def _new_scores(self) -> ClipMetrics:
         self.person_scores = None
         if self.data.person_metric is not None:
-            self.person_scores = PersonMetrics(
-                self.layout, self.network.num_pose_outputs, *self.data.person_metric
-            ).to(self.device)
-        return ClipMetrics(
-            self.layout,
-            len(self.label_names),
-            self.network.num_pose_outputs,
-            self.network.num_action_outputs,
-            self.data.camera,
-            self.data.depth_range_mm,
-        )
+            self.person_scores = self._person_metrics().to(self.device)
+        counts = (self.network.num_pose_outputs, self.network.num_action_outputs)
+        of_data = (self.data.camera, self.data.depth_range_mm)
+        return ClipMetrics(self.layout, len(self.label_names), *counts, *of_data)
 
     def _measured(self) -> dict[str, Any]:
         persons = self.person_scores.compute() if self.person_scores is not None else {}

@@ -77,8 +77,3 @@ class Pose2DModule(PhasedModule):
         return {"pose": poses[-1], "probabilities": None}
 
     test_step = validation_step
-
-    def _new_scores(self) -> PersonMetrics:
-        metric = self.data.person_metric
-        assert metric is not None, "Pose2DModule evaluates persons in images"
-        return PersonMetrics(self.layout, self.network.num_pose_outputs, *metric)

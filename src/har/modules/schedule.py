@@ -77,11 +77,8 @@ class Schedule:
                 f"module.phases has {', '.join(unknown)}; the phases are {', '.join(KINDS)}."
             )
         # The order is the method's, whatever order a configuration lists them in.
-        self.phases: dict[str, Phase] = {}
-        for name in KINDS:
-            phase = phases.get(name)
-            if phase is not None and phase.epochs > 0:
-                self.phases[name] = phase
+        in_order = ((name, phases.get(name)) for name in KINDS)
+        self.phases = {name: phase for name, phase in in_order if phase and phase.epochs > 0}
         if not self.phases:
             raise HarError(f"module.phases is empty: give at least one of {', '.join(KINDS)}.")
 

@@ -52,19 +52,14 @@ class ClipEvaluation(MeasuringModule):
         crops_per_batch: int = 64,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)
-        self.samples, self.label_names, self.layout = samples, list(labels), layout
+        super().__init__(network, layout)
+        self.samples, self.label_names = samples, list(labels)
         self.camera, self.depth_range_mm = camera, depth_range_mm
         self.crops_per_batch, self.num_workers = crops_per_batch, num_workers
 
     def test_dataloader(self) -> DataLoader[dict[str, Any]]:
-        batches = CropBatches(
-            self.samples.num_crops(),
-            self.crops_per_batch,
-            self.trainer.global_rank,
-            self.trainer.world_size,
-        )
+        share = (self.trainer.global_rank, self.trainer.world_size)
+        batches = CropBatches(self.samples.num_crops(), self.crops_per_batch, *share)
         return DataLoader(
             self.samples,
             batch_sampler=batches,
@@ -77,19 +72,13 @@ class ClipEvaluation(MeasuringModule):
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
     ) -> Any:
-        return super().transfer_batch_to_device(
-            batch_for_device(batch, device), device, dataloader_idx
-        )
+        batch = batch_for_device(batch, device)
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def _new_scores(self) -> ClipMetrics:
-        return ClipMetrics(
-            self.layout,
-            len(self.label_names),
-            self.network.num_pose_outputs,
-            self.network.num_action_outputs,
-            self.camera,
-            self.depth_range_mm,
-        )
+        counts = (self.network.num_pose_outputs, self.network.num_action_outputs)
+        of_data = (self.camera, self.depth_range_mm)
+        return ClipMetrics(self.layout, len(self.label_names), *counts, *of_data)
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         poses, log_probabilities = self.evaluate(batch)
@@ -111,12 +100,8 @@ class ClipEvaluation(MeasuringModule):
         """Poses (U, J, dim + 1) of every prediction block, and, of every action output, the summed
         logarithms of the clips' probabilities (N, C), float64; see
         :func:`har.data.protocols.collate_sequences`."""
-        frames = join_frames(
-            [
-                self.network.forward_frames(normalize_images(part))
-                for part in batch["crops"].split(self.crops_per_batch)
-            ]
-        )
+        parts = map(normalize_images, batch["crops"].split(self.crops_per_batch))
+        frames = join_frames([self.network.forward_frames(part) for part in parts])
         if not frames.features:
             return list(frames.poses), []
         clips, count = batch["clips"], len(batch["action"])
@@ -124,8 +109,8 @@ class ClipEvaluation(MeasuringModule):
         logits = [self.network.forward_clips(frames.clips(lot)) for lot in lots]
         summed = []
         for block in zip(*logits, strict=True):
-            of_clips = torch.cat(block)
-            of_clips = of_clips.to(exact_dtype(of_clips.device)).log_softmax(-1)  # (C, classes)
+            of_clips = torch.cat(block)  # (C, classes)
+            of_clips = of_clips.to(exact_dtype(of_clips.device)).log_softmax(-1)
             sums = of_clips.new_zeros(count, of_clips.shape[1])
             summed.append(sums.index_add(0, batch["sequence"], of_clips))
         return list(frames.poses), summed

@@ -83,7 +83,6 @@ def write_confusion(folder: Path, confusion: np.ndarray, labels: list[str]) -> N
         )
     with np.errstate(invalid="ignore"):
         accuracy = confusion.diagonal() / confusion.sum(1)
-    (folder / "figures").mkdir(exist_ok=True)
     picture = figure_to_image(plot_per_class(accuracy, labels))
     write_image(folder / "figures" / "test_per_class.png", picture)
 
@@ -99,22 +98,15 @@ def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
             share = f"{pair['percent']:.0f} %"
             table.add_row(pair["true"], pair["recognised"], str(pair["count"]), share)
         console.print(table)
-    parts = {"Protocol": protocol, **{k.upper(): v for k, v in protocol.items() if _is_part(v)}}
-    for name, part in parts.items():
-        console.print(f"{name}: {_in_words(part)}", highlight=False)
-
-
-def _is_part(value: Any) -> bool:
-    """Whether an entry of a protocol is one of its own: that of a second data set."""
-    return isinstance(value, dict)
-
-
-def _in_words(protocol: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{name.replace('_', ' ')}: {value}"
-        for name, value in protocol.items()
-        if name not in ("actions", "prediction_block") and not _is_part(value)
-    )
+    # an entry that is a protocol itself is that of a second data set
+    others = {name.upper(): part for name, part in protocol.items() if isinstance(part, dict)}
+    for title, part in {"Protocol": protocol, **others}.items():
+        words = "; ".join(
+            f"{name.replace('_', ' ')}: {value}"
+            for name, value in part.items()
+            if name not in ("actions", "prediction_block") and not isinstance(value, dict)
+        )
+        console.print(f"{title}: {words}", highlight=False)
 
 
 def _print_blocks(console: Console, results: dict[str, Any]) -> None:
