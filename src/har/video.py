@@ -320,12 +320,19 @@ class VideoFile:
         Raises:
             HarError: OpenCV cannot write here.
         """
-        if self._writer is None:
-            self._writer = self._open(image)
         height, width = image.shape[:2]
         picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if height % 2 or width % 2:  # codecs want even sizes
             picture = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        if self._writer is None:
+            size = picture.shape[1], picture.shape[0]
+            code = cv2.VideoWriter.fourcc(*_CODEC)
+            self._writer = cv2.VideoWriter(str(self.path), code, self.fps, size)
+            if not self._writer.isOpened():
+                raise HarError(
+                    f"OpenCV cannot write a video of {size[0]}x{size[1]} to {self.path.parent}: is "
+                    "there space, and may you write there? video=false leaves it out."
+                )
         while self.num_frames < round(time_s * self.fps) + 1:
             self._writer.write(picture)
             self.num_frames += 1
@@ -341,14 +348,3 @@ class VideoFile:
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
         return count == self.num_frames > 0
-
-    def _open(self, image: Image) -> cv2.VideoWriter:
-        code = cv2.VideoWriter.fourcc(*_CODEC)
-        size = image.shape[1] + image.shape[1] % 2, image.shape[0] + image.shape[0] % 2
-        writer = cv2.VideoWriter(str(self.path), code, self.fps, size)
-        if not writer.isOpened():
-            raise HarError(
-                f"OpenCV cannot write a video of {size[0]}x{size[1]} to {self.path.parent}: is "
-                "there space, and may you write there? video=false leaves it out."
-            )
-        return writer

@@ -4,6 +4,7 @@ import gc
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def benchmark_blocks(
         short = network.stopped(number if name.isdecimal() else name).to(device)
         part = FramePart(short.fuse())
         blocks.append(_cost(name, short, part, images.to(device)))
-        variants[name] = _run(part, images, device)
+        variants[name] = partial(_run, part, images, device)
     for block, seconds in zip(blocks, time_interleaved(variants).values(), strict=True):
         block.seconds = seconds / len(images)
     if cfg.weights is not None and cfg.measure:
@@ -84,12 +85,9 @@ def benchmark_blocks(
     Console().print(f"Speed against accuracy, as a plot: {path}")
 
 
-def _run(part: nn.Module, images: Tensor, device: torch.device) -> Callable[[], Any]:
-    def run() -> None:
-        with torch.inference_mode():
-            part(images.to(device))[0].cpu()  # waits for the device
-
-    return run
+def _run(part: nn.Module, images: Tensor, device: torch.device) -> None:
+    with torch.inference_mode():
+        part(images.to(device))[0].cpu()  # waits for the device
 
 
 class _PeakMemory(TorchDispatchMode):

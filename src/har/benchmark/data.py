@@ -3,10 +3,11 @@
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import Mock
 
 import numpy as np
@@ -46,8 +47,7 @@ _COMPARED = {  # by row: the variant of the original, and the decoding of its st
 _WINDOWS = "  decoding its windows"
 
 
-@dataclass
-class Samples:
+class Samples(NamedTuple):
     """Training samples of a prepared folder; ``poses`` only where whole frames are stored."""
 
     clips: ClipDataset
@@ -63,32 +63,28 @@ def benchmark_data(cfg: DictConfig) -> None:
     stores = open_stores(cfg)
     resolution = (int(cfg.resolution[0]), int(cfg.resolution[1]))
     variants: dict[str, Callable[[], Any]] = {}
-    if "full" in stores:
-        full = stores["full"]
-        clips, frames = _keys("action", full.clips, _CLIPS), []
-        upright = OriginalCrops(full.clips, clips)
-        variants["original, upright"] = lambda: upright.run(resolution)
-        poses = full.poses
+    for kind, (clips, poses) in stores.items():
+        stored, keys = (
+            "whole frames" if kind == "full" else "regions",
+            _keys("action", clips, _CLIPS),
+        )
+        frames = _keys("pose", poses, _CLIPS * cfg.clip_size) if poses is not None else []
+        if kind == "full":
+            variants["original, upright"] = partial(OriginalCrops(clips, keys).run, resolution)
         if poses is not None:
-            frames = _keys("pose", poses, _CLIPS * cfg.clip_size)
-            rotated = OriginalCrops(poses, frames)
-            variants["original, rotated"] = lambda: rotated.run(resolution)
-        variants["JPEG decoding, whole frames"] = lambda: _decode(full.clips, clips)
-        variants |= _ours("action clips, whole frames", full.clips, clips)
+            variants["original, rotated"] = partial(OriginalCrops(poses, frames).run, resolution)
+        variants[f"JPEG decoding, {stored}"] = partial(_decode, clips, keys)
+        variants |= _ours(f"action clips, {stored}", clips, keys)
         if poses is not None:
             variants |= _ours("pose frames, rotated", poses, frames)
-    if "track" in stores:
-        regions = stores["track"].clips
-        cut = _keys("action", regions, _CLIPS)
-        variants["JPEG decoding, regions"] = lambda: _decode(regions, cut)
-        variants |= _ours("action clips, regions", regions, cut)
     seconds = time_interleaved(variants)
     per_frame = {variant: 1000 * s / (_CLIPS * cfg.clip_size) for variant, s in seconds.items()}
     console = Console()
-    console.print(_table(per_frame, next(iter(stores.values())).clips))
-    if "track" in stores:
-        console.print(f"Regions are {100 * _stored_share(regions):.0f} % of the frames.")
     loaded = next(iter(stores.values()))
+    console.print(_table(per_frame, loaded.clips))
+    if "track" in stores:
+        share = _stored_share(stores["track"].clips)
+        console.print(f"Regions are {100 * share:.0f} % of the frames.")
     rounds = [
         [_seconds_in_loader(loaded, cfg.clip_size, workers) for workers in (1, 2)]
         for _ in range(ROUNDS)
@@ -103,18 +99,13 @@ def benchmark_data(cfg: DictConfig) -> None:
 
 def open_stores(cfg: DictConfig) -> dict[str, Samples]:
     """The recipe's training samples by what is stored, whole frames or regions."""
-    return {kind: _open(cfg, folder) for kind, folder in _folders(cfg).items()}
-
-
-def _folders(cfg: DictConfig) -> dict[str, Path]:
-    """Returns the data folders by the kind of stored frames."""
     folder = Path(cfg.frames_dir)
-    if (folder / "prepared").is_dir() or (folder / "ntu" / "prepared").is_dir():
-        index, _ = open_prepared(folder)
-        if index.settings["store"] != "hdf5":
-            raise HarError(f"{folder} has loose JPEG files; the benchmark reads HDF5 shards.")
-        return {"track" if index.margin is not None else "full": folder}
-    return _make_frames(folder)
+    if not any((folder / name).is_dir() for name in ("prepared", "ntu/prepared")):
+        return {kind: _open(cfg, made) for kind, made in _make_frames(folder).items()}
+    index, _ = open_prepared(folder)
+    if index.settings["store"] != "hdf5":
+        raise HarError(f"{folder} has loose JPEG files; the benchmark reads HDF5 shards.")
+    return {"track" if index.margin is not None else "full": _open(cfg, folder)}
 
 
 def _make_frames(folder: Path) -> dict[str, Path]:

@@ -11,6 +11,7 @@ import dataclasses
 import importlib.util
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +111,8 @@ def _variants(
             export_network(plain.to(memory_format=torch.contiguous_format), spec, path, "onnx")
             runtime = OnnxRuntime(path, device.type)
         engines["onnxruntime, float32"] = Engine(runtime, spec, batch_size=spec.clip_size)
-    for name, engine in engines.items():
-        if name != "float32":
-            variants[name] = _predicts(engine, images)
-    return variants, engines
+    timed = {name: engine for name, engine in engines.items() if name != "float32"}
+    return variants | {n: partial(_predict, e, images) for n, e in timed.items()}, engines
 
 
 def _as_trained(
@@ -141,15 +140,11 @@ def _engine(network: PoseNetwork, spec: ModelSpec, device: torch.device, mode: M
     return Engine(runtime, spec, batch_size=spec.clip_size)
 
 
-def _predicts(engine: Engine, images: NDArray[np.uint8]) -> Callable[[], Any]:
+def _predict(engine: Engine, images: NDArray[np.uint8]) -> None:
     """From uint8 crops to poses and, of a network with actions, their probabilities."""
-
-    def run() -> None:
-        features = engine.forward_frames(images).features
-        if engine.spec.labels:
-            engine.classify_clips(features)
-
-    return run
+    features = engine.forward_frames(images).features
+    if engine.spec.labels:
+        engine.classify_clips(features)
 
 
 def _stream(network: PoseNetwork, spec: ModelSpec, device: torch.device) -> None:

@@ -48,7 +48,17 @@ def predict_images(
         path, prediction = job
         people = draw_people(prediction.frame.image, prediction.people, predictor.engine.spec)
         write_image(out / f"{names[path]}.png", people)
-        write_json(out / f"{names[path]}.json", _as_dict(path, prediction, predictor))
+        collected = PredictionCollector(predictor.engine.spec)
+        collected.add(prediction)
+        poses = collected.poses()
+        value = {
+            "image": str(path),
+            "size": list(prediction.frame.image.shape[1::-1]),
+            "joint_names": list(poses.joint_names),
+            "people": [person_dict(poses, row) for row in range(len(poses))],
+            "model": predictor.engine.spec.to_dict(),
+        }
+        write_json(out / f"{names[path]}.json", value)
 
     with progress_bar("images") as report, BackgroundWriter(write, _WAITING) as drawing:
         for path, image in prefetch(_read(paths), _WAITING):
@@ -85,19 +95,6 @@ def _people(predictor: Predictor, path: Path, image: Image, boxes: Boxes) -> lis
         people = predictor.people(image, given)
         return [p._replace(track=n) for p, n in zip(people, numbers, strict=True)]
     return predictor.people(image, boxes(image))
-
-
-def _as_dict(path: Path, prediction: FramePrediction, predictor: Predictor) -> dict[str, Any]:
-    collected = PredictionCollector(predictor.engine.spec)
-    collected.add(prediction)
-    poses = collected.poses()
-    return {
-        "image": str(path),
-        "size": list(prediction.frame.image.shape[1::-1]),
-        "joint_names": list(poses.joint_names),
-        "people": [person_dict(poses, row) for row in range(len(poses))],
-        "model": predictor.engine.spec.to_dict(),
-    }
 
 
 def _result_names(paths: list[Path]) -> dict[Path, str]:

@@ -86,29 +86,22 @@ class Timeline:
 
     def _draw_rows(self, left: int, right: int, start: float, end: float) -> Image:
         strip = np.full((self.height, self.width, 3), BAR_COLOR, np.uint8)
+        x = left + (np.array(self._times) - start) / (end - start) * (right - left - 1)
         for row in range(self.rows):
             bar = strip[row * self._step + self._margin : (row + 1) * self._step]
             bar[:, left:right] = TRACK_COLOR
-            if row < len(self._shown):
-                self._draw_row(bar, self._shown[row], left, right, start, end)
-        return strip
-
-    def _draw_row(
-        self, bar: Image, number: int, left: int, right: int, start: float, end: float
-    ) -> None:
-        height = bar.shape[0]
-        times = np.array(self._times)
-        values = np.clip([value[number] for value in self._values], 0.0, 1.0)
-        x = left + (times - start) / (end - start) * (right - left - 1)
-        y = (height - 1) * (1 - values)
-        line = np.stack([np.maximum(x, left), y], axis=1)
-        if len(line):
+            if row >= len(self._shown):
+                continue
+            number, height = self._shown[row], bar.shape[0]
+            values = np.clip([value[number] for value in self._values], 0.0, 1.0)
+            line = np.stack([np.maximum(x, left), (height - 1) * (1 - values)], axis=1)
             area = np.concatenate([[[line[0, 0], height]], line, [[line[-1, 0], height]]])
             part = np.ascontiguousarray(bar)
             cv2.fillPoly(part, [np.rint(area).astype(np.int32)], tuple(c // 2 for c in _INK))
             corners, width = [np.rint(line).astype(np.int32)], max(1, self._text // 8)
             cv2.polylines(part, corners, False, _INK, width, cv2.LINE_AA)
             bar[:] = part
-        name, percent = bar[:, :left], f"{100 * values[-1]:.0f}%"
-        write_text(name, self.labels[number], self._text, left=self._text // 2, right=4)
-        write_text(bar, percent, self._text, left=None, right=self._text // 2)
+            name, percent = bar[:, :left], f"{100 * values[-1]:.0f}%"
+            write_text(name, self.labels[number], self._text, left=self._text // 2, right=4)
+            write_text(bar, percent, self._text, left=None, right=self._text // 2)
+        return strip
