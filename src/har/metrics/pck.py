@@ -99,11 +99,12 @@ class PCK(Metric):
                 "their annotations."
             )
         used = [i for i in range(len(self.annotated)) if i not in self.layout.excluded_from_pck]
-        annotated = self.annotated[used].sum()
+        annotated = self.annotated.to(exact_dtype(self.annotated.device))
+        whole = annotated[used].sum()
         return {
-            "total": _percent(self.correct[used].sum(), annotated),
-            "per_joint": _percent(self.correct, self.annotated),
-            "auc": _percent(self.correct_by_threshold[:, used].sum(1), annotated).mean(),
+            "total": 100 * self.correct[used].sum() / whole,
+            "per_joint": 100 * self.correct / annotated,
+            "auc": (100 * self.correct_by_threshold[:, used].sum(1) / whole).mean(),
         }
 
 
@@ -142,8 +143,3 @@ def by_part(per_joint: Tensor, layout: Layout) -> dict[str, float]:
     for part, value in zip(layout.parts, per_joint.tolist(), strict=True):
         values.setdefault(part, []).append(value)
     return {part: sum(of_part) / len(of_part) for part, of_part in values.items()}
-
-
-def _percent(part: Tensor, whole: Tensor) -> Tensor:
-    exact = exact_dtype(part.device)
-    return 100 * part.to(exact) / whole.to(exact)

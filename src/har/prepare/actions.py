@@ -6,10 +6,10 @@ from shlex import quote
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from har.data.own.prepare import OwnReport, OwnSettings, prepare_own
-from har.visual.terminal import progress_bar
+from har.visual.terminal import make_table, progress_bar
 
 _SHOWN = 20  # classes in the table
 
@@ -41,9 +41,7 @@ def print_report(report: OwnReport, root: Path) -> None:
     """Clips by class and split; why others were left out; what to do next."""
     console = Console()
     console.print(_classes_table(report))
-    table = Table(title="preparation", title_justify="left")
-    table.add_column("clips", overflow="fold")
-    table.add_column("count", justify="right")
+    table = make_table("preparation", [Column("clips", overflow="fold")], ["count"])
     table.add_column("for example", overflow="fold")
     table.add_row("done now", str(report.done), "")
     table.add_row("there already", str(report.kept), "")
@@ -84,13 +82,11 @@ def next_commands(root: Path, have_poses: bool) -> list[str]:
 
 
 def _classes_table(report: OwnReport) -> Table:
-    table = Table(title="own actions", title_justify="left")
-    table.add_column("class", overflow="fold")
     rows = list(report.clips.items())
     total = {key: sum(counts[key] for _, counts in rows) for key in rows[0][1]}
     shown = [key for key, count in total.items() if count or key in ("train", "test")]
-    for key in shown:
-        table.add_column("in no list" if key == "none" else key, justify="right")
+    numbers = ["in no list" if key == "none" else key for key in shown]
+    table = make_table("own actions", [Column("class", overflow="fold")], numbers)
     for label, counts in rows[:_SHOWN]:
         table.add_row(escape(label), *(str(counts[key]) for key in shown))
     if len(rows) > _SHOWN:

@@ -72,8 +72,8 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     if not (videos or skeletons or images or there):
         return None
     synthetic = (root / "synthetic.json").is_file()
-    findings = Findings("NTU RGB+D" + (" (synthetic)" if synthetic else ""))
     prepare = f"python -m har.prepare ntu {_folder(data_dir)}"
+    findings = Findings("NTU RGB+D" + (" (synthetic)" if synthetic else ""), prepare)
     if videos or not images:
         without = len(videos.keys() - skeletons.keys() - missing_skeletons())
         lacking = f"{without:,} without a skeleton" if without else ""
@@ -83,14 +83,13 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
         findings.add(OK, "extracted by deephar", extracted, str(images.relative_to(root)))
     findings.add(OK if skeletons else OPEN, "skeletons", len(skeletons))
     if not there:
-        findings.add(OPEN, "prepared samples", 0)
-        findings.following = prepare
+        findings.not_prepared("samples")
         return findings
-    opened = check_prepared(findings, data_dir, output, cfg, prepare)
-    if opened is None:
+    index = check_prepared(findings, data_dir, cfg)
+    if index is None:
         return findings
-    _add_splits(findings, opened)
-    stored = {name.decode() for name in opened.names.tolist()}
+    ntu60 = _add_splits(findings, index)
+    stored = {name.decode() for name in index.names.tolist()}
     left_out = {name for name in left_out_before(output) if is_sample_name(name)} - stored
     expected = (videos.keys() & skeletons.keys()) - missing_skeletons()
     waiting = expected - stored - left_out
@@ -98,28 +97,22 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
         findings.add(OPEN, "left out", len(left_out), "why: prepared/prepare_report*.json")
     if waiting:
         findings.add(OPEN, "not prepared yet", len(waiting), f"{min(waiting)}, for example")
-        findings.following = prepare
+        findings.following = findings.prepare
     if findings.following is None and not findings.problems:
         experiment = "demo" if synthetic else "ntu_multitask"
-        more = "" if _is_ntu60(opened) else " data.protocol=xsub120 model.num_actions=[120]"
+        more = "" if ntu60 else " data.protocol=xsub120 model.num_actions=[120]"
         train = f"python -m har.train experiment={experiment} {_folder(data_dir)}"
         findings.following = f"{train}{more}"
     return findings
 
 
-def _is_ntu60(index: FrameIndex) -> bool:
-    """Whether nothing of NTU-120's second half is there."""
+def _add_splits(findings: Findings, index: FrameIndex) -> bool:
+    """Counts of every protocol beside the official ones; whether all of it is of NTU-60."""
     numbers = sample_numbers(index.names)
-    return not ((numbers.setups > 17) | (numbers.actions > 60)).any()
-
-
-def _add_splits(findings: Findings, index: FrameIndex) -> None:
-    """Counts of every protocol beside the official ones."""
-    ntu60 = _is_ntu60(index)
+    ntu60 = not ((numbers.setups > 17) | (numbers.actions > 60)).any()
     for protocol, official in PROTOCOLS.items():
         if ntu60 != protocol.endswith("60"):
             continue
-        numbers = sample_numbers(index.names)
         train, test = (len(split_indices(numbers, protocol, split)) for split in ("train", "test"))
         whole = (official.train_complete, official.test_complete)
         title = _PROTOCOL_NAMES[protocol.rstrip("0126")] + f" ({protocol})"
@@ -130,6 +123,7 @@ def _add_splits(findings: Findings, index: FrameIndex) -> None:
             f"official {whole[0]:,} / {whole[1]:,}; with the missing skeletons "
             f"{official.train:,} / {official.test:,}",
         )
+    return ntu60
 
 
 def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
@@ -149,32 +143,27 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
         clips = find_clips(data_dir)
     if not known and not clips:
         return None
-    findings = Findings("own actions")
-    prepare = f"python -m har.prepare actions {_folder(data_dir)}"
+    findings = Findings("own actions", f"python -m har.prepare actions {_folder(data_dir)}")
     labels = sorted({clip.label for clip in clips})
     findings.add(OK, "classes", len(labels), ", ".join(labels))
     with_skeleton = sum(clip.has_skeleton for clip in clips)
     findings.add(OK, "clips", len(clips), f"{with_skeleton:,} with skeletons")
     if not known:
-        findings.add(OPEN, "prepared samples", 0)
-        findings.following = prepare
+        findings.not_prepared("samples")
         return findings
     try:
         record = OwnActions.read(output)
     except HarError as error:
         findings.bad("record", "actions.json", str(error))
         return findings
-    index = check_prepared(findings, data_dir, output, cfg, prepare)
+    index = check_prepared(findings, data_dir, cfg)
     if index is None:
         return findings
     left_out = left_out_before(output)
     new = set(clips) - set(record.clips.values())
     stored = {name.decode() for name in index.names.tolist()}
-    unread = [
-        clip
-        for name, clip in record.clips.items()
-        if name not in stored and clip.file not in left_out
-    ]
+    waiting = [clip for name, clip in record.clips.items() if name not in stored]
+    unread = [clip for clip in waiting if clip.file not in left_out]
     splits_of = OwnReader().read(data_dir).splits
     counts = " / ".join(f"{len(splits_of[split]):,}" for split in SPLITS)
     findings.add(OK if len(splits_of["train"]) else OPEN, "train / val / test", counts)
@@ -183,7 +172,7 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
     if new or unread:
         file = min(clip.file for clip in [*new, *unread])
         findings.add(OPEN, "new or changed", len(new) + len(unread), file)
-        findings.following = prepare
+        findings.following = findings.prepare
     if findings.following is None and not findings.problems:
         findings.following = next_commands(data_dir, with_skeleton > 0)[0]
     return findings
@@ -200,13 +189,12 @@ def check_mpii(data_dir: Path, cfg: DictConfig) -> Findings | None:
     there = (root / "prepared" / "persons.h5").is_file()
     if not (annotations or there or (images and root.name == "mpii")):
         return None
-    findings = Findings("MPII Human Pose")
+    prepare = f"python -m har.prepare mpii {_folder(data_dir)}"
+    findings = Findings("MPII Human Pose", prepare)
     findings.add(OK if annotations else OPEN, "annotations", annotations or "none")
     findings.add(OK if images else OPEN, "images", images)
-    prepare = f"python -m har.prepare mpii {_folder(data_dir)}"
     if not there:
-        findings.add(OPEN, "prepared persons", 0)
-        findings.following = prepare
+        findings.not_prepared("persons")
         return findings
     try:
         prepared = open_mpii(data_dir)

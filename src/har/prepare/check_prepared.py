@@ -16,22 +16,16 @@ from har.prepare.findings import OK, OPEN, Findings
 from har.visual.terminal import progress_bar
 
 
-def check_prepared(
-    findings: Findings, data_dir: Path, output: Path, cfg: DictConfig, prepare: str
-) -> FrameIndex | None:
+def check_prepared(findings: Findings, data_dir: Path, cfg: DictConfig) -> FrameIndex | None:
     """Index, shards, waiting samples, boxes; the index, if it can be read."""
     try:
         index, store = open_prepared(data_dir)
     except HarError as error:
         findings.bad("index", "index.h5", str(error))
-        findings.following = prepare
+        findings.following = findings.prepare
         return None
-    findings.add(
-        OK if len(index) else OPEN,
-        "prepared samples",
-        len(index),
-        f"{int(index.num_frames.sum()):,} frames, {_settings(index)}",
-    )
+    frames = f"{int(index.num_frames.sum()):,} frames, {_settings(index)}"
+    findings.add(OK if len(index) else OPEN, "prepared samples", len(index), frames)
     whole = check_shards(index)
     if whole.num_shards:
         findings.add(OK, "shards", whole.num_shards, f"{whole.num_bytes / 1e9:.2f} GB")
@@ -39,27 +33,26 @@ def check_prepared(
         findings.bad(
             "shard",
             f"{path.name}: {problem}",
-            f"{path} is damaged ({problem}): remove it and run {prepare}.",
+            f"{path} is damaged ({problem}): remove it and run {findings.prepare}.",
         )
     if whole.lost:
         findings.bad(
             "without frames",
             f"{len(whole.lost):,} samples, {whole.lost[0]} for example",
             f"{len(whole.lost)} samples of the index have no frames ({whole.lost[0]}, for "
-            f"example): run {prepare}.",
+            f"example): run {findings.prepare}.",
         )
     if whole.unlisted:
-        findings.add(
-            OPEN, "not in the index", whole.unlisted, "stored by a preparation that was stopped"
-        )
-    staged = sum(1 for _ in (output / "staging").glob("*/*.h5"))
+        stopped = "stored by a preparation that was stopped"
+        findings.add(OPEN, "not in the index", whole.unlisted, stopped)
+    staged = sum(1 for _ in (index.path.parent / "staging").glob("*/*.h5"))
     if staged:
         findings.add(OPEN, "waiting samples", staged, "of a preparation that was stopped")
     if whole.damaged or whole.lost or whole.unlisted or staged:
-        findings.following = prepare
+        findings.following = findings.prepare
     if cfg.check.full and not whole.damaged and not whole.lost:
-        _decode(findings, index, store, cfg.workers, prepare)
-    _check_boxes(findings, index, data_dir)
+        _decode(findings, index, store, cfg.workers)
+    _check_boxes(findings, index)
     return index
 
 
@@ -75,9 +68,7 @@ def _settings(index: FrameIndex) -> str:
     return f"{kept}, scale {settings['scale']:g}, quality {settings['jpeg_quality']}{region}"
 
 
-def _decode(
-    findings: Findings, index: FrameIndex, store: FrameStore, workers: int, prepare: str
-) -> None:
+def _decode(findings: Findings, index: FrameIndex, store: FrameStore, workers: int) -> None:
     """The last frame of every sample."""
     with progress_bar("last frames") as progress:
         problems = undecodable(index, store, workers=workers, progress=progress)
@@ -90,11 +81,12 @@ def _decode(
         "last frames",
         f"{len(problems):,} samples, {next(iter(problems))} for example",
         f"The last frames of {len(problems)} samples cannot be decoded ({next(iter(problems))}, "
-        f"for example): remove {files} in {index.path.parent / 'frames'} and run {prepare}.",
+        f"for example): remove {files} in {index.path.parent / 'frames'} and run "
+        f"{findings.prepare}.",
     )
 
 
-def _check_boxes(findings: Findings, index: FrameIndex, data_dir: Path) -> None:
+def _check_boxes(findings: Findings, index: FrameIndex) -> None:
     """Predicted boxes beside the index."""
     path = index.path.with_name("boxes.h5")
     if not path.is_file():

@@ -16,21 +16,27 @@ class Findings:
 
     Attributes:
         title: of its part of the table.
+        prepare: the command that prepares it.
         rows: (mark, what, how much, remark).
         problems: sentences about what is damaged.
         following: the command to run next; None: nothing is left to do.
     """
 
     title: str
+    prepare: str
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     following: str | None = None
 
     def add(self, mark: str, what: str, count: object, remark: str = "") -> None:
         """Adds a row; numbers get thousands separators."""
-        self.rows.append(
-            (mark, what, f"{count:,}" if isinstance(count, int) else str(count), escape(remark))
-        )
+        text = f"{count:,}" if isinstance(count, int) else str(count)
+        self.rows.append((mark, what, text, escape(remark)))
+
+    def not_prepared(self, what: str) -> None:
+        """Adds a row about what has to be prepared."""
+        self.add(OPEN, f"prepared {what}", 0)
+        self.following = self.prepare
 
     def bad(self, what: str, remark: str, problem: str) -> None:
         """Adds a row about damage, and the sentence for it."""

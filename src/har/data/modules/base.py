@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning import LightningDataModule
 from torch.multiprocessing.reductions import reduce_tensor
 from torch.utils.data import DataLoader, Dataset
@@ -16,6 +18,7 @@ from har.data.framestore.reader import keep_freed_memory
 from har.data.sampling import EpochBatches, Key, Order, SampleOrder, UnpaddedDistributedSampler
 from har.errors import HarError
 from har.geometry import Camera
+from har.layouts import LayoutLike
 
 BATCHES_AHEAD = 4  # that a loader process makes in advance
 _SHARED_BYTES = 2**16  # less than a pipe holds: to copy it is quicker than to share it
@@ -68,7 +71,10 @@ class TrainingDataModule(LightningDataModule):
 
     Args:
         batch_sizes: samples per batch and process, by kind.
+        layout: joint layout of the poses, see :func:`har.layouts.get_layout`.
+        resolution: (width, height) of the crops in pixels.
         eval_batch_size: samples per evaluation batch and process.
+        limit_eval: at most so many evaluation samples, spread evenly; None: all.
         num_workers: loader processes.
         seed: of shuffling and augmentation.
 
@@ -76,8 +82,7 @@ class TrainingDataModule(LightningDataModule):
         datasets: what training batches are drawn from, by kind; empty before ``setup``.
         labels, actions: names and NTU numbers of the classes; empty without actions.
         schedule: which batches every epoch has; has to be set before training.
-        data_dir, layout, resolution: folder of the data; joint layout of the poses, see
-            :func:`har.layouts.get_layout`; width and height of the crops in pixels.
+        data_dir: folder of the data.
         clip_size: frames of a clip; 1 for single images.
         camera, depth_range_mm: what turns poses of clips into millimeters; None in 2-D.
         person_metric: name and threshold of the metric of persons in images, see
@@ -91,8 +96,6 @@ class TrainingDataModule(LightningDataModule):
     camera: Camera | None = None
     depth_range_mm: float | None = None
     data_dir: Path
-    layout: Any
-    resolution: tuple[int, int]
     clip_size: int = 1
     person_metric: tuple[str, float] | None = None
     val_kinds: Sequence[str] = ("clip",)
@@ -101,7 +104,15 @@ class TrainingDataModule(LightningDataModule):
     test_samples: Any = None
 
     def __init__(
-        self, *, batch_sizes: Mapping[str, int], eval_batch_size: int, num_workers: int, seed: int
+        self,
+        *,
+        batch_sizes: Mapping[str, int],
+        layout: LayoutLike | None,
+        resolution: Sequence[int] = (256, 256),
+        eval_batch_size: int = 8,
+        limit_eval: int | None = None,
+        num_workers: int = 2,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         # Loader processes are forked: threads that OpenCV had by then would be missing in them,
@@ -109,7 +120,9 @@ class TrainingDataModule(LightningDataModule):
         cv2.setNumThreads(1)
         keep_freed_memory()
         self.batch_sizes = dict(batch_sizes)
-        self.eval_batch_size = eval_batch_size
+        self.layout: Any = layout
+        self.resolution = (int(resolution[0]), int(resolution[1]))
+        self.eval_batch_size, self.limit_eval = eval_batch_size, limit_eval
         self.num_workers, self.seed = num_workers, seed
         self.datasets: dict[str, Any] = {}
         self.schedule: TrainingSchedule | None = None
@@ -148,6 +161,12 @@ class TrainingDataModule(LightningDataModule):
             kind: SampleOrder(kind, len(data), self.batch_sizes[kind], self.seed)
             for kind, data in self.datasets.items()
         }
+
+    def _limited(self, count: int) -> NDArray[np.int_] | slice:
+        """Which of ``count`` samples are evaluated."""
+        if self.limit_eval is None or count <= self.limit_eval:
+            return slice(None)
+        return np.linspace(0, count - 1, self.limit_eval).round().astype(int)
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """The loader of the current epoch of the training schedule."""

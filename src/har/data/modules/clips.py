@@ -34,17 +34,12 @@ class ClipDataModule(TrainingDataModule):
         frame_batch_size: single frames per batch and process; None: clips only.
         clip_size: frames per clip.
         step: between the frames of evaluation clips, in 1/15 s.
-        resolution: (width, height) of crops in pixels.
-        layout: joint layout of the poses.
         boxes: crop around the ``ground_truth`` joints, or around boxes ``predicted`` by
             ``python -m har.prepare boxes``.
         augmentation: for training clips.
         frame_augmentation: for training frames.
-        eval_batch_size: clips per evaluation batch and process.
-        limit_eval: at most so many evaluation clips, spread evenly; None: all.
         validate_on_training: validate on the training clips, to see a network overfit.
-        num_workers: loader processes.
-        seed: of shuffling and augmentation.
+        layout, **loading: see :class:`har.data.modules.base.TrainingDataModule`.
 
     Attributes:
         clips: the data set, from ``setup`` on.
@@ -65,33 +60,22 @@ class ClipDataModule(TrainingDataModule):
         frame_batch_size: int | None = None,
         clip_size: int = 8,
         step: int = 4,
-        resolution: Sequence[int] = (256, 256),
         layout: LayoutLike = "pa17j",
         boxes: str = "ground_truth",
         augmentation: Augmentation | None = None,
         frame_augmentation: Augmentation | None = None,
-        eval_batch_size: int = 8,
-        limit_eval: int | None = None,
         validate_on_training: bool = False,
-        num_workers: int = 2,
-        seed: int = 0,
+        **loading: Any,
     ) -> None:
         frames = {} if frame_batch_size is None else {"pose": frame_batch_size}
-        super().__init__(
-            batch_sizes={"action": batch_size, **frames},
-            eval_batch_size=eval_batch_size,
-            num_workers=num_workers,
-            seed=seed,
-        )
+        super().__init__(batch_sizes={"action": batch_size, **frames}, layout=layout, **loading)
         self.data_dir, self.reader = Path(data_dir), reader
         self.labels, self.actions = list(reader.labels), list(reader.actions)
         self.camera = reader.camera
         self.depth_range_mm = None if reader.camera is None else DEPTH_RANGE_MM
         self.clip_size, self.step = clip_size, step
-        self.resolution = (int(resolution[0]), int(resolution[1]))
-        self.layout, self.boxes = layout, boxes
+        self.boxes, self.validate_on_training = boxes, validate_on_training
         self.augmentation, self.frame_augmentation = augmentation, frame_augmentation
-        self.limit_eval, self.validate_on_training = limit_eval, validate_on_training
         self.val_clips: ClipDataset | None = None
         self.test_clips: ClipDataset | None = None
 
@@ -135,10 +119,7 @@ class ClipDataModule(TrainingDataModule):
 
     def _fixed_clips(self, split: str) -> ClipDataset:
         selection = self.clips.splits[split]
-        if self.limit_eval is not None and len(selection) > self.limit_eval:
-            chosen = np.linspace(0, len(selection) - 1, self.limit_eval).round().astype(int)
-            selection = selection[chosen]
-        return self._dataset(selection, self.clip_size, None)
+        return self._dataset(selection[self._limited(len(selection))], self.clip_size, None)
 
     @property
     def clip_seconds_between_frames(self) -> float:

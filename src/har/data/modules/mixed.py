@@ -41,9 +41,9 @@ class MixedPoseDataModule(TrainingDataModule):
         mpii: builds MPII's data module; its ``batch_size`` is the number of images in a batch and
             process, 0: MPII is measured only. An epoch is a pass over its images.
         ntu: builds NTU's; its ``frame_batch_size`` is the number of frames in a batch and process.
-        eval_batch_size: clips or persons per evaluation batch and process.
-        limit_eval: at most so many test clips and test persons each, spread evenly; None: all.
-        layout, resolution, num_workers, seed: as in :class:`har.data.modules.clips.ClipDataModule`.
+        layout, resolution, limit_eval, seed, **loading: see
+            :class:`har.data.modules.base.TrainingDataModule`; ``limit_eval`` limits clips and
+            persons each.
 
     Raises:
         HarError: batches without any image.
@@ -57,37 +57,33 @@ class MixedPoseDataModule(TrainingDataModule):
         *,
         layout: str = "pa17j",
         resolution: Sequence[int] = (256, 256),
-        eval_batch_size: int = 8,
         limit_eval: int | None = None,
-        num_workers: int = 2,
         seed: int = 0,
+        **loading: Any,
     ) -> None:
-        shared = {"layout": layout, "resolution": resolution, "limit_eval": limit_eval}
-        self.mpii = mpii(data_dir, dim=3, seed=seed, **shared)
-        self.ntu = ntu(data_dir, seed=seed, **shared)
-        sizes = {"mpii": self.mpii.batch_sizes["pose"], "ntu": self.ntu.batch_sizes["pose"]}
+        shared: dict[str, Any] = {"layout": layout, "resolution": resolution}
+        shared |= {"limit_eval": limit_eval, "seed": seed}
+        self.mpii, self.ntu = mpii(data_dir, dim=3, **shared), ntu(data_dir, **shared)
+        self._parts: dict[str, TrainingDataModule] = {"mpii": self.mpii, "ntu": self.ntu}
+        sizes = {name: part.batch_sizes["pose"] for name, part in self._parts.items()}
         if max(sizes.values()) < 1:
             raise HarError(
                 "A mixed batch needs images: raise data.mpii.batch_size or "
                 "data.ntu.frame_batch_size."
             )
-        super().__init__(
-            batch_sizes=sizes, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed
-        )
+        super().__init__(batch_sizes=sizes, **shared, **loading)
         self.camera, self.depth_range_mm = self.ntu.camera, self.ntu.depth_range_mm
         self.person_metric = self.mpii.person_metric
-        self.layout, self.resolution = layout, (int(resolution[0]), int(resolution[1]))
 
     def setup(self, stage: str | None = None) -> None:
-        for part in (self.mpii, self.ntu):
+        for name, part in self._parts.items():
             part.setup(stage)
-        parts = {"mpii": self.mpii, "ntu": self.ntu}
-        self.datasets = {name: PosesOnly(part.datasets["pose"]) for name, part in parts.items()}
+            self.datasets[name] = PosesOnly(part.datasets["pose"])
 
     def _orders(self) -> dict[str, Order]:
         parts = [
             SampleOrder(name, len(part.datasets["pose"]), self.batch_sizes[name], self.seed)
-            for name, part in (("mpii", self.mpii), ("ntu", self.ntu))
+            for name, part in self._parts.items()
             if self.batch_sizes[name] > 0
         ]
         return {"pose": MixedOrder(parts)}

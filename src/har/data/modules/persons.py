@@ -1,7 +1,7 @@
 """LightningDataModules of persons in images: which train, validate and test."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,16 @@ class PersonDataModule(TrainingDataModule):
     Args:
         data_dir: folder of the data set.
         read: returns the persons of that folder.
-        layout: joint layout of the poses, its name or its attributes; None: the data set's own.
+        layout: joint layout of the poses; None: the data set's own.
         dim: 2, or 3 for networks that also learn depth elsewhere.
         batch_size: persons per batch and process.
-        resolution: (width, height) of crops in pixels.
         augmentation: for training crops.
         views: crops per person in the test: ``single``, ``flip`` or ``multicrop``.
         val_persons: training persons kept out of training for curves, by whole images; 0: none.
         metric: ``pck``, or ``pckh`` if the records' lengths are head sizes; names the results.
         threshold: allowed distance in lengths.
-        eval_batch_size: persons per evaluation batch and process.
-        limit_eval: at most so many test persons, spread evenly; None: all.
-        num_workers: loader processes.
-        seed: of shuffling and augmentation.
+        eval_batch_size, **loading: see :class:`har.data.modules.base.TrainingDataModule`;
+            ``limit_eval`` limits the test persons.
 
     Raises:
         HarError: data missing, or a selection without a training person.
@@ -62,28 +59,23 @@ class PersonDataModule(TrainingDataModule):
         layout: LayoutLike | None = None,
         dim: int = 2,
         batch_size: int = 24,
-        resolution: Sequence[int] = (256, 256),
         augmentation: Augmentation | None = None,
         views: str = "single",
         val_persons: int = 0,
         metric: str = "pck",
         threshold: float = 0.2,
         eval_batch_size: int = 24,
-        limit_eval: int | None = None,
-        num_workers: int = 2,
-        seed: int = 0,
+        **loading: Any,
     ) -> None:
         super().__init__(
             batch_sizes={"pose": batch_size},
+            layout=layout,
             eval_batch_size=eval_batch_size,
-            num_workers=num_workers,
-            seed=seed,
+            **loading,
         )
         self.data_dir, self.read = Path(data_dir), read
-        self.layout, self.dim = layout, dim
-        self.resolution = (int(resolution[0]), int(resolution[1]))
-        self.augmentation, self.views = augmentation, views
-        self.val_persons, self.limit_eval = val_persons, limit_eval
+        self.augmentation, self.views, self.dim = augmentation, views, dim
+        self.val_persons = val_persons
         self.person_metric = (metric, threshold)
 
     def setup(self, stage: str | None = None) -> None:
@@ -96,8 +88,7 @@ class PersonDataModule(TrainingDataModule):
         training, test = persons.of_split("train"), persons.of_split("test")
         held_out = hold_out(training.rows, self.val_persons)
         validation = np.concatenate([training.rows[held_out], persons.of_split("val").rows])
-        if self.limit_eval is not None and len(test) > self.limit_eval:
-            test = test[np.linspace(0, len(test) - 1, self.limit_eval).round().astype(int)]
+        test = test[self._limited(len(test))]
         without = int((~(test.rows["length_px"] > 0)).sum())
         if without:
             text = "%d of %d test persons have no head box (or other length): not scored."

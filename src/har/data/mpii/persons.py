@@ -141,10 +141,7 @@ class PersonList:
 def head_size_px(persons: Persons) -> NDArray[np.float64]:
     """Head sizes (N,) in pixels, what PCKh measures in: 0.6 x the head box's diagonal, else NaN."""
     box = persons["head_box_px"]
-    size: NDArray[np.float64] = HEAD_BOX_TO_SIZE * np.hypot(
-        box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]
-    )
-    return size
+    return np.asarray(HEAD_BOX_TO_SIZE * np.hypot(*(box[:, 2:] - box[:, :2]).T))
 
 
 def estimated_head_size_px(persons: Persons) -> NDArray[np.float64]:

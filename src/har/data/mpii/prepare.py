@@ -87,9 +87,8 @@ def prepare_mpii(
         raise missing_data(root, f"none of the {len(names)} annotated images can be read")
     usable = ~np.isin(found.persons["image"], [name.encode() for name in problems])
     with whole_file(output / _PERSONS) as path, h5py.File(path, "w") as file:
-        file.attrs["format"], file.attrs["source"] = FORMAT, found.source
-        file.attrs["stamp"] = stamp
-        file.attrs["images_dir"] = str(images_dir.relative_to(root))
+        place = str(images_dir.relative_to(root))
+        file.attrs.update(format=FORMAT, source=found.source, stamp=stamp, images_dir=place)
         file["persons"], file["usable"] = found.persons, usable
         file["notes"] = json.dumps(found.notes)
     persons = found.persons[usable]
