@@ -165,6 +165,4 @@ def _print_report(report: BoxesReport, index: FrameIndex, layout: str) -> None:
         table.add_row(
             "frames with an overlap of 0.5 and more", f"{100 * (fit >= 0.5).mean():.1f} %"
         )
-    console = Console()
-    console.print(table)
-    console.print(f"Boxes: {report.path}; use them with data.boxes=predicted")
+    Console().print(table, f"Boxes: {report.path}; use them with data.boxes=predicted")

@@ -69,6 +69,4 @@ def print_report(report: PrepareReport, folder: Path) -> None:
         table.add_row("of these, unusual", str(len(report.warnings)), f"{name}: {remark}")
     for reason, names in report.skipped_by_reason().items():
         table.add_row(f"left out: {reason}", str(len(names)), names[0])
-    console = Console()
-    console.print(table)
-    console.print(f"Frames, index and prepare_report.json: {folder}")
+    Console().print(table, f"Frames, index and prepare_report.json: {folder}")

@@ -64,7 +64,7 @@ class MixedPoseDataModule(TrainingDataModule):
         shared: dict[str, Any] = {"layout": layout, "resolution": resolution}
         shared |= {"limit_eval": limit_eval, "seed": seed}
         self.mpii, self.ntu = mpii(data_dir, dim=3, **shared), ntu(data_dir, **shared)
-        self._parts: dict[str, TrainingDataModule] = {"mpii": self.mpii, "ntu": self.ntu}
+        self._parts: dict[str, Any] = {"mpii": self.mpii, "ntu": self.ntu}
         sizes = {name: part.batch_sizes["pose"] for name, part in self._parts.items()}
         if max(sizes.values()) < 1:
             raise HarError(
