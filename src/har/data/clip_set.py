@@ -47,14 +47,10 @@ class ClipReader(Protocol):
     ``camera`` is what turns poses into millimeters, None in 2-D.
     """
 
-    @property
-    def protocol(self) -> str: ...
-    @property
-    def labels(self) -> Sequence[str]: ...
-    @property
-    def actions(self) -> Sequence[int]: ...
-    @property
-    def camera(self) -> Camera | None: ...
+    protocol: str
+    labels: Sequence[str]
+    actions: Sequence[int]
+    camera: Camera | None
 
     def read(self, data_dir: Path) -> ClipSet:
         """The prepared data set below a folder.
@@ -125,11 +121,5 @@ class StoredReader:
         class_of = {label: number for number, label in enumerate(chosen)}
         numbers = np.array([class_of.get(label, -1) for label in labels], dtype=np.int64)
         split_of = np.array(splits, dtype=str)
-        return ClipSet(
-            index,
-            store,
-            self.protocol,
-            chosen,
-            numbers,
-            {split: np.flatnonzero((split_of == split) & (numbers >= 0)) for split in SPLITS},
-        )
+        members = {split: np.flatnonzero((split_of == split) & (numbers >= 0)) for split in SPLITS}
+        return ClipSet(index, store, self.protocol, chosen, numbers, members)

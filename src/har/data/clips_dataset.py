@@ -83,23 +83,15 @@ class ClipDataset(Dataset[dict[str, Any]]):
             length = int(self.index.num_frames[sample])
             return np.array([length // 2 if rng is None else int(rng.integers(length))])
         grid = self.index.grid(sample)
-        length = len(grid)
         if rng is None:
-            return grid[clip_frames(length, self.clip_size, self.step)]
-        start = int(rng.integers(num_random_starts(length, self.clip_size, params.step)))
-        return grid[clip_frames(length, self.clip_size, params.step, start)]
+            return grid[clip_frames(len(grid), self.clip_size, self.step)]
+        start = int(rng.integers(num_random_starts(len(grid), self.clip_size, params.step)))
+        return grid[clip_frames(len(grid), self.clip_size, params.step, start)]
 
     def target(
         self, sample: int, annotation: Annotation, frames: np.ndarray, params: AugmentParams
     ) -> Target:
-        """Crop and poses of some frames of a sample that share one box.
-
-        Args:
-            sample: its number in the index.
-            annotation: of the sample.
-            frames: positions in the stored sequence, (T,).
-            params: augmentation.
-        """
+        """Crop and poses of some frames of a sample, positions (T,), that share one box."""
         size, box = self.index.frame_size(sample), None
         if self.boxes is not None:
             boxes = self.boxes.of_sample(self.index.name(sample), len(annotation.joints_px))

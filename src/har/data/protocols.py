@@ -113,13 +113,11 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
         """Sequences on the grid of one length have the same clips: each length is counted once."""
         index, counts, known = self.samples.index, [], dict[int, int]()
         for sample in self.samples.selection.tolist():
-            length = int(index.num_frames[sample]) if index.on_grid[sample] else None
-            number = known.get(length) if length is not None else None
-            if number is None:
-                number = count(self.protocol.clips_of(index.grid(sample), self.clip_size))
-            if length is not None:
-                known[length] = number
-            counts.append(number)
+            # A key below 0 is one sample's own.
+            key = int(index.num_frames[sample]) if index.on_grid[sample] else -1 - sample
+            if key not in known:
+                known[key] = count(self.protocol.clips_of(index.grid(sample), self.clip_size))
+            counts.append(known[key])
         return (1 + self.protocol.flip) * np.array(counts, dtype=int)
 
     def _in_one_box(self, clips: np.ndarray) -> list[np.ndarray]:

@@ -8,7 +8,6 @@ permutation p // n, drawn from (seed, kind, p // n), and p itself seeds what aug
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 from zlib import crc32
 
 import numpy as np
@@ -30,16 +29,6 @@ def _permutation(seed: int, kind: str, number: int, size: int) -> np.ndarray:
     return seeded_rng(seed, kind + "/order", number).permutation(size)
 
 
-class Order(Protocol):
-    """An endless sequence of batches."""
-
-    def batch(self, number: int, rank: int = 0, world_size: int = 1) -> list[Key]:
-        """Batch ``number`` for one process; the processes' shares are disjoint."""
-
-    def batches_in_pass(self, world_size: int = 1) -> int:
-        """Batches until the samples begin anew, at least 1."""
-
-
 @dataclass
 class SampleOrder:
     """The endless, shuffled sequence of the samples of one kind.
@@ -57,22 +46,17 @@ class SampleOrder:
     seed: int
 
     def batch(self, number: int, rank: int = 0, world_size: int = 1) -> list[Key]:
-        """See :class:`Order`."""
+        """Batch ``number`` for one process; the processes' shares are disjoint."""
         first = (number * world_size + rank) * self.batch_size
         keys = []
         for position in range(first, first + self.batch_size):
             pass_index, offset = divmod(position, self.size)
-            keys.append(
-                (
-                    self.kind,
-                    int(_permutation(self.seed, self.kind, pass_index, self.size)[offset]),
-                    position,
-                )
-            )
+            order = _permutation(self.seed, self.kind, pass_index, self.size)
+            keys.append((self.kind, int(order[offset]), position))
         return keys
 
     def batches_in_pass(self, world_size: int = 1) -> int:
-        """See :class:`Order`."""
+        """Batches until the samples begin anew, at least 1."""
         return max(1, self.size // (self.batch_size * world_size))
 
 
@@ -87,12 +71,15 @@ class MixedOrder:
     parts: Sequence[SampleOrder]
 
     def batch(self, number: int, rank: int = 0, world_size: int = 1) -> list[Key]:
-        """See :class:`Order`."""
+        """See :class:`SampleOrder`."""
         return [key for part in self.parts for key in part.batch(number, rank, world_size)]
 
     def batches_in_pass(self, world_size: int = 1) -> int:
-        """See :class:`Order`."""
+        """See :class:`SampleOrder`."""
         return self.parts[0].batches_in_pass(world_size)
+
+
+Order = SampleOrder | MixedOrder
 
 
 class EpochBatches(Sampler[list[Key]]):

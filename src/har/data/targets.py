@@ -147,14 +147,8 @@ def clip_target(
         pose[..., 2] = (depth - root_depth) / (DEPTH_RANGE_MM * params.scale) + 0.5
     pose[~visible] = INVALID
     pose[..., 3] = visible
-    return Target(
-        pose=pose,
-        tracked=visible & (np.asarray(state)[:, places] > 0),
-        affine=affine,
-        root_depth_mm=root_depth,
-        depth_scale=params.scale,
-        mirrored=params.flip,
-    )
+    tracked = visible & (np.asarray(state)[:, places] > 0)
+    return Target(pose, tracked, affine, root_depth, params.scale, params.flip)
 
 
 def known_joints(

@@ -91,14 +91,7 @@ def encode_frames(
         raise SkipSample("unreadable video")
     if brightest < _BLACK:
         raise SkipSample("black video")
-    return EncodedFrames(
-        jpegs,
-        np.array(numbers, dtype=np.int32),
-        np.array(times, dtype=np.float64),
-        size,
-        region,
-        reader.num_read,
-        reader.last_s,
-        reader.last_s >= choice.get("until_s", np.inf),
-        missing_s,
-    )
+    kept = np.array(numbers, dtype=np.int32), np.array(times, dtype=np.float64)
+    longer = reader.last_s >= choice.get("until_s", np.inf)
+    read = reader.num_read, reader.last_s, longer, missing_s
+    return EncodedFrames(jpegs, *kept, size, region, *read)

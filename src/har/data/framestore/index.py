@@ -118,9 +118,8 @@ class FrameIndex:
             self.has_joints = np.ones(count, bool)
             self._read_old_times(file["frame_number"][:])
         else:
-            self.groups, self.labels, self.splits = (
-                file[key][:] for key in ("group", "label", "split")
-            )
+            self.groups, self.labels = file["group"][:], file["label"][:]
+            self.splits = file["split"][:]
             self.durations_s: NDArray[np.float64] = file["duration_s"][:]
             self.on_grid: NDArray[np.bool_] = file["on_grid"][:]
             self.has_joints = file["has_joints"][:]
@@ -166,8 +165,8 @@ class FrameIndex:
     def region_offset(self, sample: int) -> NDArray[np.float64]:
         """The map from pixels of a sample's pictures to pixels of its frames, (3, 3).
 
-        The two differ where only the region of a person's track is stored. ``affine @
-        region_offset`` makes, of a crop from frames, the same crop from the pictures.
+        ``affine @ region_offset`` makes, of a crop from frames, the same crop from the pictures,
+        of which only the region of a person's track may be stored.
         """
         part = np.eye(3)
         part[:2, 2] = self._regions[sample, :2]
@@ -190,10 +189,8 @@ class FrameIndex:
         """
         if self.margin is None:
             return
-        problem = self.margin.problem(augmentation)
-        if not true_boxes:
-            problem = "predicted boxes may lie anywhere"
-        if problem:
+        anywhere = "" if true_boxes else "predicted boxes may lie anywhere"
+        if problem := anywhere or self.margin.problem(augmentation):
             raise HarError(
                 f"{self.path.parent} holds only what clips around the true joints reach, which is "
                 f"too little here: {problem}; prepare whole frames (ntu.region=full) in another "

@@ -106,14 +106,11 @@ def box_of_clip(boxes: ArrayLike, frame_size: tuple[int, int]) -> NDArray[np.flo
     """The box of a clip by the boxes of its frames, as :func:`har.data.targets.clip_box`.
 
     The smallest that holds those of the first, middle and last frame; the whole image stands in
-    for a frame without a person.
+    for a frame without a person. All are x1, y1, x2, y2 in pixels of the stored frames.
 
     Args:
-        boxes: (T, 4) in pixels of the stored frames, NaN where there is none.
-        frame_size: width and height of the stored frames in pixels.
-
-    Returns:
-        (4,) x1, y1, x2, y2 in pixels of the stored frames.
+        boxes: (T, 4), NaN where there is none.
+        frame_size: width and height of the stored frames.
     """
     boxes = np.asarray(boxes, dtype=np.float64)
     last = len(boxes) - 1
@@ -128,10 +125,8 @@ def write_predicted_boxes(
     """Writes ``boxes.h5``, whole or not at all.
 
     Args:
-        path: of the file.
-        names: of the samples, ascending.
-        boxes: (F_i, 4) of each.
-        weights: ``weights_sha256`` and ``weights``.
+        path, weights: of the file; ``weights_sha256`` and ``weights``.
+        names, boxes: of the samples, ascending, and (F_i, 4) of each.
 
     Raises:
         HarError: it cannot be written.

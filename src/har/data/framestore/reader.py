@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -93,12 +93,8 @@ class FrameStore(ABC):
         return [pictures[frame] for frame in frames]
 
 
-class _OpenShard(NamedTuple):
-    """What a process keeps of a shard: every sample's rows, and the handle of the bytes."""
-
-    rows: dict[str, range]
-    offsets: NDArray[np.int64]
-    jpeg: h5py.Dataset
+# What a process keeps of a shard: every sample's rows, the offsets, and the handle of the bytes.
+_OpenShard = tuple[dict[str, range], NDArray[np.int64], h5py.Dataset]
 
 
 class HDF5Frames(FrameStore):
@@ -126,9 +122,8 @@ class HDF5Frames(FrameStore):
                 file = h5py.File(path, locking=False)
                 names = [name.decode() for name in file["name"][:].tolist()]
                 rows = [range(*ends) for ends in pairwise(file["first_frame"][:].tolist())]
-                self._shards[path] = _OpenShard(
-                    dict(zip(names, rows, strict=True)), file["offsets"][:], file["jpeg"]
-                )
+                rows_of = dict(zip(names, rows, strict=True))
+                self._shards[path] = rows_of, file["offsets"][:], file["jpeg"]
             except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
                 raise StoreError(
                     f"The frames of {sample} cannot be read from {path}: it is missing or damaged; "
@@ -139,18 +134,18 @@ class HDF5Frames(FrameStore):
     def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
         """See :class:`FrameStore`."""
         path = shard_path(self.folder, self.group_of(sample))
-        shard = self._shard(sample, path)
-        rows = shard.rows.get(sample, range(0))
+        rows_of, offsets, jpeg = self._shard(sample, path)
+        rows = rows_of.get(sample, range(0))
         for frame in frames:
             if not 0 <= frame < len(rows):
                 raise StoreError(
                     f"{sample} has {len(rows)} stored frames in {self.folder}, but not number "
                     f"{frame}; {PREPARE_AGAIN}."
                 )
-            start, end = shard.offsets[rows[frame] : rows[frame] + 2].tolist()
+            start, end = offsets[rows[frame] : rows[frame] + 2].tolist()
             data = np.empty(0, np.uint8)  # where the disk does not give the bytes
             with suppress(OSError):
-                data = shard.jpeg[start:end]
+                data = jpeg[start:end]
             yield data, str(path)
 
 

@@ -216,35 +216,22 @@ def merge_shards(sources: Sequence[Path], path: Path, with_frames: bool = True) 
         size = np.zeros_like(size)
 
     def parts() -> Iterator[StoredSamples]:
-        begin = 0
-        for end in _block_ends(source, number, frames, size):
-            yield _read(sources[source[begin]], number[begin], number[end - 1] + 1, with_frames)
-            begin = end
+        # Blocks of samples that lie side by side in one source and fit into memory.
+        begin = held_frames = held_bytes = 0
+        for place, end in enumerate(range(1, len(last) + 1)):
+            held_frames, held_bytes = held_frames + frames[place], held_bytes + size[place]
+            if (
+                end == len(last)
+                or source[end] != source[place]
+                or number[end] != number[place] + 1
+                or held_bytes + size[end] > _BLOCK_BYTES
+                or held_frames + frames[end] > _BLOCK_FRAMES
+            ):
+                yield _read(sources[source[begin]], number[begin], number[place] + 1, with_frames)
+                begin, held_frames, held_bytes = end, 0, 0
 
     write_shard(path, parts(), int(frames.sum()), int(size.sum()))
     return len(last)
-
-
-def _block_ends(
-    source: NDArray[np.int64],
-    number: NDArray[np.int64],
-    frames: NDArray[np.int64],
-    size: NDArray[np.int64],
-) -> Iterator[int]:
-    """Cuts samples into blocks that lie side by side in one source and fit into memory."""
-    held_frames = held_bytes = 0
-    for place in range(len(source)):
-        held_frames, held_bytes = held_frames + frames[place], held_bytes + size[place]
-        following = place + 1
-        if (
-            following == len(source)
-            or source[following] != source[place]
-            or number[following] != number[place] + 1
-            or held_bytes + size[following] > _BLOCK_BYTES
-            or held_frames + frames[following] > _BLOCK_FRAMES
-        ):
-            held_frames = held_bytes = 0
-            yield following
 
 
 def _read(path: Path, begin: int, end: int, with_frames: bool) -> StoredSamples:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from har.data.dataset_folder import DatasetFolder
-from har.data.ntu.labels import SampleName, is_sample_name, parse_sample_name
+from har.data.ntu.labels import is_sample_name, parse_sample_name
 
 _IMAGES = "images-small"  # the original program's folder of extracted frames
 
@@ -51,21 +51,15 @@ def _by_sample(root: Path, output: Path, ending: str) -> dict[str, Path]:
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """``os.walk`` in a fixed order, along links, but not into our own or millions of frames."""
-    seen = {_identity(output)} if output.is_dir() else set()
+    seen = {os.path.realpath(output)}
     for folder, folders, files in os.walk(root, followlinks=True):
-        identity = _identity(Path(folder))
-        if identity in seen:  # the output, or a link that leads back
+        if (real := os.path.realpath(folder)) in seen:  # the output, or a link that leads back
             folders.clear()
             continue
-        seen.add(identity)
+        seen.add(real)
         folders.sort()
         yield folder, list(folders), files
         folders[:] = [name for name in folders if name != _IMAGES]
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
 
 
 def select_samples(
@@ -76,15 +70,10 @@ def select_samples(
     shard: tuple[int, int] | None,
 ) -> list[str]:
     """The part of the samples that is asked for, sorted; see :func:`prepare_ntu`."""
-
-    def fits(sample: SampleName) -> bool:
-        return (
-            (setups is None or sample.setup in setups)
-            and (actions is None or sample.action in actions)
-            and (cameras is None or sample.camera in cameras)
-        )
-
-    chosen = sorted(name for name in names if fits(parse_sample_name(name)))
+    chosen = sorted(names)
+    for key, wanted in (("setup", setups), ("action", actions), ("camera", cameras)):
+        if wanted is not None:
+            chosen = [name for name in chosen if getattr(parse_sample_name(name), key) in wanted]
     if shard is None:
         return chosen
     # Whole setups, so that jobs of an array never write the same shard.

@@ -68,12 +68,12 @@ def prepare_ntu(
         if not skeletons:
             raise missing_data(skeletons_root, "no *.skeleton lies")
         described = settings.describe()
+        if images is not None and margin is not None:
+            raise HarError(
+                f"{images} holds whole frames, which stay as they are: ntu.region=track needs the "
+                "videos."
+            )
         if images is not None:
-            if margin is not None:
-                raise HarError(
-                    f"{images} holds whole frames, which stay as they are: ntu.region=track needs "
-                    "the videos."
-                )
             sources = {name: path for name, path in sources.items() if name in skeletons}
             described["images"] = os.path.relpath(images.resolve(), output.resolve())
         names = select_samples(list(sources), setups, actions, cameras, shard)
@@ -94,12 +94,8 @@ def prepare_ntu(
                 files = sources[name], skeletons[name]
                 tasks.append(Task(name, name[:4], sources[name], extract, (name, *files, settings)))
         if images is None:
-            check_disk(
-                output,
-                tasks,
-                lambda task: estimate_bytes(*task.arguments[1:]),
-                "take part of the data (ntu.setups=[1,2])",
-            )
+            hint = "take part of the data (ntu.setups=[1,2])"
+            check_disk(output, tasks, lambda task: estimate_bytes(*task.arguments[1:]), hint)
         run_tasks(tasks, folder, report, workers=workers, total=len(names), progress=progress)
         folder.write_index(store="hdf5" if images is None else "jpeg")
         report.add_remarks(output, names)

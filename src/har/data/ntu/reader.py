@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.data.clip_set import ClipSet
+from har.data.clip_set import ClipSet, StoredReader
 from har.data.framestore.folder import open_prepared
 from har.data.ntu.files import find_dataset_root, missing_data
 from har.data.ntu.labels import ACTION_NAMES, sample_numbers
@@ -14,7 +14,7 @@ from har.data.ntu.targets import COLOR_CAMERA
 from har.errors import HarError
 
 
-class NTUReader:
+class NTUReader(StoredReader):
     """A :class:`har.data.clip_set.ClipReader`.
 
     Args:
@@ -30,11 +30,10 @@ class NTUReader:
         actions: Sequence[int] | None = None,
         val_subjects: Sequence[int] = (),
     ) -> None:
-        self.protocol, self.val_subjects = protocol, tuple(val_subjects)
-        self.camera = COLOR_CAMERA
         count = 120 if protocol.endswith("120") else 60
-        self.actions = [int(n) for n in (range(1, count + 1) if actions is None else actions)]
-        self.labels = [ACTION_NAMES[action - 1] for action in self.actions]
+        numbers = [int(n) for n in (range(1, count + 1) if actions is None else actions)]
+        super().__init__([ACTION_NAMES[n - 1] for n in numbers], protocol, COLOR_CAMERA)
+        self.actions, self.val_subjects = numbers, tuple(val_subjects)
 
     def read(self, data_dir: Path) -> ClipSet:
         """See the protocol.
@@ -53,18 +52,9 @@ class NTUReader:
                 "the experiment of that data set, for own clips experiment=own_actions."
             )
         numbers = sample_numbers(index.names)
-        train, test = (
-            split_indices(numbers, self.protocol, split, self.actions)
-            for split in ("train", "test")
-        )
-        kept_out = np.isin(numbers.subjects[train], self.val_subjects)
-        class_of = np.full(1 + len(ACTION_NAMES), -1)
-        class_of[self.actions] = np.arange(len(self.actions))
-        return ClipSet(
-            index,
-            store,
-            self.protocol,
-            self.labels,
-            class_of[numbers.actions],
-            {"train": train[~kept_out], "val": train[kept_out], "test": test},
-        )
+        splits = np.full(len(index), "", dtype="U5")
+        for split in ("train", "test"):
+            splits[split_indices(numbers, self.protocol, split, self.actions)] = split
+        splits[(splits == "train") & np.isin(numbers.subjects, self.val_subjects)] = "val"
+        labels = [ACTION_NAMES[action - 1] for action in numbers.actions.tolist()]
+        return self.clip_set(index, store, labels, splits.tolist(), self.labels)

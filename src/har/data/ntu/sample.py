@@ -1,8 +1,8 @@
 """One sample: its video and its skeleton become stored frames with the acting person."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,23 +131,28 @@ def extract_sample(name: str, video: Path, skeleton: Path, settings: Settings) -
     Raises:
         SkipSample: why it cannot be used.
     """
-    numbers, track, remark = read_track(skeleton)
-    length = int(numbers[-1]) + 1
+    track = read_track(skeleton)
+    length = int(track.numbers[-1]) + 1
     # Two more are passed, without keeping them, to know whether the video is longer.
     frames = encode_frames(
         video,
         settings.size_of,
         settings.jpeg_quality,
-        region_in=_region_of(settings, numbers, track),
+        region_in=partial(_region, settings=settings, track=track),
         keep=lambda number, _: number < length and number % settings.stride == 0,
         limit=length + 2,
     )
-    remark = "; ".join(filter(None, [compare_lengths(video, frames.num_read, length), remark]))
-    joints = joints_at(frames.numbers, numbers, track)
+    remarks = [compare_lengths(video, frames.num_read, length), track.remark]
+    clip = _clip(name, frames.times_s, frames.numbers, track)
+    check_tracked(clip.joints)
+    sample = one_sample(clip, frames.size, frames.jpegs, frames.region)
+    return Extracted(sample, "; ".join(filter(None, remarks)))
+
+
+def check_tracked(joints: NDArray[np.float32]) -> None:
+    """SkipSample where no joint of (F, P, J, 4) is known and tracked."""
     if not (np.isfinite(joints[..., :2]).all(-1) & (joints[..., 3] > 0)).any():
         raise SkipSample("no body in any frame")
-    clip = _clip(name, frames.times_s, frames.numbers, joints)
-    return Extracted(one_sample(clip, frames.size, frames.jpegs, frames.region), remark)
 
 
 def compare_lengths(video: Path, seen: int, length: int) -> str:
@@ -168,12 +173,10 @@ def compare_lengths(video: Path, seen: int, length: int) -> str:
 
 
 def _clip(
-    name: str,
-    times_s: NDArray[np.float64],
-    numbers: NDArray[np.int32],
-    joints: NDArray[np.float32],
+    name: str, times_s: NDArray[np.float64], numbers: NDArray[np.int32], track: Track
 ) -> Clip:
     """The record of a sample; a setup's samples make a shard."""
+    joints = joints_at(numbers, track)
     label = ACTION_NAMES[parse_sample_name(name).action - 1]
     return Clip(name, times_s, joints, group=name[:4], label=label, numbers=numbers)
 
@@ -184,43 +187,31 @@ def estimate_bytes(video: Path, skeleton: Path, settings: Settings) -> float:
     Raises:
         SkipSample: there is no such frame.
     """
-    numbers, track, _ = read_track(skeleton)
-    region_in = _region_of(settings, numbers, track)
+    track = read_track(skeleton)
+    region_in = partial(_region, settings=settings, track=track)
     quality = settings.jpeg_quality
     first = encode_frames(video, settings.size_of, quality, region_in=region_in, limit=1).jpegs[0]
-    return first.size * (int(numbers[-1]) + 1) / settings.stride
+    return first.size * (int(track.numbers[-1]) + 1) / settings.stride
 
 
-def _region_of(
-    settings: Settings, numbers: NDArray[np.int64], track: BodyTrack
-) -> Callable[[Size], Region]:
+def _region(size: Size, settings: Settings, track: Track) -> Region:
     """Which part is stored of frames of a given size."""
-
-    def region(size: Size) -> Region:
-        if settings.margin is None:
-            return 0, 0, *size
-        stored = np.arange(0, int(numbers[-1]) + 1, settings.stride, dtype=np.int32)
-        joints = joints_at(stored, numbers, track)[:, 0]
-        return visible_region(joints[..., :2], joints[..., 2], size, settings.margin)
-
-    return region
+    if settings.margin is None:
+        return 0, 0, *size
+    stored = np.arange(0, int(track.numbers[-1]) + 1, settings.stride, dtype=np.int32)
+    joints = joints_at(stored, track)[:, 0]
+    return visible_region(joints[..., :2], joints[..., 2], size, settings.margin)
 
 
-def joints_at(
-    frames: NDArray[np.int32], numbers: NDArray[np.int64], track: BodyTrack
-) -> NDArray[np.float32]:
-    """The person in some frames of the video, (F, 1, 25, 4): x, y, depth and state.
+def joints_at(frames: NDArray[np.int32], track: Track) -> NDArray[np.float32]:
+    """The person in frames of the video, numbers (F,) from 0: x, y, depth and state (F, 1, 25, 4).
 
     NaN and state 0 in frames that the annotation leaves out.
-
-    Args:
-        frames: (F,) their numbers, from 0.
-        numbers: of the annotated frames, ascending.
-        track: the person in these.
     """
+    person, numbers = track.person, track.numbers
     row = np.minimum(np.searchsorted(numbers, frames), len(numbers) - 1)
     joints = np.concatenate(
-        [track.joints_px[row], track.depth_mm[row][..., None], track.state[row][..., None]], -1
+        [person.joints_px[row], person.depth_mm[row][..., None], person.state[row][..., None]], -1
     ).astype(np.float32)
     joints[numbers[row] != frames] = (np.nan, np.nan, np.nan, 0)
     return joints[:, None]
@@ -238,7 +229,8 @@ def annotated_sample(name: str, images: Path, annotation: Path, settings: Settin
     Raises:
         SkipSample: why it cannot be used.
     """
-    numbers, track, odd = read_track(annotation, called="annotation")
+    track = read_track(annotation, called="annotation")
+    numbers = track.numbers
     there = set(os.listdir(images)) if images.is_dir() else set()
     rows = np.arange(0, len(numbers), settings.stride)
     kept = [row for row in rows if f"{numbers[row] + 1:05d}.jpg" in there]
@@ -252,6 +244,5 @@ def annotated_sample(name: str, images: Path, annotation: Path, settings: Settin
     size = (picture.shape[1], picture.shape[0])
     missing = len(rows) - len(kept)
     absent = f"{missing} of {len(rows)} frames are not extracted" if missing else ""
-    remark = "; ".join(filter(None, [absent, odd]))
-    clip = _clip(name, stored / FRAMES_PER_SECOND, stored, joints_at(stored, numbers, track))
-    return Extracted(one_sample(clip, size), remark)
+    clip = _clip(name, stored / FRAMES_PER_SECOND, stored, track)
+    return Extracted(one_sample(clip, size), "; ".join(filter(None, [absent, track.remark])))

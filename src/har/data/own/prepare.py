@@ -17,7 +17,13 @@ from har.data.framestore.extraction import (
 )
 from har.data.framestore.shards import one_sample
 from har.data.framestore.staging import PreparedFolder
-from har.data.ntu.sample import SKELETON_JOINTS, compare_lengths, joints_at, read_track
+from har.data.ntu.sample import (
+    SKELETON_JOINTS,
+    check_tracked,
+    compare_lengths,
+    joints_at,
+    read_track,
+)
 from har.data.own.folder import OwnClip, find_clips, read_lists, split_by_lists, split_by_shares
 from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS, Clip
@@ -168,18 +174,11 @@ def own_sample(name: str, clip: OwnClip, root: Path, settings: OwnSettings) -> E
     joints = np.full((len(frames.jpegs), 1, 25, 4), (np.nan, np.nan, np.nan, 0), np.float32)
     if track is not None and length is not None:
         kept = slice(int(np.searchsorted(frames.numbers, length)))
-        joints = joints_at(frames.numbers[kept], track.numbers, track.person)
-        if not (np.isfinite(joints[..., :2]).all(-1) & (joints[..., 3] > 0)).any():
-            raise SkipSample("no body in any frame")
+        joints = joints_at(frames.numbers[kept], track)
+        check_tracked(joints)
         remarks += [track.remark] if track.remark else []
-    record = Clip(
-        name,
-        frames.times_s[kept],
-        joints,
-        group=clip.label,
-        label=clip.label,
-        numbers=frames.numbers[kept],
-    )
+    times_s, numbers = frames.times_s[kept], frames.numbers[kept]
+    record = Clip(name, times_s, joints, group=clip.label, label=clip.label, numbers=numbers)
     return Extracted(one_sample(record, frames.size, frames.jpegs[kept]), "; ".join(remarks))
 
 

@@ -14,10 +14,10 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from har.data.framestore.staging import write_text
 from har.data.own.folder import OwnClip
 from har.data.records import SPLITS
 from har.errors import HarError
-from har.files import whole_file
 
 FILE_NAME = "actions.json"
 _FORMAT = 2
@@ -66,19 +66,12 @@ class OwnActions:
 
     def write(self, folder: Path) -> None:
         """Writes the record into a prepared folder, whole or not at all."""
-        path = folder / FILE_NAME
-        samples = {
-            name: {
-                "file": clip.file,
-                "split": self.splits.get(name),
-                "video_bytes": clip.num_bytes[0],
-                "skeleton_bytes": clip.num_bytes[1],
-            }
-            for name, clip in sorted(self.clips.items())
-        }
+        samples = {}
+        for name, clip in sorted(self.clips.items()):
+            sizes = dict(zip(("video_bytes", "skeleton_bytes"), clip.num_bytes, strict=True))
+            samples[name] = {"file": clip.file, "split": self.splits.get(name), **sizes}
         document = {"format": _FORMAT, "samples": samples}
-        with whole_file(path) as partial:
-            partial.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_text(folder / FILE_NAME, json.dumps(document, indent=1, ensure_ascii=False))
 
     @classmethod
     def read(cls, folder: Path) -> OwnActions:
