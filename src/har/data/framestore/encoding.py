@@ -91,7 +91,7 @@ def encode_frames(
         raise SkipSample("unreadable video")
     if brightest < _BLACK:
         raise SkipSample("black video")
-    kept = np.array(numbers, dtype=np.int32), np.array(times, dtype=np.float64)
+    at, times_s = np.array(numbers, dtype=np.int32), np.array(times, dtype=np.float64)
     longer = reader.last_s >= choice.get("until_s", np.inf)
-    read = reader.num_read, reader.last_s, longer, missing_s
-    return EncodedFrames(jpegs, *kept, size, region, *read)
+    num_read, last_s = reader.num_read, reader.last_s
+    return EncodedFrames(jpegs, at, times_s, size, region, num_read, last_s, longer, missing_s)
