@@ -1,4 +1,4 @@
-"""Keeps a few of the synthetic MPII images (5 of them validate), coded smaller; the others are "missing"."""
+"""Keeps a few synthetic MPII images (5 validate), coded smaller; the others are "missing"."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Takes the exporter's notes (Python stack traces, paths of source files) out of an ONNX file; the graph stays."""
+"""Removes stack traces and shapes in between from an ONNX file; graph and metadata stay."""
 
 import sys
 
