@@ -155,9 +155,9 @@ def run_tasks(
     folder: PreparedFolder,
     report: PrepareReport,
     *,
-    workers: int,
-    total: int,
-    progress: Callable[..., None] | None,
+    workers: int = 0,
+    total: int | None = None,
+    progress: Callable[..., None] | None = None,
 ) -> None:
     """Extracts samples; groups are put together as they finish, while others go on.
 
@@ -166,7 +166,7 @@ def run_tasks(
         folder: where they go.
         report: counts what is done and skipped.
         workers: processes; 0: everything in this one.
-        total: number of samples with those that are there.
+        total: number of samples with those that are there; None: of the tasks.
         progress: called as ``progress(done, total, frames=..., errors=...)``.
 
     Raises:
@@ -174,6 +174,7 @@ def run_tasks(
         HarError: a shard is damaged.
     """
     remaining = Counter(file_stem(task.group) for task in tasks)
+    total = len(tasks) if total is None else total
     finished = total - len(tasks)
     work = partial(_work, folder.output)
     with (
