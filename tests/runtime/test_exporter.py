@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import har
 from har.errors import HarError
 from har.models import SPNet
 from har.runtime import exporter as export
@@ -99,7 +100,7 @@ def test_the_file_says_what_its_numbers_mean(exported: Path) -> None:
     joints = stored["spec"]["joint_names"]
     assert (joints[0], len(joints)) == ("pelvis", 16)
     assert "[-1, 1]" in stored["normalization"]
-    assert stored["version"] == "0.1.0"
+    assert stored["version"] == har.__version__
     assert (stored["spec"]["network"], stored["spec"]["resolution"]) == ("SPNet", [32, 32])
     assert stored["frames"] == [2, 15]  # from 16 on SPNet pools frames as well
 
