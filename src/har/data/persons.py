@@ -108,6 +108,8 @@ class PersonDataset(Dataset[dict[str, Any]]):
             "valid": torch.from_numpy(np.isfinite(joints).all(-1)),
             "inside": torch.from_numpy(_inside(transform_points(affines[0], joints))),
             "length_px": float(self.persons.rows["length_px"][number]),
+            "box_px": torch.from_numpy(self.persons.rows["box_px"][number].copy()),
+            "area_px2": float(self.persons.rows["area_px2"][number]),
             "name": self._name(number),
             "path": str(self._path(number)),
         }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SPLITS = ("train", "val", "test")
+_NO_BOX = (np.nan,) * 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Person:
         length_px: what PCK measures in, as a head size; NaN: this person is not scored.
         split: ``train``, ``val`` or ``test``; anything else: not used.
         visible: (J,) 1 visible, 0 hidden, -1 unknown; None: all unknown.
+        box_px: (4,) x1, y1, x2, y2 of the person; None: not known.
+        area_px2: of the person, what OKS measures in; NaN: not known.
     """
 
     id: str
@@ -46,6 +49,8 @@ class Person:
     length_px: float = np.nan
     split: str = "train"
     visible: ArrayLike | None = None
+    box_px: ArrayLike | None = None
+    area_px2: float = np.nan
 
     @staticmethod
     def around(box_px: ArrayLike, enlarge: float = 1.25) -> tuple[NDArray[np.float64], float]:
@@ -94,6 +99,7 @@ class PersonSet:
         unknown = np.full(layout.num_joints, -1)
         columns = {f.name: [getattr(person, f.name) for person in found] for f in fields(Person)}
         columns["visible"] = [unknown if v is None else v for v in columns["visible"]]
+        columns["box_px"] = [_NO_BOX if v is None else v for v in columns["box_px"]]
         for name in ("id", "image", "split"):
             columns[name] = [text.encode() for text in columns[name]]
         return cls.from_columns(images_dir, layout, source, **columns)
@@ -102,7 +108,10 @@ class PersonSet:
     def from_columns(
         cls, images_dir: Path, layout: Layout, source: str, **columns: Any
     ) -> PersonSet:
-        """The same from a column (N, ...) of every field of :class:`Person`; texts as bytes."""
+        """The same from a column (N, ...) of every field of :class:`Person`; texts as bytes.
+
+        Boxes and areas may be missing: they are NaN then.
+        """
         texts = {name: np.asarray(columns[name], dtype=np.bytes_) for name in ("id", "image")}
         joints = layout.num_joints
         rows = np.empty(
@@ -115,8 +124,11 @@ class PersonSet:
                 ("window_px", np.float64),
                 ("length_px", np.float64),
                 ("split", "S8"),
+                ("box_px", np.float64, (4,)),
+                ("area_px2", np.float64),
             ],
         )
+        rows["box_px"] = rows["area_px2"] = np.nan
         for name, values in columns.items():
             rows[name] = np.asarray(values).reshape(rows[name].shape)
         return cls(rows, images_dir, layout, source)
@@ -210,8 +222,8 @@ class PersonBatch(TypedDict, total=False):
     Training: ``images`` uint8 RGB (N, H, W, 3); ``gamma`` (N, 3); ``pose`` (N, J, dim + 1);
     ``name``. Evaluation: ``images`` and ``pose`` with V views after N; ``affine`` float64
     (N, V, 3, 3), image pixels to the crop; ``flipped`` bool (N, V); ``joints_px`` float64
-    (N, J, 2), ``valid`` and ``inside`` bool (N, J); ``length_px`` float64 (N,); ``path`` of the
-    images.
+    (N, J, 2), ``valid`` and ``inside`` bool (N, J); ``length_px`` and ``area_px2`` float64 (N,);
+    ``box_px`` float64 (N, 4); ``path`` of the images.
     """
 
     images: Tensor
@@ -224,4 +236,6 @@ class PersonBatch(TypedDict, total=False):
     valid: Tensor
     inside: Tensor
     length_px: Tensor
+    box_px: Tensor
+    area_px2: Tensor
     path: list[str]

@@ -75,6 +75,8 @@ def read_kites(data_dir: Path) -> PersonSet:
                 window_px=window,
                 length_px=float(np.linalg.norm(box[2:] - box[:2])),
                 split=split,
+                box_px=box,
+                area_px2=float(np.prod(box[2:] - box[:2])),
             )
         )
     return PersonSet.of(persons, data_dir, kite, "kites.json")

@@ -190,6 +190,8 @@ def test_batches(tiny_mpii: Path) -> None:
         "valid": (4, 17),
         "inside": (4, 17),
         "length_px": (4,),
+        "box_px": (4, 4),
+        "area_px2": (4,),
     }
     assert batch["affine"].dtype == batch["joints_px"].dtype == torch.float64
     assert not batch["valid"][:, 16].any()
