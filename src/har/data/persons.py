@@ -16,6 +16,7 @@ from har.files import read_stored_image
 from har.geometry import INVALID, GeometryError, crop_affine, transform_points, warp
 from har.layouts import MISSING, Layout, LayoutLike, get_layout
 
+BOXES = ("ground_truth", "image")
 _FLIP = (False, True)
 _SHIFT_PX = 12.0
 _SHIFT_WINDOW_PX = 200.0  # shifts are in pixels of a crop of a window of this side
@@ -52,10 +53,12 @@ class PersonDataset(Dataset[dict[str, Any]]):
         dim: 2 or 3.
         augmentation: what is drawn at random; its default draws nothing.
         views: ``single``, ``flip`` or ``multicrop``.
+        boxes: ``ground_truth``: the persons' own crops; ``image``: the whole images, squares of
+            their longer sides.
         seed: the run's seed.
 
     Raises:
-        HarError: unknown views, layout or dim, or a layout with none of the data set's joints.
+        HarError: unknown views, boxes, layout or dim, or a layout without joints of the data set.
     """
 
     def __init__(
@@ -67,8 +70,11 @@ class PersonDataset(Dataset[dict[str, Any]]):
         dim: int = 2,
         augmentation: Augmentation | None = None,
         views: str = "single",
+        boxes: str = "ground_truth",
         seed: int = 0,
     ) -> None:
+        if boxes not in BOXES:
+            raise HarError(f"boxes={boxes} of persons: choose {' or '.join(BOXES)}.")
         if views not in VIEWS:
             raise HarError(f"data.views={views}: choose {', '.join(VIEWS)}.")
         if dim not in (2, 3):
@@ -77,7 +83,7 @@ class PersonDataset(Dataset[dict[str, Any]]):
         self.layout = persons.layout if layout is None else get_layout(layout)
         self.order = self.layout.order_from(persons.layout)
         self.augmentation = augmentation or Augmentation()
-        self.views = VIEWS[views]
+        self.views, self.boxes = VIEWS[views], boxes
 
     def __len__(self) -> int:
         return len(self.persons)
@@ -121,16 +127,19 @@ class PersonDataset(Dataset[dict[str, Any]]):
         person = self.persons.rows[number]
         image = read_stored_image(self._path(number))
         size = image.shape[1], image.shape[0]
+        center, window = person["center_px"], person["window_px"]
+        if self.boxes == "image":
+            center, window = np.array(size) / 2, float(max(size))
         width, height = self.resolution
         crops = np.empty((len(draws), height, width, 3), dtype=np.uint8)
         poses, affines = [], []
         for draw, crop in zip(draws, crops, strict=True):
             try:
-                affine = person_affine(person["center_px"], person["window_px"], size, draw)
+                affine = person_affine(center, window, size, draw)
             except GeometryError as error:
                 raise HarError(
                     f"{self._name(number)} has a crop without a pixel (of "
-                    f"{person['window_px']:g} px): mend the annotation or remove the person."
+                    f"{window:g} px): mend the annotation or remove the person."
                 ) from error
             warp(image, affine, self.resolution, out=crop)
             joints, flip = person["joints_px"], draw.flip

@@ -10,6 +10,7 @@ from har.errors import HarError
 TASKS = {
     "ntu": "har.prepare.ntu:prepare_ntu",
     "mpii": "har.prepare.mpii:prepare_mpii",
+    "lsp": "har.prepare.lsp:prepare_lsp",
     "actions": "har.prepare.actions:prepare_actions",
     "boxes": "har.prepare.boxes:prepare_boxes",
     "synthetic": "har.prepare.synthetic:prepare_synthetic",

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from torch.utils.data import DataLoader
 
-from har.data import MPIIDataModule
+from har.data import MPIIDataModule, stored_images
 from har.data.augment import Augmentation
 from har.data.modules.persons import hold_out
 from har.data.mpii import prepare as prepared_module
@@ -98,7 +98,7 @@ def test_annotations_are_read_again_only_if_they_changed(
 
 
 def test_images_are_checked_in_processes(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared_module, "_FEW_IMAGES", 0)
+    monkeypatch.setattr(stored_images, "_FEW_IMAGES", 0)
     calls = []
     report = prepare_mpii(copy, workers=1, progress=lambda *a, **k: calls.append(a))
     assert report.checked == report.images

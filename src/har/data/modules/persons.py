@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class PersonDataModule(TrainingDataModule):
         dim: 2, or 3 for networks that also learn depth elsewhere.
         batch_size: persons per batch and process.
         augmentation: for training crops.
+        boxes: crops of evaluation, see :class:`har.data.persons.PersonDataset`.
+        train_boxes: crops of training.
         views: crops per person in the test: ``single``, ``flip`` or ``multicrop``.
         val_persons: training persons kept out of training for curves, by whole images; 0: none.
         metric: ``pck``, or ``pckh`` if the records' lengths are head sizes; names the results.
@@ -49,7 +51,8 @@ class PersonDataModule(TrainingDataModule):
     val_samples: PersonDataset | None
     test_samples: PersonDataset | None
     clip_size, clip_seconds_between_frames = 1, None
-    test_split, boxes = "test", "annotated"  # as the protocol describes them
+    test_split = "test"  # this and the boxes as the protocol describes them
+    box_texts: ClassVar = {"ground_truth": "annotated", "image": "whole image"}
 
     def __init__(
         self,
@@ -60,6 +63,8 @@ class PersonDataModule(TrainingDataModule):
         dim: int = 2,
         batch_size: int = 24,
         augmentation: Augmentation | None = None,
+        boxes: str = "ground_truth",
+        train_boxes: str = "ground_truth",
         views: str = "single",
         val_persons: int = 0,
         metric: str = "pck",
@@ -75,6 +80,7 @@ class PersonDataModule(TrainingDataModule):
         )
         self.data_dir, self.read = Path(data_dir), read
         self.augmentation, self.views, self.dim = augmentation, views, dim
+        self.boxes, self.train_boxes = boxes, train_boxes
         self.val_persons = val_persons
         self.person_metric = (metric, threshold)
 
@@ -93,7 +99,7 @@ class PersonDataModule(TrainingDataModule):
         if without:
             text = "%d of %d test persons have no head box (or other length): not scored."
             log.warning(text, without, len(test))
-        self.datasets = {"pose": self._dataset(training[~held_out], self.augmentation)}
+        self.datasets = {"pose": self._dataset(training[~held_out], train=True)}
         self.val_samples = self._dataset(PersonSet(validation, persons.images_dir, persons.layout))
         self.test_samples = self._dataset(test, views=self.views)
         if stage == "fit" and len(self.datasets["pose"]) == 0:
@@ -103,14 +109,15 @@ class PersonDataModule(TrainingDataModule):
             )
 
     def _dataset(
-        self, persons: PersonSet, augmentation: Augmentation | None = None, views: str = "single"
+        self, persons: PersonSet, *, train: bool = False, views: str = "single"
     ) -> PersonDataset:
         return PersonDataset(
             persons,
             resolution=self.resolution,
             layout=self.layout,
             dim=self.dim,
-            augmentation=augmentation,
+            augmentation=self.augmentation if train else None,
+            boxes=self.train_boxes if train else self.boxes,
             views=views,
             seed=self.seed,
         )
@@ -123,7 +130,7 @@ class PersonDataModule(TrainingDataModule):
             "num_test_persons": self.num_test_samples,
             "views": self.views,
             "crops_per_person": len(VIEWS[self.views]),
-            "boxes": self.boxes,
+            "boxes": self.box_texts[self.boxes],
             "prediction_block": "last",
         }
 
@@ -142,7 +149,11 @@ class MPIIDataModule(PersonDataModule):
             annotations' list.
     """
 
-    test_split, boxes = "MPII validation (Tompson et al.)", "annotated center and scale"
+    test_split = "MPII validation (Tompson et al.)"
+    box_texts: ClassVar = {
+        "ground_truth": "annotated center and scale",
+        "image": "whole image",
+    }
 
     def __init__(
         self,

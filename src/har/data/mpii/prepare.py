@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 
 import h5py
@@ -19,14 +18,13 @@ import numpy as np
 from har.data.mpii.annotations import AnnotationFiles, find_annotations, read_annotations
 from har.data.mpii.files import find_dataset_root, find_images, missing_data
 from har.data.mpii.persons import PERSON, Annotations, MPIIError, Persons, Split, head_size_px
-from har.data.processes import run_in_processes
-from har.errors import DatasetNotFoundError, HarError
-from har.files import read_stored_image, whole_file
+from har.data.stored_images import check_images, file_stamp
+from har.errors import DatasetNotFoundError
+from har.files import whole_file
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # of persons.h5
-_FEW_IMAGES = 100  # are checked sooner than processes are started
 _PERSONS = "persons.h5"
 
 
@@ -82,7 +80,7 @@ def prepare_mpii(
     found, stamp = _read(files, output / _PERSONS)
     names = [name.decode() for name in np.unique(found.persons["image"]).tolist()]
     journal = output / "checked_images.jsonl"
-    problems, checked = _check_images(names, images_dir, journal, workers, progress)
+    problems, checked = check_images(names, images_dir, journal, workers, progress)
     if len(problems) == len(names):
         raise missing_data(root, f"none of the {len(names)} annotated images can be read")
     usable = ~np.isin(found.persons["image"], [name.encode() for name in problems])
@@ -112,7 +110,7 @@ def prepare_mpii(
 
 def _read(files: AnnotationFiles, path: Path) -> tuple[Annotations, str]:
     """The annotations, from an earlier preparation if the files are the same; and their stamp."""
-    stamp = json.dumps([[file.name, *(_file_stamp(file) or [])] for file in files.paths])
+    stamp = json.dumps([[file.name, *(file_stamp(file) or [])] for file in files.paths])
     # none, or one that is damaged, is read again
     with suppress(OSError, KeyError, ValueError, TypeError), h5py.File(path, locking=False) as file:
         if file.attrs["stamp"] == stamp and file.attrs["format"] == FORMAT:
@@ -120,65 +118,6 @@ def _read(files: AnnotationFiles, path: Path) -> tuple[Annotations, str]:
             log.info("MPII annotations: %s, read before.", file.attrs["source"])
             return Annotations(file["persons"][:], file.attrs["source"], notes), stamp
     return read_annotations(files), stamp
-
-
-def check_image(name: str, images_dir: str) -> tuple[str, str]:
-    """An image's name, and what is wrong with it: nothing, ``missing`` or ``damaged``."""
-    path = Path(images_dir, name)
-    if not path.is_file():
-        return name, "missing"
-    try:
-        read_stored_image(path)
-    except HarError:
-        return name, "damaged"
-    return name, ""
-
-
-def _damaged(name: str) -> tuple[str, str]:
-    return name, "damaged"  # so much that it killed the process
-
-
-def _check_images(
-    names: list[str],
-    images_dir: Path,
-    journal: Path,
-    workers: int,
-    progress: Callable[..., None] | None,
-) -> tuple[dict[str, str], int]:
-    """What is wrong with images, by name, sorted; and how many were checked this time."""
-    good = _good_images(journal)
-    new = [name for name in names if good.get(name, []) != _file_stamp(images_dir / name)]
-    problems: dict[str, str] = {}
-    check = partial(check_image, images_dir=str(images_dir))
-    results = run_in_processes(check, new, _damaged, workers if len(new) > _FEW_IMAGES else 0)
-    with journal.open("a", encoding="utf-8") as file:
-        for done, (name, problem) in enumerate(results, start=len(names) - len(new) + 1):
-            if problem:
-                problems[name] = problem
-            else:
-                file.write(json.dumps([name, _file_stamp(images_dir / name)]) + "\n")
-                file.flush()
-            if progress is not None:
-                progress(done, len(names), errors=len(problems))
-    return dict(sorted(problems.items())), len(new)
-
-
-def _file_stamp(path: Path) -> list[int] | None:
-    with suppress(OSError):
-        status = path.stat()
-        return [status.st_size, status.st_mtime_ns]
-    return None
-
-
-def _good_images(journal: Path) -> dict[str, list[int]]:
-    """Images that an earlier preparation could read, with size and time of their files."""
-    found: dict[str, list[int]] = {}
-    if journal.is_file():
-        for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, TypeError):  # where an earlier preparation was stopped
-                name, stamp = json.loads(line)
-                found[name] = stamp
-    return found
 
 
 @dataclass(frozen=True)

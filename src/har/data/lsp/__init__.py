@@ -1,0 +1,1 @@
+"""Leeds Sports Pose and its extended training set: photographs of one person each."""
