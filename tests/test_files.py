@@ -1,13 +1,18 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and images as arrays."""
 
+import json
 import os
 import stat
 from pathlib import Path
 
+import cv2
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
 import pytest
 
 from har.errors import HarError
-from har.files import file_checksum, whole_file
+from har.files import file_checksum, read_image, read_stored_image, whole_file
 
 
 def names(folder: Path) -> list[str]:
@@ -67,3 +72,71 @@ def test_a_checksum_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     wanted = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
     assert file_checksum(tmp_path / "a") == wanted
+
+
+# ----------------------------------------------------------------------------------------- images
+
+CASE = Path(__file__).parent / "data" / "coco" / "case_07"
+FORMATS = json.loads((CASE / "expected.json").read_text())
+
+
+@pytest.mark.parametrize("name", [*FORMATS["colour"], *FORMATS["grey"], "alpha.png", "one_bit.png"])
+def test_pictures_of_many_kinds_look_the_same(name: str) -> None:
+    image = read_stored_image(CASE / "images" / name)
+    assert (image.shape, image.dtype) == ((100, 120, 3), np.uint8)
+    np.testing.assert_array_equal(read_image(CASE / "images" / name), image)
+    gray = name in FORMATS["grey"] or name == "one_bit.png"
+    truth = FORMATS["mean_of_grey_ones" if gray else "mean_rgb"]
+    close = 10 if name in ("palette.png", "cmyk.jpg") else 3
+    np.testing.assert_allclose(image.reshape(-1, 3).mean(0), truth, atol=close)
+
+
+def test_sixteen_bits_are_divided_by_257(tmp_path: Path) -> None:
+    values = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
+    cv2.imwrite(str(tmp_path / "a.png"), values)
+    image = read_stored_image(tmp_path / "a.png")
+    assert np.abs(image[..., 0] - values / 257).max() <= 0.5
+    np.testing.assert_array_equal(image[..., 0], image[..., 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("grey12_in_16.png", r"grey12_in_16.png has 16 bits, but no value above 2040 .*11 bits"),
+        ("float.tif", "float.tif holds float32 values.* 8 bits"),
+        ("not_a_picture.jpg", "not_a_picture.jpg is damaged"),
+        ("cut_off.png", "cut_off.png is damaged"),
+        ("zero.jpg", "zero.jpg is damaged"),
+    ],
+)
+def test_pictures_that_would_look_wrong_are_refused(name: str, what: str) -> None:
+    with pytest.raises(HarError, match=what):
+        read_stored_image(CASE / "images" / name)
+
+
+def test_a_picture_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    for name in ("rgb.png", "grey.jpg", "picture.webp", "moves.gif"):
+        data = (CASE / "images" / name).read_bytes()
+        (tmp_path / name).write_bytes(data[: 2 * len(data) // 3])
+        with pytest.raises(HarError, match="damaged"):
+            read_stored_image(tmp_path / name)
+
+
+def test_a_picture_of_a_telephone_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    with pytest.raises(HarError, match=r"a\.heic.*heic.*convert it to JPEG"):
+        read_image(tmp_path / "a.heic")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_where_asked_for(tmp_path: Path, orientation: int) -> None:
+    """Against pillow's own turning, by the eight orientations of EXIF."""
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(0, 255, (6, 9, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    PIL.Image.fromarray(blocks).save(tmp_path / "a.jpg", exif=exif, quality=98, subsampling=0)
+    picture = PIL.Image.open(tmp_path / "a.jpg")
+    for upright, truth in ((False, picture), (True, PIL.ImageOps.exif_transpose(picture))):
+        image = read_stored_image(tmp_path / "a.jpg", upright)
+        assert np.abs(image.astype(int) - np.asarray(truth)).max() <= 3

@@ -15,8 +15,9 @@ from har.errors import HarError
 
 Image = NDArray[np.uint8]
 
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_TRAILER_BYTES = 4096  # cameras and programs may append something to a whole JPEG file
+_CLOSINGS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND", b"GIF8": b";"}  # start: end
+_USED_OF_16_BITS = 2**14  # values below it are of a camera of 10 to 14 bits
+_TRAILER_BYTES = 4096  # cameras and programs may append something to a whole file
 
 
 @contextmanager
@@ -53,37 +54,51 @@ def file_checksum(path: Path) -> str:
 
 
 def read_image(path: str | Path) -> Image:
-    """An image file as uint8 RGB (H, W, 3).
-
-    Gray images get three channels, 16 bits become 8, an alpha channel is dropped, and rotated
-    images (EXIF) are put upright.
+    """An image file as uint8 RGB (H, W, 3), as :func:`read_stored_image` but upright (EXIF).
 
     Raises:
         HarError: the file cannot be read, or is no image.
     """
-    image = decode_image(_read(path))
+    image = _decoded(path, _read(path), upright=True)
     if image is None:
         raise HarError(f"{path} is no image, or a broken one.")
     return image
 
 
-def read_stored_image(path: str | Path) -> Image:
+def read_stored_image(path: str | Path, upright: bool = False) -> Image:
     """An image file as uint8 RGB (H, W, 3), as its pixels are stored: what annotations refer to.
 
+    Gray images get three channels, 16 bits are divided by 257, an alpha channel is dropped, and of
+    a moving image the first picture counts.
+
+    Args:
+        path: of the file.
+        upright: turn it as its EXIF orientation says.
+
     Raises:
-        HarError: the file is missing, cut off, or no image.
+        HarError: the file is missing, cut off, no image, or of a kind that would look wrong: values
+            that are not whole numbers, or 16 bits of which only the lower ones are used.
     """
-    data, image = _read(path), None
-    # A JPEG file that is cut off would be decoded all the same, gray where its data end.
-    ends = data[-_TRAILER_BYTES:].tobytes().rfind(_JPEG_END) >= 0
-    if data.size and (data[:2].tobytes() != _JPEG_START or ends):
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    data = _read(path)
+    image = _decoded(path, data, upright) if not _is_cut_off(data) else None
     if image is None:
         raise HarError(
             f"The image {path} is damaged: download it again, or prepare the data set again, which "
             "leaves out what cannot be read."
         )
-    return np.asarray(image, dtype=np.uint8)
+    return image
+
+
+def _is_cut_off(data: NDArray[np.uint8]) -> bool:
+    """Whether the end of a file is missing, of formats that would be decoded all the same, gray or
+    black where their data end."""
+    start, end = data[:12].tobytes(), data[-_TRAILER_BYTES:].tobytes()
+    for magic, closing in _CLOSINGS.items():
+        if start.startswith(magic):
+            return closing not in end
+    if start[:4] == b"RIFF" and start[8:] == b"WEBP":
+        return len(data) < int.from_bytes(start[4:8], "little") + 8
+    return False
 
 
 def _read(path: str | Path) -> NDArray[np.uint8]:
@@ -93,10 +108,45 @@ def _read(path: str | Path) -> NDArray[np.uint8]:
         raise HarError(f"The image {path} cannot be read: {error.strerror}.") from error
 
 
-def decode_image(data: NDArray[np.uint8]) -> Image | None:
-    """The encoded bytes of an image as uint8 RGB (H, W, 3); None where they are none."""
+def _decoded(path: str | Path, data: NDArray[np.uint8], upright: bool) -> Image | None:
+    """The image; None where there is none.
+
+    Raises:
+        HarError: it is of a kind that would look wrong.
+    """
+    turned = 0 if upright else cv2.IMREAD_IGNORE_ORIENTATION
+    image = _imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH | turned)
+    if image is None:
+        other = _imdecode(data, cv2.IMREAD_UNCHANGED)
+        if other is None and data[4:8].tobytes() == b"ftyp":
+            brand = data[8:12].tobytes().decode("ascii", "replace").strip()
+            raise HarError(
+                f"The image {path} is of the kind {brand} (HEIC or similar), which OpenCV cannot "
+                "read: convert it to JPEG or PNG."
+            )
+        if other is None:
+            return None
+        image = other
+    if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        return image.astype(np.uint8, copy=False)
+    if image.dtype != np.uint16 or image.ndim != 3 or image.shape[2] != 3:
+        raise HarError(
+            f"The image {path} holds {image.dtype} values, whose black and white are not known: "
+            "convert it to 8 bits."
+        )
+    largest = int(image.max())
+    if 0 < largest < _USED_OF_16_BITS:
+        raise HarError(
+            f"The image {path} has 16 bits, but no value above {largest} of 65535 "
+            f"({largest.bit_length()} bits in 16?), and would be too dark: convert it to 8 bits."
+        )
+    return np.asarray(cv2.convertScaleAbs(image, alpha=1 / 257), dtype=np.uint8)
+
+
+def _imdecode(data: NDArray[np.uint8], flags: int) -> NDArray | None:
+    """What OpenCV decodes, without its remarks on the terminal; None for nothing."""
+    if not data.size:
+        return None
     with suppress(cv2.error):
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-        if image is not None:
-            return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        return cv2.imdecode(data, flags)
     return None

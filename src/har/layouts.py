@@ -11,7 +11,6 @@ The layouts are listed in ``layouts.json``; NTU's links are those by which its a
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from itertools import chain
 from typing import Any
 
 from har.errors import HarError
+from har.joint_names import Sides, find_sides
 
 MISSING = -1
 """Entry of a joint map where the source has no such joint."""
@@ -37,8 +37,8 @@ class Layout:
 
     Attributes:
         name: what configs call it.
-        joints: name of every joint; those of a side have the word "left" or "right" in it, as in
-            "left knee" or "left_knee".
+        joints: name of every joint; those of a side say so, as in "left knee", "knee_L" or
+            "linkes Knie" (:mod:`har.joint_names`).
         links: pairs of joint numbers between which a skeleton is drawn.
         root: joint to which root-relative poses refer (the pelvis).
         from_ntu: number, among NTU's 25 joints, of every joint; None where it makes no sense.
@@ -84,10 +84,13 @@ class Layout:
         return len(self.joints)
 
     @cached_property
+    def _named_sides(self) -> Sides:
+        return find_sides(self.joints)
+
+    @property
     def sides(self) -> tuple[str, ...]:
         """Side of every joint: "left", "right" or "middle"."""
-        found = (_SIDE.search(joint) for joint in self.joints)
-        return tuple("middle" if side is None else side[0] for side in found)
+        return self._named_sides.sides
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -98,20 +101,23 @@ class Layout:
     @cached_property
     def flip(self) -> tuple[int, ...]:
         """Permutation that swaps left and right: joint i of a mirrored pose is joint flip[i]."""
-        if self.flip_pairs is not None:
-            other = {i: j for pair in self.flip_pairs for i, j in (pair, pair[::-1])}
-            return tuple(other.get(i, i) for i in range(self.num_joints))
-        try:
-            swapped = (
-                _SIDE.sub(lambda side: "right" if side[0] == "left" else "left", joint)
-                for joint in self.joints
-            )
-            return tuple(map(self.joints.index, swapped))
-        except ValueError as error:
-            raise LayoutError(
-                f"Joint layout {self.name} has a joint of one side without its counterpart: give "
-                "flip_pairs."
-            ) from error
+        pairs = self.flip_pairs
+        if pairs is None:
+            pairs, unpaired = self._named_sides.pairs, self._named_sides.unpaired
+            if unpaired:
+                raise LayoutError(
+                    f"Joint layout {self.name} has a joint of one side without its counterpart "
+                    f"({self.joints[unpaired[0]]}): give flip_pairs."
+                )
+        other = {i: j for pair in pairs for i, j in (pair, pair[::-1])}
+        return tuple(other.get(i, i) for i in range(self.num_joints))
+
+    @property
+    def can_mirror(self) -> bool:
+        """Whether it is known which joints change places in a mirrored image: by ``flip_pairs``
+        (() if none does), or by names of which some say a side and none lacks its counterpart."""
+        named = self._named_sides
+        return self.flip_pairs is not None or (bool(named.pairs) and not named.unpaired)
 
     @cached_property
     def excluded_from_pck(self) -> tuple[int, ...]:
@@ -170,7 +176,6 @@ def plain_layout(layout: LayoutLike) -> str | dict[str, Any]:
 
 
 _SIDES = ("right", "left")
-_SIDE = re.compile(r"(?<![a-z])(left|right)(?![a-z])")
 
 
 def _words(joint: str) -> str:

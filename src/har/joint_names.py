@@ -1,0 +1,182 @@
+"""Left and right in the names of joints, in several languages and styles of writing.
+
+Names of joints that people choose say a side in many ways: ``left_hand``, ``hand.L``, ``LeftHand``,
+``Lhand``, ``linke Hand``, ``main_g``, ``mano_izq``, ``左手``. Two joints are a pair where their
+names are the same but for the side.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+LEFT, RIGHT, MIDDLE = "left", "right", "middle"
+
+# A language a line: words that say left, words that say right. "*" stands for any ending.
+_WORDS = """
+left lft lt l            | right rgt rt r
+links link linke* li     | rechts recht rechte* re
+gauche* g                | droit* d
+izquierd* izq i          | derech* der d
+sinistr* sin sx s        | destr* dx dst des d
+esquerd* esq e           | direit* dir d
+esquerr* esq             | dret* d
+vanster* v               | hoger* h
+venstre* v               | hojre* hoyre* h
+lew* l                   | praw* p
+lev* l                   | prav* desn* p d
+лев* ліво лів* л         | прав* п
+vasen* vase* v           | oikea* oike* o
+bal* b                   | jobb* j
+sol                      | sag
+stang*                   | drept*
+αριστερ*                 | δεξι*
+kiri                     | kanan
+左 左の                  | 右 右の
+왼 왼쪽                  | 오른 오른쪽
+"""
+_LANGUAGES = tuple(
+    tuple(tuple(side.split()) for side in line.split("|")) for line in _WORDS.split("\n")[1:-1]
+)
+# Words that stand without a space: "lefthand", "handlinks", "左手".
+_GLUED = (
+    *[("left", "right"), ("links", "rechts"), ("linke", "rechte"), ("linker", "rechter")],
+    *[("linkes", "rechtes"), ("gauche", "droite"), ("gauche", "droit")],
+    *[("左の", "右の"), ("左", "右"), ("왼쪽", "오른쪽"), ("왼", "오른")],
+    *[("l", "r"), ("л", "п")],
+)
+_TOKEN = re.compile(r"[^\W\d_]+|\d+")
+_CASE_ENDS = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
+_LETTERS = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ı": "i"})
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What the names of some joints say about left and right.
+
+    Attributes:
+        pairs: (left, right) joint numbers that change places in a mirrored picture.
+        sides: of every joint: "left", "right" or "middle".
+        unpaired: numbers of joints whose name says a side, without a counterpart of their own.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    sides: tuple[str, ...]
+    unpaired: tuple[int, ...]
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a name in lower case without accents: "LeftFoot_2" is left, foot, 2."""
+    plain = unicodedata.normalize("NFKC", name).translate(_LETTERS)
+    split = _CASE_ENDS.sub(" ", plain)
+    letters = unicodedata.normalize("NFKD", split)
+    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    joined = unicodedata.normalize("NFC", bare)  # Korean syllables stay whole
+    return tuple(_TOKEN.findall(joined.casefold()))
+
+
+def find_sides(names: Sequence[str]) -> Sides:
+    """Pairs and sides of joints by their names.
+
+    A name that says a side with one letter or without a space counts only where there is another
+    that says the other side and is the same for the rest.
+    """
+    words = [words_of(name) for name in names]
+    partners: dict[int, set[tuple[str, int]]] = {number: set() for number in range(len(names))}
+    for candidates in (_by_words(words), _glued(words)):
+        lefts: dict[tuple[object, ...], list[int]] = {}
+        rights: dict[tuple[object, ...], list[int]] = {}
+        for number, side, key in candidates:
+            if not partners[number] or any(s == side for s, _ in partners[number]):
+                (lefts if side == LEFT else rights).setdefault(key, []).append(number)
+        taken = {number for number, found in partners.items() if found}
+        for key in lefts.keys() & rights.keys():
+            for left in lefts[key]:
+                for right in rights[key]:
+                    if left != right and not {left, right} & taken:
+                        partners[left].add((LEFT, right))
+                        partners[right].add((RIGHT, left))
+    sides, pairs = [MIDDLE] * len(names), []
+    for number, found in partners.items():
+        if len(found) == 1:
+            ((side, other),) = found
+            if partners[other] == {(RIGHT if side == LEFT else LEFT, number)}:
+                sides[number] = side
+                if side == LEFT:
+                    pairs.append((number, other))
+    unpaired = []
+    for number, tokens in enumerate(words):
+        said = {side for side, _ in _sides_of(tokens, clear=True)}
+        if sides[number] == MIDDLE and (len(said) == 1 or partners[number]):
+            unpaired.append(number)
+            sides[number] = said.pop() if len(said) == 1 else MIDDLE
+    return Sides(tuple(pairs), tuple(sides), tuple(unpaired))
+
+
+def joint_key(name: str) -> tuple[str, tuple[str, ...]]:
+    """What joints of different data sets are compared by: the side and the rest of the name.
+
+    Example:
+        >>> joint_key("LeftKnee") == joint_key("knee_left") == joint_key("left knee")
+        True
+    """
+    tokens = words_of(name)
+    found = [(side, place) for side, place in _sides_of(tokens, clear=True)]
+    found = found or [(s, p) for s, p in _sides_of(tokens) if tokens[p] in ("l", "r")]
+    if len(found) == 1:
+        side, place = found[0]
+        return side, (*tokens[:place], *tokens[place + 1 :])
+    return MIDDLE, tokens
+
+
+def _sides_of(tokens: Sequence[str], clear: bool = False) -> Iterator[tuple[str, int]]:
+    """Side and place of every word that may say one; ``clear``: of those that say nothing else."""
+    for place, token in enumerate(tokens):
+        said = {side for side, language in _said(token) if not clear or language < _CLEAR}
+        if len(tokens) > 1 and len(said) == 1 and (not clear or len(token) > 2):
+            yield said.pop(), place
+
+
+_CLEAR = 6  # so many languages have words that a single joint is called sided by
+
+
+def _said(token: str) -> Iterator[tuple[str, int]]:
+    """Side and language of a word."""
+    for language, sides in enumerate(_LANGUAGES):
+        for side, patterns in zip((LEFT, RIGHT), sides, strict=True):
+            if any(_fits(token, pattern) for pattern in patterns):
+                yield side, language
+
+
+def _fits(token: str, pattern: str) -> bool:
+    if pattern.endswith("*"):  # an ending of at most three letters
+        return token.startswith(pattern[:-1]) and len(token) - len(pattern) < 3
+    return token == pattern
+
+
+_Candidate = tuple[int, str, tuple[object, ...]]
+
+
+def _by_words(words: Sequence[tuple[str, ...]]) -> Iterator[_Candidate]:
+    """Every way to read a word of a name as a side: joint, side, language and the other words."""
+    for number, tokens in enumerate(words):
+        for place, token in enumerate(tokens):
+            rest = (*tokens[:place], *tokens[place + 1 :])
+            if rest:
+                for side, language in _said(token):
+                    yield number, side, (language, rest)
+
+
+def _glued(words: Sequence[tuple[str, ...]]) -> Iterator[_Candidate]:
+    """The same for sides at the beginning or end of a word."""
+    for number, tokens in enumerate(words):
+        for place, token in enumerate(tokens):
+            for kind, pair in enumerate(_GLUED):
+                for side, text in zip((LEFT, RIGHT), pair, strict=True):
+                    for at_end in (False, True):
+                        fits = token.endswith(text) if at_end else token.startswith(text)
+                        if fits and len(token) > len(text):
+                            end = len(token) - len(text)
+                            bare = token[:end] if at_end else token[len(text) :]
+                            rest = (*tokens[:place], bare, *tokens[place + 1 :])
+                            yield number, side, (kind, at_end, rest)
