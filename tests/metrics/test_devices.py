@@ -82,8 +82,14 @@ def persons(seed: int = 0, count: int = 20) -> tuple[list[torch.Tensor], dict[st
         "valid": torch.from_numpy(rng.random((count, 17)) < 0.8),
         "inside": torch.from_numpy(rng.random((count, 17)) < 0.9),
         "length_px": torch.from_numpy(length),
+        "area_px2": torch.from_numpy(rng.uniform(5e3, 5e4, count)),
+        "number": torch.arange(seed * count, (seed + 1) * count),
     }
     return blocks, batch
+
+
+def person_metrics() -> PersonMetrics:
+    return PersonMetrics("pa17j", 2, sigmas=[0.1] * 17)
 
 
 def clip_metrics() -> ClipMetrics:
@@ -100,7 +106,7 @@ def on(device: torch.device, values: Any) -> Any:
 def test_no_float64_and_no_value_is_read_within_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "WITHOUT_FLOAT64", {"meta"})
     device = torch.device("meta")
-    of_clips, of_persons = clip_metrics(), PersonMetrics("pa17j", 2)
+    of_clips, of_persons = clip_metrics(), person_metrics()
     poses, batch, scores = (on(device, part) for part in clips())
     seen, people = (on(device, part) for part in persons())
     with WithoutFloat64():
@@ -122,7 +128,7 @@ def test_float32_gives_the_same_metrics(monkeypatch: pytest.MonkeyPatch) -> None
     """Over many batches: the sums lose nothing on the way."""
 
     def measured(guard: Any) -> dict[str, Any]:
-        of_clips, of_persons, cpu = clip_metrics(), PersonMetrics("pa17j", 2), torch.device("cpu")
+        of_clips, of_persons, cpu = clip_metrics(), person_metrics(), torch.device("cpu")
         for seed in range(30):
             poses, batch, scores = (on(cpu, part) for part in clips(seed))
             seen, people = (on(cpu, part) for part in persons(seed))
@@ -135,7 +141,8 @@ def test_float32_gives_the_same_metrics(monkeypatch: pytest.MonkeyPatch) -> None
     exact = measured(nullcontext())
     monkeypatch.setattr(precision, "WITHOUT_FLOAT64", {"cpu"})
     of_device = measured(WithoutFloat64())
-    assert len(exact) == 17
+    assert len(exact) == 18
+    assert 0.2 < exact["oks"] < 0.8
     assert 20 < exact["pckh"] < 80
     assert 20 < exact["joint_error_mm"] < 200
     for name, value in exact.items():

@@ -105,6 +105,7 @@ class PersonDataset(Dataset[dict[str, Any]]):
         crops, poses, affines = self._views(number, self.views)
         joints = in_order(self.persons.rows["joints_px"][number], self.order)  # (J, 2)
         return {
+            "number": number,
             "images": torch.from_numpy(crops),
             "gamma": torch.ones(3),
             "pose": torch.from_numpy(poses),

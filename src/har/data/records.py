@@ -223,7 +223,8 @@ class PersonBatch(TypedDict, total=False):
     ``name``. Evaluation: ``images`` and ``pose`` with V views after N; ``affine`` float64
     (N, V, 3, 3), image pixels to the crop; ``flipped`` bool (N, V); ``joints_px`` float64
     (N, J, 2), ``valid`` and ``inside`` bool (N, J); ``length_px`` and ``area_px2`` float64 (N,);
-    ``box_px`` float64 (N, 4); ``path`` of the images.
+    ``box_px`` float64 (N, 4); ``number`` (N,) of the persons in their data set; ``path`` of the
+    images.
     """
 
     images: Tensor
@@ -238,4 +239,5 @@ class PersonBatch(TypedDict, total=False):
     length_px: Tensor
     box_px: Tensor
     area_px2: Tensor
+    number: Tensor
     path: list[str]

@@ -5,6 +5,9 @@ the Art Analysis", CVPR 2014. PCK takes any length, as that of a torso or a box:
 "Articulated Human Detection with Flexible Mixtures of Parts", TPAMI 2013.
 """
 
+import logging
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -13,13 +16,22 @@ from har.errors import HarError
 from har.layouts import Layout, LayoutLike, get_layout
 from har.precision import exact_dtype
 
+log = logging.getLogger(__name__)
+
+# What rounding may add to a distance that is exactly on the threshold.
+_SLACK = {torch.float64: 1e-9, torch.float32: 1e-6}
+# Rows of the field's tables of Leeds Sports Pose, and which joints its row of the head has.
+_LSP_ROWS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+_LSP_HEAD = ({"neck", "head"}, {"neck", "head top"})
+
 
 class PCK(Metric):
     """Correct joints in percent: in total, of each joint, and averaged over thresholds.
 
     A joint is correct if its distance is at most ``threshold`` lengths; on the threshold counts.
     As in MPII, the total weighs every annotated joint alike and leaves pelvis and thorax out.
-    Counts are summed over batches and processes, so uneven batches do no harm.
+    Counts are summed over batches and processes, so uneven batches do no harm. Persons whose length
+    is 0 or unknown are left out, which :meth:`compute` logs.
 
     Args:
         threshold: allowed distance in lengths.
@@ -37,6 +49,7 @@ class PCK(Metric):
     without_length: Tensor
 
     _length_name = "length"
+    _leaves_out = True  # persons without a length; else they are refused
 
     def __init__(self, threshold: float = 0.2, layout: LayoutLike = "pa16j") -> None:
         super().__init__()
@@ -49,8 +62,16 @@ class PCK(Metric):
         self.add_state("correct_by_threshold", zeros.repeat(51, 1), dist_reduce_fx="sum")
         self.add_state("persons", zeros.new_zeros(()), dist_reduce_fx="sum")
         self.add_state("without_length", zeros.new_zeros(()), dist_reduce_fx="sum")
+        self._named: list[tuple[Sequence[str], Tensor]] = []  # names, and who has a length
 
-    def update(self, pred: Tensor, target: Tensor, valid: Tensor, length: Tensor) -> None:
+    def update(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        valid: Tensor,
+        length: Tensor,
+        names: Sequence[str] = (),
+    ) -> None:
         """Counts the joints of N persons.
 
         Args:
@@ -58,6 +79,7 @@ class PCK(Metric):
             target: (N, J, 2) in image pixels.
             valid: (N, J) bool, joints that are annotated.
             length: (N,) in image pixels: what the threshold is multiplied by.
+            names: of the persons, to name those that are left out.
 
         Raises:
             HarError: another number of joints than the layout has.
@@ -70,42 +92,69 @@ class PCK(Metric):
             )
         exact = exact_dtype(pred.device)
         length = length.to(exact).reshape(-1, 1)
+        measured = torch.isfinite(length) & (length > 0)
         # Divided, not multiplied: a joint exactly on the threshold stays there.
         distance = (pred.to(exact) - target.to(exact)).norm(dim=-1) / length  # (N, J)
-        valid = valid.bool()
+        valid = valid.bool() & measured
+        slack = 1 + _SLACK[exact]
         # i / 100 is the float nearest to each threshold, which a sum of steps would miss.
-        levels = torch.arange(51, dtype=exact, device=distance.device) / 100
-        self.correct += ((distance <= self.threshold) & valid).sum(0)
+        levels = slack * torch.arange(51, dtype=exact, device=distance.device) / 100
+        self.correct += ((distance <= slack * self.threshold) & valid).sum(0)
         self.correct_by_threshold += ((distance <= levels[:, None, None]) & valid).sum(1)
         self.annotated += valid.sum(0)
         self.persons += len(length)
-        self.without_length += (~(torch.isfinite(length) & (length > 0))).sum()
+        self.without_length += (~measured).sum()
+        if len(names):
+            self._named.append((names, measured.flatten()))
+
+    def reset(self) -> None:
+        """Forgets what was counted."""
+        super().reset()
+        self._named = []
 
     def compute(self) -> dict[str, Tensor]:
         """Shares in percent; NaN where nothing is annotated.
 
         Returns:
-            "total": scalar; "per_joint": (J,); "auc": scalar, the mean of the totals at thresholds
-            0, 0.01, ..., 0.5.
+            "total": scalar; "per_joint": (J,); "curve": (51,), the totals at thresholds 0, 0.01,
+            ..., 0.5; "auc": scalar, their mean.
 
         Raises:
-            HarError: a person had a length that is not greater than 0.
+            HarError: a person has no head size (of :class:`PCKh` only).
         """
         without = int(self.without_length)
         if without:
-            raise HarError(
-                f"{type(self).__name__} needs a {self._length_name} greater than 0 pixels, but "
-                f"{without} of {int(self.persons)} persons have none: leave them out, or mend "
-                "their annotations."
-            )
+            self._without_length(without)
         used = [i for i in range(len(self.annotated)) if i not in self.layout.excluded_from_pck]
         annotated = self.annotated.to(exact_dtype(self.annotated.device))
         whole = annotated[used].sum()
+        curve = 100 * self.correct_by_threshold[:, used].sum(1) / whole
         return {
             "total": 100 * self.correct[used].sum() / whole,
             "per_joint": 100 * self.correct / annotated,
-            "auc": (100 * self.correct_by_threshold[:, used].sum(1) / whole).mean(),
+            "curve": curve,
+            "auc": curve.mean(),
         }
+
+    def _without_length(self, count: int) -> None:
+        """Logs or refuses that persons have no length."""
+        of = f"{count} of {int(self.persons)} persons"
+        if not self._leaves_out:
+            raise HarError(
+                f"{type(self).__name__} needs a {self._length_name} greater than 0 pixels, but "
+                f"{of} have none: leave them out, or mend their annotations."
+            )
+        measured = (
+            (name, has) for names, who in self._named for name, has in zip(names, who, strict=True)
+        )
+        missing = [name for name, has in measured if not has]
+        log.warning(
+            "%s is not measured of %s, whose %s is 0 or not known%s.",
+            type(self).__name__,
+            of,
+            self._length_name,
+            f": {', '.join(missing)}" if missing else "",
+        )
 
 
 class PCKh(PCK):
@@ -120,17 +169,32 @@ class PCKh(PCK):
     """
 
     _length_name = "head size"
+    _leaves_out = False  # it is published of all persons of a list
 
     def __init__(self, threshold: float = 0.5, layout: LayoutLike = "pa16j") -> None:
         super().__init__(threshold, layout)
 
-    def update(self, pred: Tensor, target: Tensor, valid: Tensor, head_size: Tensor) -> None:
+    def update(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        valid: Tensor,
+        head_size: Tensor,
+        names: Sequence[str] = (),
+    ) -> None:
         """Counts the joints of N persons; see :meth:`PCK.update`."""
-        super().update(pred, target, valid, head_size)
+        super().update(pred, target, valid, head_size, names)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Shares in percent: "total", "per_joint" and "auc" of :meth:`PCK.compute`."""
+        return {name: value for name, value in super().compute().items() if name != "curve"}
 
 
 def by_part(per_joint: Tensor, layout: Layout) -> dict[str, float]:
     """Values of single joints as the rows of a published table, the plain mean of left and right.
+
+    Joints of Leeds Sports Pose, which has the neck and the top of the head, come in the rows of its
+    tables: head (the mean of both), shoulder, elbow, wrist, hip, knee, ankle.
 
     Args:
         per_joint: (J,).
@@ -139,7 +203,11 @@ def by_part(per_joint: Tensor, layout: Layout) -> dict[str, float]:
     Returns:
         part without its side ("head", "shoulder", ...) to value, in the layout's order.
     """
+    of_head = set(layout.parts) - set(_LSP_ROWS[1:])
+    of_lsp = of_head in _LSP_HEAD and len(set(layout.parts)) == len(_LSP_ROWS) + 1
     values: dict[str, list[float]] = {}
     for part, value in zip(layout.parts, per_joint.tolist(), strict=True):
-        values.setdefault(part, []).append(value)
-    return {part: sum(of_part) / len(of_part) for part, of_part in values.items()}
+        row = "head" if of_lsp and part in of_head else part
+        values.setdefault(row, []).append(value)
+    rows = _LSP_ROWS if of_lsp else values
+    return {row: sum(values[row]) / len(values[row]) for row in rows}

@@ -85,7 +85,7 @@ class TrainingDataModule(LightningDataModule):
         data_dir: folder of the data.
         clip_size: frames of a clip; 1 for single images.
         camera, depth_range_mm: what turns poses of clips into millimeters; None in 2-D.
-        person_metric: name and threshold of the metric of persons in images, see
+        person_metric: name, threshold and sigmas of the metrics of persons in images, see
             :class:`har.metrics.PersonMetrics`; None without such persons.
         val_kinds, test_kinds: what every loader of evaluation holds: ``clip`` or ``person``.
         val_samples, test_samples: what is evaluated, from ``setup`` on.
@@ -97,7 +97,7 @@ class TrainingDataModule(LightningDataModule):
     depth_range_mm: float | None = None
     data_dir: Path
     clip_size: int = 1
-    person_metric: tuple[str, float] | None = None
+    person_metric: tuple[str, float, Sequence[float] | None] | None = None
     val_kinds: Sequence[str] = ("clip",)
     test_kinds: Sequence[str] = ("clip",)
     val_samples: Any = None

@@ -1,23 +1,27 @@
 """LightningDataModules of persons in images: which train, validate and test."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from har.data.augment import Augmentation
+from har.data.lengths import areas, length_text, measured_in
 from har.data.modules.base import TrainingDataModule
 from har.data.mpii.prepare import open_prepared
 from har.data.mpii.reader import person_set
 from har.data.persons import VIEWS, PersonDataset
 from har.data.records import PersonSet
 from har.errors import HarError
-from har.layouts import LayoutLike
+from har.layouts import LayoutLike, get_layout
+from har.metrics import oks_sigmas
 
 log = logging.getLogger(__name__)
 
+_NAMED = 10  # persons that a warning names
 _HOLD_OUT_SEED = 2014  # the same persons in every run, whatever its seed
 
 
@@ -40,6 +44,10 @@ class PersonDataModule(TrainingDataModule):
         val_persons: training persons kept out of training for curves, by whole images; 0: none.
         metric: ``pck``, or ``pckh`` if the records' lengths are head sizes; names the results.
         threshold: allowed distance in lengths.
+        length: what PCK measures in: ``torso``, ``box_diagonal`` or ``box_side``; None: the
+            records' own length.
+        oks: measure OKS as well, and average precision in ``har.evaluate``.
+        oks_sigma: of all joints or of each; None: COCO's for its 17 joints, else 0.1.
         eval_batch_size, **loading: see :class:`har.data.modules.base.TrainingDataModule`;
             ``limit_eval`` limits the test persons.
 
@@ -53,6 +61,7 @@ class PersonDataModule(TrainingDataModule):
     clip_size, clip_seconds_between_frames = 1, None
     test_split = "test"  # this and the boxes as the protocol describes them
     box_texts: ClassVar = {"ground_truth": "annotated", "image": "whole image"}
+    length_text = "the records' lengths"
 
     def __init__(
         self,
@@ -69,6 +78,9 @@ class PersonDataModule(TrainingDataModule):
         val_persons: int = 0,
         metric: str = "pck",
         threshold: float = 0.2,
+        length: str | None = None,
+        oks: bool = False,
+        oks_sigma: float | Sequence[float] | None = None,
         eval_batch_size: int = 24,
         **loading: Any,
     ) -> None:
@@ -82,7 +94,10 @@ class PersonDataModule(TrainingDataModule):
         self.augmentation, self.views, self.dim = augmentation, views, dim
         self.boxes, self.train_boxes = boxes, train_boxes
         self.val_persons = val_persons
-        self.person_metric = (metric, threshold)
+        self.length, self.oks, self.oks_sigma = length, oks, oks_sigma
+        self.length_text = length_text(length) if length is not None else self.length_text
+        self.metric, self.threshold = metric, threshold
+        self.person_metric = (metric, threshold, None)
 
     def setup(self, stage: str | None = None) -> None:
         if self.datasets:
@@ -91,22 +106,42 @@ class PersonDataModule(TrainingDataModule):
         self.source = persons.source
         if self.layout is None:
             self.layout = persons.layout
+        if self.oks:
+            sigmas, self.sigma_text = oks_sigmas(get_layout(self.layout), self.oks_sigma)
+            self.person_metric = (self.metric, self.threshold, sigmas)
         training, test = persons.of_split("train"), persons.of_split("test")
         held_out = hold_out(training.rows, self.val_persons)
-        validation = np.concatenate([training.rows[held_out], persons.of_split("val").rows])
+        rows = np.concatenate([training.rows[held_out], persons.of_split("val").rows])
         test = test[self._limited(len(test))]
-        without = int((~(test.rows["length_px"] > 0)).sum())
-        if without:
-            text = "%d of %d test persons have no head box (or other length): not scored."
-            log.warning(text, without, len(test))
+        validation = self._measured(replace(persons, rows=rows))
+        test = self._measured(test)
+        self._report_unscored(test)
         self.datasets = {"pose": self._dataset(training[~held_out], train=True)}
-        self.val_samples = self._dataset(PersonSet(validation, persons.images_dir, persons.layout))
+        self.val_samples = self._dataset(validation)
         self.test_samples = self._dataset(test, views=self.views)
         if stage == "fit" and len(self.datasets["pose"]) == 0:
             raise HarError(
                 f"No training person is in {self.data_dir} ({self.source}): prepare more images, "
                 "or lower data.val_persons."
             )
+
+    def _measured(self, persons: PersonSet) -> PersonSet:
+        """Persons with the lengths and areas that metrics measure in."""
+        rows = persons.rows.copy()
+        if self.length is not None:
+            rows["length_px"] = measured_in(self.length, persons)
+        if self.oks:
+            rows["area_px2"] = areas(persons)
+        return replace(persons, rows=rows)
+
+    def _report_unscored(self, persons: PersonSet) -> None:
+        """Logs which persons have no length to measure in."""
+        unscored = persons.rows["id"][~(persons.rows["length_px"] > 0)].tolist()
+        if unscored:
+            names = ", ".join(name.decode() for name in unscored[:_NAMED])
+            more = f" and {len(unscored) - _NAMED} others" if len(unscored) > _NAMED else ""
+            text = "%d of %d test persons have no length to measure in and are not scored: %s%s."
+            log.warning(text, len(unscored), len(persons), names, more)
 
     def _dataset(
         self, persons: PersonSet, *, train: bool = False, views: str = "single"
@@ -123,7 +158,9 @@ class PersonDataModule(TrainingDataModule):
         )
 
     def describe_protocol(self) -> dict[str, Any]:
-        """Split, crops and annotations."""
+        """Split, crops, annotations and what is measured."""
+        kind = {"pckh": "PCKh", "pck": "PCK"}[self.metric]
+        of_oks = {"oks_sigma": self.sigma_text} if self.oks else {}
         return {
             "split": self.test_split,
             "annotations": self.source,
@@ -131,6 +168,8 @@ class PersonDataModule(TrainingDataModule):
             "views": self.views,
             "crops_per_person": len(VIEWS[self.views]),
             "boxes": self.box_texts[self.boxes],
+            "metric": f"{kind} at {self.threshold:g} of {self.length_text}",
+            **of_oks,
             "prediction_block": "last",
         }
 
@@ -150,6 +189,7 @@ class MPIIDataModule(PersonDataModule):
     """
 
     test_split = "MPII validation (Tompson et al.)"
+    length_text = "the head size (0.6 of the head box's diagonal)"
     box_texts: ClassVar = {
         "ground_truth": "annotated center and scale",
         "image": "whole image",
