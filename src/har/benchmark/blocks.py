@@ -148,14 +148,9 @@ def _evaluate(
 ) -> None:
     """The test split through the whole network once, which has the outputs of every block."""
     data = test_data(cfg, spec)
-    scores = ClipMetrics(
-        spec.layout,
-        len(data.labels),
-        network.num_pose_outputs,
-        network.num_action_outputs,
-        data.camera,
-        data.depth_range_mm,
-    ).to(device)
+    counts = network.num_pose_outputs, network.num_action_outputs
+    of_data = data.camera, data.depth_range_mm
+    scores = ClipMetrics(spec.layout, len(data.labels), *counts, *of_data).to(device)
     loader = DataLoader(data.test_clips, batch_size=cfg.data.eval_batch_size)
     network = network.to(device).to(memory_format=torch.channels_last)
     with progress_bar("clips of the test split") as progress, torch.inference_mode():

@@ -14,14 +14,13 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Column, Table
-from torch.utils.data import DataLoader
 
 from har.benchmark.original import OriginalCrops
 from har.benchmark.timing import ROUNDS, time_interleaved
 from har.data.augment import CropMargin
 from har.data.clips_dataset import ClipDataset
 from har.data.framestore.folder import open_prepared
-from har.data.modules.base import BATCHES_AHEAD, MultiDataset, start_worker
+from har.data.modules.base import BATCHES_AHEAD, MultiDataset, make_loader
 from har.data.ntu.labels import sample_numbers
 from har.data.ntu.prepare import prepare_ntu
 from har.data.sampling import EpochBatches, SampleOrder
@@ -64,10 +63,8 @@ def benchmark_data(cfg: DictConfig) -> None:
     resolution = (int(cfg.resolution[0]), int(cfg.resolution[1]))
     variants: dict[str, Callable[[], Any]] = {}
     for kind, (clips, poses) in stores.items():
-        stored, keys = (
-            "whole frames" if kind == "full" else "regions",
-            _keys("action", clips, _CLIPS),
-        )
+        stored = "whole frames" if kind == "full" else "regions"
+        keys = _keys("action", clips, _CLIPS)
         frames = _keys("pose", poses, _CLIPS * cfg.clip_size) if poses is not None else []
         if kind == "full":
             variants["original, upright"] = partial(OriginalCrops(clips, keys).run, resolution)
@@ -85,11 +82,9 @@ def benchmark_data(cfg: DictConfig) -> None:
     if "track" in stores:
         share = _stored_share(stores["track"].clips)
         console.print(f"Regions are {100 * share:.0f} % of the frames.")
-    rounds = [
-        [_seconds_in_loader(loaded, cfg.clip_size, workers) for workers in (1, 2)]
-        for _ in range(ROUNDS)
-    ]
-    one, two = (median(times) for times in zip(*rounds, strict=True))
+    in_loader = partial(_seconds_in_loader, loaded, cfg.clip_size)
+    rounds = [(in_loader(1), in_loader(2)) for _ in range(ROUNDS)]
+    one, two = map(median, zip(*rounds, strict=True))
     what = "clips" if loaded.poses is None else "rotated frames and clips in turn"
     console.print(
         f"Two loader processes on batches of {what}: {one / two:.2f} x as fast as one, "
@@ -180,13 +175,8 @@ def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
     ahead = 2 * BATCHES_AHEAD * workers  # prefetched batches do not count
     of_each = _LOADED_BATCHES + ahead // len(kinds)
     batches = EpochBatches(orders, [*kinds], dict.fromkeys(kinds, 0), of_each)
-    loader = DataLoader(
-        MultiDataset(kinds),
-        batch_sampler=batches,
-        num_workers=workers,
-        worker_init_fn=start_worker,
-        prefetch_factor=BATCHES_AHEAD,
-    )
+    options = {"batch_sampler": batches, "prefetch_factor": BATCHES_AHEAD}
+    loader = make_loader(MultiDataset(kinds), workers, **options)
     taken = [time.perf_counter() for _ in loader][ahead - 1 :]
     return (taken[-1] - taken[0]) / ((len(taken) - 1) * _BATCH_CLIPS * clip_size)
 

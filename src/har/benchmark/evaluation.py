@@ -25,15 +25,9 @@ def benchmark_evaluation(cfg: DictConfig) -> None:
     data.setup("test")
     network = instantiate(cfg.model).eval()
     samples = ProtocolDataset(data.test_clips, ClipProtocol("multi", (1,), False, "sequence"))
-    evaluator = ClipEvaluation(
-        network,
-        samples,
-        data.labels,
-        data.layout,
-        camera=data.camera,
-        depth_range_mm=data.depth_range_mm,
-        crops_per_batch=_CLIPS_AT_A_TIME * cfg.clip_size,
-    )
+    options = {"camera": data.camera, "depth_range_mm": data.depth_range_mm}
+    options["crops_per_batch"] = _CLIPS_AT_A_TIME * cfg.clip_size
+    evaluator = ClipEvaluation(network, samples, data.labels, data.layout, **options)
     batch = collate_sequences([samples[int(samples.num_crops().argmax())]])
     answers: dict[str, Tensor] = {}
 

@@ -74,9 +74,8 @@ def simulate_index(path: Path, count: int) -> None:
     )
     path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:
-        file.attrs.update(
-            {"format": FORMAT, "store": "hdf5", **Settings().describe(), **SKELETON_JOINTS}
-        )
+        settings = {**Settings().describe(), **SKELETON_JOINTS}
+        file.attrs.update({"format": FORMAT, "store": "hdf5", **settings})
         file["name"] = np.array(names, "S20")
         file["group"] = np.array(names, "S4")
         file["label"] = file["split"] = np.zeros(count, "S1")

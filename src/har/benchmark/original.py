@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from har.data.augment import AugmentParams
 from har.data.clips_dataset import ClipDataset
-from har.data.framestore.shards import frame_files
-from har.data.framestore.staging import shard_path
 from har.data.sampling import seeded_rng
 from har.errors import HarError
 from har.geometry import invert_affine
@@ -57,10 +55,9 @@ class OriginalCrops:
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         canvas = np.abs(turn) @ size
         box = turn @ (corners[:2] - size[:, None] / 2) + canvas[:, None] / 2
-        name = samples.index.name(sample)
-        shards = samples.index.path.parent / "frames"
-        files = frame_files(shard_path(shards, samples.index.group_of(name)), name)
-        return [files[frame] for frame in frames], draw, tuple(box.T.round().astype(int).ravel())
+        stored = samples.store.files(samples.index.name(sample), frames.tolist())
+        files = [file.tobytes() for file, _ in stored]
+        return files, draw, tuple(box.T.round().astype(int).ravel())
 
     def run(self, resolution: tuple[int, int]) -> NDArray[np.float32]:
         """Computes all crops; returns those of the last item, (T, H, W, 3)."""

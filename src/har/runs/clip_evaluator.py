@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from har.data.modules.base import start_worker
+from har.data.modules.base import make_loader
 from har.data.protocols import CropBatches, ProtocolDataset, collate_sequences
 from har.geometry import Camera
 from har.layouts import LayoutLike
@@ -60,14 +60,8 @@ class ClipEvaluation(MeasuringModule):
     def test_dataloader(self) -> DataLoader[dict[str, Any]]:
         share = (self.trainer.global_rank, self.trainer.world_size)
         batches = CropBatches(self.samples.num_crops(), self.crops_per_batch, *share)
-        return DataLoader(
-            self.samples,
-            batch_sampler=batches,
-            collate_fn=collate_sequences,
-            num_workers=self.num_workers,
-            worker_init_fn=start_worker,
-            pin_memory=torch.cuda.is_available(),
-        )
+        options = {"batch_sampler": batches, "collate_fn": collate_sequences}
+        return make_loader(self.samples, self.num_workers, **options)
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int

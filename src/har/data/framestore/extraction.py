@@ -10,7 +10,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -131,8 +131,7 @@ def _work(output: Path, task: Task) -> _Outcome:
 
 
 def _crashed(task: Task) -> _Outcome:
-    details = f"Reading {task.source} ends the process."
-    return _Outcome(task, reason="decoder crashed", details=details)
+    return _Outcome(task, 0, "decoder crashed", f"Reading {task.source} ends the process.")
 
 
 @contextmanager
@@ -176,16 +175,10 @@ def run_tasks(
     remaining = Counter(file_stem(task.group) for task in tasks)
     total = len(tasks) if total is None else total
     finished = total - len(tasks)
-    work = partial(_work, folder.output)
-    with (
-        closing(run_in_processes(work, tasks, _crashed, workers)) as outcomes,
-        ThreadPoolExecutor(1) as assembler,
-    ):
-        assembled: list[Future[None]] = [
-            assembler.submit(folder.assemble, stem)
-            for stem in folder.waiting()
-            if not remaining[stem]
-        ]
+    results = run_in_processes(partial(_work, folder.output), tasks, _crashed, workers)
+    with closing(results) as outcomes, ThreadPoolExecutor(1) as assembler:
+        complete = [stem for stem in folder.waiting() if not remaining[stem]]
+        assembled = [assembler.submit(folder.assemble, stem) for stem in complete]
         for outcome in outcomes:
             task, stem = outcome.task, file_stem(outcome.task.group)
             if outcome.failure:

@@ -1,12 +1,9 @@
 """The index of prepared samples: columns in memory, annotations on disk until they are asked for.
 
 ``index.h5`` is a shard of all samples without the pictures (:mod:`har.data.framestore.shards`), and
-its attributes state how they were made. A worker process opens it for itself; nothing is copied to
-workers.
-
-Indices of version 0.1.0 (format 1) are read as well: names whose first four letters are the shard,
-joints (F, 25, 4) of one person in NTU's layout and in pixels of 1920x1080, no times. Frames are
-taken to lie 1/30 s times their number apart, or 1/15 s where the index states frames a second.
+its attributes state how they were made. Indices of version 0.1.0 (format 1) are read as well: names
+whose first four letters are the shard, joints (F, 25, 4) of one person in NTU's layout and pixels
+of 1920x1080, no times: frames lie 1/30 s times their number apart, or 1/15 s where it says so.
 """
 
 from __future__ import annotations
@@ -203,9 +200,8 @@ class FrameIndex:
         Raises:
             HarError: there is no such sample.
         """
-        encoded = name.encode()
-        place = int(np.searchsorted(self.names, encoded))
-        if place == len(self) or self.names[place] != encoded:
+        place = int(np.searchsorted(self.names, name.encode()))
+        if self.names[place : place + 1].tolist() != [name.encode()]:
             raise HarError(f"There is no sample {name} in {self.path}; prepare it first.")
         return place
 

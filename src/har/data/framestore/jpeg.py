@@ -1,10 +1,9 @@
 """Decoding a part of a JPEG file without decoding the rest.
 
 A file with restart markers (ITU-T T.81, B.2.1) holds stretches of its rows that can be decoded each
-on its own. A window of the picture is the stretches that it touches, put together as a file of its
-own under the same header with another size: pixels are those of the whole picture, and what lies
-outside is not decoded. Stored frames are written with such markers; a file without them, or with
-others, is decoded as a whole.
+on its own. A window is decoded from the stretches that it touches, put together as a file under the
+same header with another size, to the pixels of the whole picture. Stored frames are written with
+such markers; a file without them, or with others, is decoded as a whole.
 """
 
 from collections.abc import Sequence
@@ -104,21 +103,13 @@ def _is_complete(data: Bytes) -> bool:
 
 
 class _Header(NamedTuple):
-    """What a file states of its scan.
+    """What a file states of its scan."""
 
-    Attributes:
-        size_at: where height and width stand.
-        size: width and height in pixels.
-        block: width and height of what is coded together.
-        per_stretch: blocks between two restart markers.
-        scan_at: where the coded data begin.
-    """
-
-    size_at: int
-    size: tuple[int, int]
-    block: tuple[int, int]
-    per_stretch: int
-    scan_at: int
+    size_at: int  # where height and width stand
+    size: tuple[int, int]  # width and height in pixels
+    block: tuple[int, int]  # width and height of what is coded together
+    per_stretch: int  # blocks between two restart markers
+    scan_at: int  # where the coded data begin
 
 
 def _read_header(data: Bytes) -> _Header | None:
@@ -156,10 +147,8 @@ def _number(head: bytes, at: int) -> int:
 def _cut(
     data: Bytes, header: _Header, window: Sequence[float]
 ) -> tuple[Bytes, tuple[int, int]] | None:
-    """A file of the stretches that a window touches, and its corner in the whole picture.
-
-    None where that would be the whole file, or where the stretches are not those of the header.
-    """
+    """A file of the stretches that a window touches, and its corner in the whole picture; None
+    where that would be the whole file, or where the stretches are not those of the header."""
     (width, height), (block_width, block_height) = header.size, header.block
     across, rows = -(-width // block_width), -(-height // block_height)
     columns, rest = divmod(across, header.per_stretch)
@@ -176,17 +165,13 @@ def _cut(
     marks = marks[scan[marks + 1] & 0xF8 == _FIRST_RESTART]
     if len(marks) != columns * rows - 1:
         return None
-    bounds = np.empty(columns * rows + 1, dtype=np.int64)  # of the stretches, each with its marker
-    bounds[0], bounds[-1] = 0, len(scan)
-    np.add(marks, 2, out=bounds[1:-1])
+    bounds = np.concatenate([[0], marks + 2, [len(scan)]])  # of the stretches, with their markers
     first = bounds[top * columns + left : bottom * columns : columns].tolist()
     last = bounds[top * columns + right : bottom * columns + 1 : columns].tolist()
     head = data[: header.scan_at].copy()
-    size = [
-        min(bottom * block_height, height) - top * block_height,
-        min(right * pixels, width) - left * pixels,
-    ]
-    head[header.size_at : header.size_at + 4] = np.array(size, ">u2").view(np.uint8)
+    tall = min(bottom * block_height, height) - top * block_height
+    wide = min(right * pixels, width) - left * pixels
+    head[header.size_at : header.size_at + 4] = np.array([tall, wide], ">u2").view(np.uint8)
     cut = np.concatenate([head, *(scan[a:b] for a, b in zip(first, last, strict=True))])
     # The markers have to count from 0 again.
     lengths = np.diff(bounds).reshape(rows, columns)[top:bottom, left:right]

@@ -82,27 +82,23 @@ def one_sample(
     numbers = np.arange(count) if clip.numbers is None else clip.numbers
     meta = json.dumps(dict(clip.meta), ensure_ascii=False, sort_keys=True)
     texts = {"name": clip.id, "group": clip.group, "label": clip.label, "split": clip.split}
+    texts["meta"] = meta
     samples: dict[str, NDArray[Any]] = {
-        key: np.array([text.encode()]) for key, text in {**texts, "meta": meta}.items()
-    }
-    samples |= {
+        **{key: np.array([text.encode()]) for key, text in texts.items()},
         "frame_size": np.array([frame_size], dtype=np.int32),
         "region": np.array([region or (0, 0, *frame_size)], dtype=np.int32),
         "duration_s": np.array([clip.times_s[-1] - clip.times_s[0]], dtype=np.float64),
         "on_grid": np.array([is_on_grid(clip.times_s)]),
         "has_joints": np.array([bool(np.isfinite(clip.joints[..., :2]).all(-1).any())]),
     }
-    return StoredSamples(
-        samples,
-        {
-            "joints": np.asarray(clip.joints, dtype=np.float32),
-            "frame_number": np.asarray(numbers, dtype=np.int32),
-            "time_s": np.asarray(clip.times_s, dtype=np.float64),
-        },
-        np.array([count], dtype=np.int64),
-        np.array([jpeg.size for jpeg in jpegs] or [0] * count, dtype=np.int64),
-        np.concatenate([jpeg.ravel() for jpeg in jpegs]) if jpegs else np.empty(0, np.uint8),
-    )
+    frames = {
+        "joints": np.asarray(clip.joints, dtype=np.float32),
+        "frame_number": np.asarray(numbers, dtype=np.int32),
+        "time_s": np.asarray(clip.times_s, dtype=np.float64),
+    }
+    num_bytes = np.array([jpeg.size for jpeg in jpegs] or [0] * count, dtype=np.int64)
+    jpeg = np.concatenate([np.empty(0, np.uint8), *(jpeg.ravel() for jpeg in jpegs)])
+    return StoredSamples(samples, frames, np.array([count], np.int64), num_bytes, jpeg)
 
 
 def write_shard(
@@ -175,20 +171,6 @@ def shard_names(path: Path) -> list[str]:
     return [name.decode() for name in _columns(path).names.tolist()]
 
 
-def frame_files(path: Path, name: str) -> list[bytes]:
-    """The JPEG files of all frames of a sample.
-
-    Raises:
-        HarError: the shard is damaged, or has no such sample.
-    """
-    columns = _columns(path)
-    place = int(np.searchsorted(columns.names, name.encode()))
-    if columns.names[place : place + 1].tolist() != [name.encode()]:
-        raise HarError(f"{path} has no frames of {name}; {PREPARE_AGAIN}.")
-    sample = _read(path, place, place + 1, with_frames=True)
-    return [file.tobytes() for file in np.split(sample.jpeg, np.cumsum(sample.num_bytes)[:-1])]
-
-
 def merge_shards(sources: Sequence[Path], path: Path, with_frames: bool = True) -> int:
     """Merges shards into one, sorted by name; of a name that occurs twice the last one stays.
 
@@ -240,9 +222,7 @@ def _read(path: Path, begin: int, end: int, with_frames: bool) -> StoredSamples:
         first_frame = file["first_frame"][begin : end + 1]
         rows = slice(first_frame[0], first_frame[-1])
         offsets = file["offsets"][rows.start : rows.stop + 1]
-        jpeg = np.empty(0, np.uint8)
-        if with_frames:
-            jpeg = file["jpeg"][offsets[0] : offsets[-1]]
+        jpeg = file["jpeg"][offsets[0] : offsets[-1]] if with_frames else np.empty(0, np.uint8)
         return StoredSamples(
             {key: file[key][begin:end] for key in _OF_SAMPLES},
             {key: file[key][rows] for key in _OF_FRAMES},

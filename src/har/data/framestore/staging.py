@@ -84,10 +84,8 @@ class PreparedFolder:
             path.mkdir(parents=True, exist_ok=True)
         self._check_settings(output / "settings.json", {**settings, "format": FORMAT})
         for path in output.rglob(".*.partial*"):  # what a killed run was writing
-            stem = (
-                path.parent.name if path.parent.parent == self.staging else path.name.split(".")[1]
-            )
-            if self._is_mine(stem):
+            in_group = path.parent.parent == self.staging
+            if self._is_mine(path.parent.name if in_group else path.name.split(".")[1]):
                 path.unlink(missing_ok=True)
 
     def _is_mine(self, stem: str) -> bool:

@@ -45,11 +45,10 @@ def check_shards(index: FrameIndex) -> Wholeness:
     for path in shards:
         try:
             found = _counts(path, with_frames)
+            names.append(found[0])
+            counts.append(found[1])
         except (OSError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
             damaged[path] = " ".join(str(error).split())[:200]
-            continue
-        names.append(found[0])
-        counts.append(found[1])
     stored = np.concatenate(names)
     frames = dict(zip(stored.tolist(), np.concatenate(counts).tolist(), strict=True))
     listed = zip(index.names.tolist(), index.num_frames.tolist(), strict=True)
@@ -103,10 +102,8 @@ def undecodable(
     last = list(zip(names, (index.num_frames - 1).tolist(), strict=True))
     batches = [dict(last[first : first + _BATCH]) for first in range(0, len(last), _BATCH)]
     found: dict[str, str] = {}
-    done = 0
-    for read, problems in run_in_processes(
-        partial(_decode_last, store), batches, _crashed, workers
-    ):
+    done, decode = 0, partial(_decode_last, store)
+    for read, problems in run_in_processes(decode, batches, _crashed, workers):
         done += read
         found.update(problems)
         if progress is not None:

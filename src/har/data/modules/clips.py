@@ -23,9 +23,7 @@ class ClipDataModule(TrainingDataModule):
     """Clips with poses and actions of any prepared data set, and single frames for poses.
 
     Clips and frames come from one loader, batch by batch in turn, one update each, as the recipe
-    trains. (Lightning's ``CombinedLoader`` would hand over both at once, which needs manual
-    optimization for two updates, and that gives up gradient clipping, schedules and a true step
-    count.)
+    trains. (Lightning's ``CombinedLoader`` hands over both at once: docs/design.md, "Decisions".)
 
     Args:
         data_dir: folder of the data set, prepared.
@@ -167,11 +165,8 @@ class NTUDataModule(ClipDataModule):
         val_subjects: Sequence[int] = (),
         **clips: Any,
     ) -> None:
-        reader: ClipReader
-        if protocol == "own":
-            reader = OwnReader(actions)
-        else:
-            reader = NTUReader(protocol, actions, val_subjects)
+        own = protocol == "own"
+        reader = OwnReader(actions) if own else NTUReader(protocol, actions, val_subjects)
         super().__init__(data_dir, reader=reader, **clips)
 
 

@@ -67,10 +67,8 @@ class MixedPoseDataModule(TrainingDataModule):
         self._parts: dict[str, Any] = {"mpii": self.mpii, "ntu": self.ntu}
         sizes = {name: part.batch_sizes["pose"] for name, part in self._parts.items()}
         if max(sizes.values()) < 1:
-            raise HarError(
-                "A mixed batch needs images: raise data.mpii.batch_size or "
-                "data.ntu.frame_batch_size."
-            )
+            keys = "data.mpii.batch_size or data.ntu.frame_batch_size"
+            raise HarError(f"A mixed batch needs images: raise {keys}.")
         super().__init__(batch_sizes=sizes, **shared, **loading)
         self.camera, self.depth_range_mm = self.ntu.camera, self.ntu.depth_range_mm
         self.person_metric = self.mpii.person_metric
