@@ -1,5 +1,6 @@
 """``python -m har.prepare actions``: own clips, a folder per class, as an action data set."""
 
+from dataclasses import fields
 from pathlib import Path
 from shlex import quote
 
@@ -18,22 +19,12 @@ def prepare_actions(cfg: DictConfig) -> None:
     """Extracts frames of own clips and writes the index and ``actions.json``."""
     options = cfg.actions
     root = Path(cfg.paths.data_dir)
+    kinds = {f.name: type(f.default) for f in fields(OwnSettings)}
+    settings = OwnSettings(**{name: kind(options[name]) for name, kind in kinds.items()})
+    shares = {"test_share": options.test_share, "val_share": options.val_share, "seed": cfg.seed}
     with progress_bar("own clips") as progress:
-        report = prepare_own(
-            root,
-            root / "prepared",
-            OwnSettings(
-                float(options.frames_per_second),
-                int(options.longest_side_px),
-                int(options.jpeg_quality),
-                float(options.max_seconds),
-            ),
-            test_share=options.test_share,
-            val_share=options.val_share,
-            seed=cfg.seed,
-            workers=cfg.workers,
-            progress=progress,
-        )
+        work = {"workers": cfg.workers, "progress": progress}
+        report = prepare_own(root, root / "prepared", settings, **shares, **work)
     print_report(report, root)
 
 
@@ -55,13 +46,15 @@ def print_report(report: OwnReport, root: Path) -> None:
     if report.replaced:
         table.add_row("stored, but no longer there", str(report.replaced), "")
     console.print(table)
-    console.print(
-        f"{report.with_poses} clips have skeletons. Frames, index, actions.json and "
-        f"prepare_report.json: {root / 'prepared'}",
-        markup=False,
-    )
+    files = f"Frames, index, actions.json and prepare_report.json: {root / 'prepared'}"
+    console.print(f"{report.with_poses} clips have skeletons. {files}", markup=False)
     for command in next_commands(root, report.with_poses > 0):
-        console.print(f"Next: {command}", soft_wrap=True, highlight=False, markup=False)
+        print_next(command)
+
+
+def print_next(command: str) -> None:
+    """What to run next, in one line that can be copied."""
+    Console().print(f"Next: {command}", soft_wrap=True, highlight=False, markup=False)
 
 
 def next_commands(root: Path, have_poses: bool) -> list[str]:

@@ -45,9 +45,8 @@ def prepare_boxes(cfg: DictConfig) -> None:
     """
     source = cfg.weights or cfg.ckpt_path
     if source is None:
-        raise HarError(
-            "Say which network finds the persons: weights=<name or file> or ckpt_path=<file>."
-        )
+        keys = "weights=<name or file> or ckpt_path=<file>"
+        raise HarError(f"Say which network finds the persons: {keys}.")
     index, store = open_prepared(cfg.paths.data_dir)
     if index.margin is not None:
         raise HarError(
@@ -90,9 +89,8 @@ def predict_boxes(index: FrameIndex, store: FrameStore, engine: Any) -> BoxesRep
             frames += len(images)
             progress(len(waiting) + len(finished), len(names), frames)
             if sum(map(len, waiting.values())) >= _FRAMES_PER_PART or name == missing[-1]:
-                write_predicted_boxes(
-                    parts / f"{file_stem(name)}.h5", list(waiting), list(waiting.values()), weights
-                )
+                part = parts / f"{file_stem(name)}.h5"
+                write_predicted_boxes(part, list(waiting), list(waiting.values()), weights)
                 finished |= waiting
                 waiting = {}
     if missing or not path.is_file():
@@ -140,9 +138,7 @@ def _finished(
             boxes = PredictedBoxes(file)
         except HarError:  # not there, or the machine went down before the disk had all of it
             continue
-        if boxes.weights_sha256 != weights_sha256:
-            continue
-        for name in boxes.numbers:
+        for name in boxes.numbers if boxes.weights_sha256 == weights_sha256 else ():
             if name in lengths and boxes.num_frames(name) == lengths[name]:
                 finished[name] = boxes.of_sample(name, lengths[name]).astype(np.float32)
     return finished
@@ -162,7 +158,6 @@ def _print_report(report: BoxesReport, index: FrameIndex, layout: str) -> None:
     table.add_row("frames", str(int(index.num_frames.sum())))
     if len(fit):
         table.add_row("mean overlap with the true joints' boxes (IoU)", f"{fit.mean():.3f}")
-        table.add_row(
-            "frames with an overlap of 0.5 and more", f"{100 * (fit >= 0.5).mean():.1f} %"
-        )
+        share = f"{100 * (fit >= 0.5).mean():.1f} %"
+        table.add_row("frames with an overlap of 0.5 and more", share)
     Console().print(table, f"Boxes: {report.path}; use them with data.boxes=predicted")

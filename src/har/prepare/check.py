@@ -20,7 +20,7 @@ from har.data.own.reader import OwnReader
 from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS
 from har.errors import HarError
-from har.prepare.actions import next_commands
+from har.prepare.actions import next_commands, print_next
 from har.prepare.check_prepared import check_prepared, left_out_before
 from har.prepare.findings import OK, OPEN, Findings, findings_table
 
@@ -42,13 +42,10 @@ def check_data(cfg: DictConfig) -> None:
             "of clips per class; see docs/data.md, or write synthetic data with "
             f"python -m har.prepare synthetic {_folder(data_dir)}."
         )
-    console = Console()
-    console.print(findings_table(found, data_dir))
+    Console().print(findings_table(found, data_dir))
     for findings in found:
         if findings.following:
-            console.print(
-                f"Next: {findings.following}", soft_wrap=True, highlight=False, markup=False
-            )
+            print_next(findings.following)
     problems = [problem for findings in found for problem in findings.problems]
     if problems:
         more = f" (and {len(problems) - 1} more, see the table)" if len(problems) > 1 else ""
@@ -58,6 +55,10 @@ def check_data(cfg: DictConfig) -> None:
 def _folder(data_dir: Path) -> str:
     """The option of a command that names the data folder."""
     return f"paths.data_dir={quote(str(data_dir))}"
+
+
+def _train(experiment: str, data_dir: Path) -> str:
+    return f"python -m har.train experiment={experiment} {_folder(data_dir)}"
 
 
 def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
@@ -72,8 +73,8 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     if not (videos or skeletons or images or there):
         return None
     synthetic = (root / "synthetic.json").is_file()
-    prepare = f"python -m har.prepare ntu {_folder(data_dir)}"
-    findings = Findings("NTU RGB+D" + (" (synthetic)" if synthetic else ""), prepare)
+    title = "NTU RGB+D" + (" (synthetic)" if synthetic else "")
+    findings = Findings(title, f"python -m har.prepare ntu {_folder(data_dir)}")
     if videos or not images:
         without = len(videos.keys() - skeletons.keys() - missing_skeletons())
         lacking = f"{without:,} without a skeleton" if without else ""
@@ -83,8 +84,7 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
         findings.add(OK, "extracted by deephar", extracted, str(images.relative_to(root)))
     findings.add(OK if skeletons else OPEN, "skeletons", len(skeletons))
     if not there:
-        findings.not_prepared("samples")
-        return findings
+        return findings.not_prepared("samples")
     index = check_prepared(findings, data_dir, cfg)
     if index is None:
         return findings
@@ -101,8 +101,7 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     if findings.following is None and not findings.problems:
         experiment = "demo" if synthetic else "ntu_multitask"
         more = "" if ntu60 else " data.protocol=xsub120 model.num_actions=[120]"
-        train = f"python -m har.train experiment={experiment} {_folder(data_dir)}"
-        findings.following = f"{train}{more}"
+        findings.following = _train(experiment, data_dir) + more
     return findings
 
 
@@ -116,13 +115,10 @@ def _add_splits(findings: Findings, index: FrameIndex) -> bool:
         train, test = (len(split_indices(numbers, protocol, split)) for split in ("train", "test"))
         whole = (official.train_complete, official.test_complete)
         title = _PROTOCOL_NAMES[protocol.rstrip("0126")] + f" ({protocol})"
-        findings.add(
-            OK if (train, test) == whole else OPEN,
-            title,
-            f"{train:,} / {test:,}",
-            f"official {whole[0]:,} / {whole[1]:,}; with the missing skeletons "
-            f"{official.train:,} / {official.test:,}",
-        )
+        mark = OK if (train, test) == whole else OPEN
+        all_of_it = f"with the missing skeletons {official.train:,} / {official.test:,}"
+        remark = f"official {whole[0]:,} / {whole[1]:,}; {all_of_it}"
+        findings.add(mark, title, f"{train:,} / {test:,}", remark)
     return ntu60
 
 
@@ -130,13 +126,8 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
     """Own actions; None where there are none."""
     output = data_dir / "prepared"
     known = is_own(output)
-    if not known and (
-        not data_dir.is_dir()
-        or (data_dir / "ntu").is_dir()
-        or (output / "index.h5").is_file()
-        or find_videos(data_dir, output)
-        or (data_dir / "mpii").is_dir()
-    ):
+    others = (data_dir / "ntu", data_dir / "mpii", output / "index.h5")
+    if not known and (any(path.exists() for path in others) or find_videos(data_dir, output)):
         return None
     clips: list[OwnClip] = []
     with suppress(HarError):
@@ -149,8 +140,7 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
     with_skeleton = sum(clip.has_skeleton for clip in clips)
     findings.add(OK, "clips", len(clips), f"{with_skeleton:,} with skeletons")
     if not known:
-        findings.not_prepared("samples")
-        return findings
+        return findings.not_prepared("samples")
     try:
         record = OwnActions.read(output)
     except HarError as error:
@@ -170,8 +160,8 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
     if left_out:
         findings.add(OPEN, "left out", len(left_out), "why: prepared/prepare_report.json")
     if new or unread:
-        file = min(clip.file for clip in [*new, *unread])
-        findings.add(OPEN, "new or changed", len(new) + len(unread), file)
+        first = min(clip.file for clip in [*new, *unread])
+        findings.add(OPEN, "new or changed", len(new) + len(unread), first)
         findings.following = findings.prepare
     if findings.following is None and not findings.problems:
         findings.following = next_commands(data_dir, with_skeleton > 0)[0]
@@ -189,21 +179,19 @@ def check_mpii(data_dir: Path, cfg: DictConfig) -> Findings | None:
     there = (root / "prepared" / "persons.h5").is_file()
     if not (annotations or there or (images and root.name == "mpii")):
         return None
-    prepare = f"python -m har.prepare mpii {_folder(data_dir)}"
-    findings = Findings("MPII Human Pose", prepare)
+    findings = Findings("MPII Human Pose", f"python -m har.prepare mpii {_folder(data_dir)}")
     findings.add(OK if annotations else OPEN, "annotations", annotations or "none")
     findings.add(OK if images else OPEN, "images", images)
     if not there:
-        findings.not_prepared("persons")
-        return findings
+        return findings.not_prepared("persons")
     try:
         prepared = open_mpii(data_dir)
     except HarError as error:
         findings.bad("prepared persons", "persons.h5", str(error))
-        findings.following = prepare
+        findings.following = findings.prepare
         return findings
     split = prepared.persons["split"]
     train, validation = (int((split == part).sum()) for part in (Split.TRAIN, Split.VALIDATION))
     findings.add(OK, "train / validation", f"{train:,} / {validation:,}", prepared.source)
-    findings.following = f"python -m har.train experiment=mpii_pose {_folder(data_dir)}"
+    findings.following = _train("mpii_pose", data_dir)
     return findings

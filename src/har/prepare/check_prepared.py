@@ -30,18 +30,13 @@ def check_prepared(findings: Findings, data_dir: Path, cfg: DictConfig) -> Frame
     if whole.num_shards:
         findings.add(OK, "shards", whole.num_shards, f"{whole.num_bytes / 1e9:.2f} GB")
     for path, problem in whole.damaged.items():
-        findings.bad(
-            "shard",
-            f"{path.name}: {problem}",
-            f"{path} is damaged ({problem}): remove it and run {findings.prepare}.",
-        )
+        what_to_do = f"{path} is damaged ({problem}): remove it and run {findings.prepare}."
+        findings.bad("shard", f"{path.name}: {problem}", what_to_do)
     if whole.lost:
-        findings.bad(
-            "without frames",
-            f"{len(whole.lost):,} samples, {whole.lost[0]} for example",
-            f"{len(whole.lost)} samples of the index have no frames ({whole.lost[0]}, for "
-            f"example): run {findings.prepare}.",
-        )
+        count, first = len(whole.lost), whole.lost[0]
+        what = f"{count} samples of the index have no frames ({first}, for example)"
+        remark = f"{count:,} samples, {first} for example"
+        findings.bad("without frames", remark, f"{what}: run {findings.prepare}.")
     if whole.unlisted:
         stopped = "stored by a preparation that was stopped"
         findings.add(OPEN, "not in the index", whole.unlisted, stopped)
@@ -77,13 +72,10 @@ def _decode(findings: Findings, index: FrameIndex, store: FrameStore, workers: i
         return
     shards = sorted({shard_path(Path(), index.group_of(name)).name for name in problems})
     files = ", ".join(shards[:3]) + (", ..." if shards[3:] else "")
-    findings.bad(
-        "last frames",
-        f"{len(problems):,} samples, {next(iter(problems))} for example",
-        f"The last frames of {len(problems)} samples cannot be decoded ({next(iter(problems))}, "
-        f"for example): remove {files} in {index.path.parent / 'frames'} and run "
-        f"{findings.prepare}.",
-    )
+    count, first, folder = len(problems), next(iter(problems)), index.path.parent / "frames"
+    what = f"The last frames of {count} samples cannot be decoded ({first}, for example)"
+    what_to_do = f"{what}: remove {files} in {folder} and run {findings.prepare}."
+    findings.bad("last frames", f"{count:,} samples, {first} for example", what_to_do)
 
 
 def _check_boxes(findings: Findings, index: FrameIndex) -> None:

@@ -1,5 +1,7 @@
 """What is found in a data folder, as one table."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +35,11 @@ class Findings:
         text = f"{count:,}" if isinstance(count, int) else str(count)
         self.rows.append((mark, what, text, escape(remark)))
 
-    def not_prepared(self, what: str) -> None:
-        """Adds a row about what has to be prepared."""
+    def not_prepared(self, what: str) -> Findings:
+        """These findings, with a row about what has to be prepared."""
         self.add(OPEN, f"prepared {what}", 0)
         self.following = self.prepare
+        return self
 
     def bad(self, what: str, remark: str, problem: str) -> None:
         """Adds a row about damage, and the sentence for it."""

@@ -23,16 +23,12 @@ def prepare_ntu(cfg: DictConfig) -> None:
             Path(options.videos_dir or root),
             Path(options.skeletons_dir or root),
             root / "prepared",
-            stride=options.stride,
-            scale=options.scale,
-            jpeg_quality=options.jpeg_quality,
             margin=_margin(options),
-            setups=_numbers(options.setups),
-            actions=_numbers(options.actions),
-            cameras=_numbers(options.cameras),
             shard=_shard(options.shard),
             workers=cfg.workers,
             progress=progress,
+            **{name: options[name] for name in ("stride", "scale", "jpeg_quality")},
+            **{name: _numbers(options[name]) for name in ("setups", "actions", "cameras")},
         )
     print_report(report, root / "prepared")
 

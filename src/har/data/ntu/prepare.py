@@ -7,13 +7,7 @@ from pathlib import Path
 from har.data.augment import CropMargin
 from har.data.framestore.extraction import PrepareReport, Task, check_disk, resumable, run_tasks
 from har.data.framestore.staging import PreparedFolder
-from har.data.ntu.files import (
-    find_images,
-    find_skeletons,
-    find_videos,
-    missing_data,
-    select_samples,
-)
+from har.data.ntu import files
 from har.data.ntu.sample import Settings, annotated_sample, estimate_bytes, extract_sample
 from har.data.ntu.splits import missing_skeletons
 from har.errors import HarError
@@ -58,15 +52,15 @@ def prepare_ntu(
     """
     settings = Settings(stride, scale, jpeg_quality, margin)
     with resumable(output):
-        sources = find_videos(videos_root, output)
-        images = None if sources else find_images(videos_root, output)
+        sources = files.find_videos(videos_root, output)
+        images = None if sources else files.find_images(videos_root, output)
         if images is not None:
             sources = {path.name: path for path in images.iterdir() if path.is_dir()}
         if not sources:
-            raise missing_data(videos_root, "no video *_rgb.avi lies")
-        skeletons = find_skeletons(skeletons_root, output)
+            raise files.missing_data(videos_root, "no video *_rgb.avi lies")
+        skeletons = files.find_skeletons(skeletons_root, output)
         if not skeletons:
-            raise missing_data(skeletons_root, "no *.skeleton lies")
+            raise files.missing_data(skeletons_root, "no *.skeleton lies")
         described = settings.describe()
         if images is not None and margin is not None:
             raise HarError(
@@ -76,7 +70,7 @@ def prepare_ntu(
         if images is not None:
             sources = {name: path for name, path in sources.items() if name in skeletons}
             described["images"] = os.path.relpath(images.resolve(), output.resolve())
-        names = select_samples(list(sources), setups, actions, cameras, shard)
+        names = files.select_samples(list(sources), setups, actions, cameras, shard)
         mine = None if shard is None else {name[:4] for name in names}
         folder = PreparedFolder(output, described, mine)
         extract = extract_sample if images is None else annotated_sample
@@ -91,8 +85,8 @@ def prepare_ntu(
             elif name not in skeletons:
                 report.skipped[name] = "no skeleton file"
             else:
-                files = sources[name], skeletons[name]
-                tasks.append(Task(name, name[:4], sources[name], extract, (name, *files, settings)))
+                paths = sources[name], skeletons[name]
+                tasks.append(Task(name, name[:4], paths[0], extract, (name, *paths, settings)))
         if images is None:
             hint = "take part of the data (ntu.setups=[1,2])"
             check_disk(output, tasks, lambda task: estimate_bytes(*task.arguments[1:]), hint)

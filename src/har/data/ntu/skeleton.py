@@ -222,10 +222,8 @@ def _by_motion(skeleton: dict[str, np.ndarray], bodies: NDArray[np.intp]) -> NDA
 
 
 def _variance(xyz: FloatArray) -> float:
-    """How much a body moves: the sum over the axes of the variance of all its joints' places.
-
-    Infinite where there is no joint, so that the smaller of two is a variance.
-    """
+    """How much a body moves: the sum over the axes of the variance of all its joints' places;
+    infinite where there is no joint, so that the smaller of two is a variance."""
     if not np.isfinite(xyz).any():
         return np.inf
     return float(np.nanvar(xyz.reshape(-1, 3), axis=0).sum())

@@ -6,24 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from har.data.framestore import extraction
 from har.data.framestore.encoding import EncodedFrames, Size, encode_frames
-from har.data.framestore.extraction import (
-    Extracted,
-    PrepareReport,
-    SkipSample,
-    Task,
-    resumable,
-    run_tasks,
-)
 from har.data.framestore.shards import one_sample
 from har.data.framestore.staging import PreparedFolder
-from har.data.ntu.sample import (
-    SKELETON_JOINTS,
-    check_tracked,
-    compare_lengths,
-    joints_at,
-    read_track,
-)
+from har.data.ntu import sample as ntu_sample
 from har.data.own.folder import OwnClip, find_clips, read_lists, split_by_lists, split_by_shares
 from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS, Clip
@@ -56,7 +43,7 @@ class OwnSettings:
 
 
 @dataclass
-class OwnReport(PrepareReport):
+class OwnReport(extraction.PrepareReport):
     """What a preparation of own actions did; ``skipped`` and its like go by file here.
 
     Attributes:
@@ -100,7 +87,7 @@ def prepare_own(
             one that cannot be written.
     """
     settings = settings or OwnSettings()
-    with resumable(output):
+    with extraction.resumable(output):
         clips, lists = find_clips(root), read_lists(root)
         files = [clip.file for clip in clips]
         report = OwnReport()
@@ -108,7 +95,7 @@ def prepare_own(
             splits, report.not_found = split_by_lists(files, lists)
         else:
             splits = split_by_shares(files, test_share, val_share, seed)
-        folder = PreparedFolder(output, {**asdict(settings), **SKELETON_JOINTS})
+        folder = PreparedFolder(output, {**asdict(settings), **ntu_sample.SKELETON_JOINTS})
         stored = folder.finished()
         known = OwnActions.read(output) if stored or is_own(output) else OwnActions()
         record = known.updated(clips, splits, stored)
@@ -117,11 +104,13 @@ def prepare_own(
         there = stored & set(record.clips)
         report.kept, report.replaced = len(there), len(stored - there)
         tasks = [
-            Task(name, clip.label, clip.video(root), own_sample, (name, clip, root, settings))
-            for name, clip in sorted(record.clips.items())
+            extraction.Task(name, c.label, c.video(root), own_sample, (name, c, root, settings))
+            for name, c in sorted(record.clips.items())
             if name not in there
         ]
-        run_tasks(tasks, folder, report, workers=workers, total=len(clips), progress=progress)
+        extraction.run_tasks(
+            tasks, folder, report, workers=workers, total=len(clips), progress=progress
+        )
         folder.write_index()
         report.add_remarks(output, list(record.clips))
         _use_files(report, record)
@@ -144,7 +133,7 @@ def _use_files(report: OwnReport, record: OwnActions) -> None:
         texts.update(by_file)
 
 
-def own_sample(name: str, clip: OwnClip, root: Path, settings: OwnSettings) -> Extracted:
+def own_sample(name: str, clip: OwnClip, root: Path, settings: OwnSettings) -> extraction.Extracted:
     """Frames of a clip, with the acting person where there are skeletons.
 
     Times are those of the file: neither its frame rate nor its number of frames counts.
@@ -159,7 +148,7 @@ def own_sample(name: str, clip: OwnClip, root: Path, settings: OwnSettings) -> E
         SkipSample: why it cannot be used.
     """
     video, skeleton = clip.video(root), clip.skeleton(root)
-    track = None if skeleton is None else read_track(skeleton)
+    track = None if skeleton is None else ntu_sample.read_track(skeleton)
     length = None if track is None else int(track.numbers[-1]) + 1
     frames = encode_frames(
         video,
@@ -174,22 +163,19 @@ def own_sample(name: str, clip: OwnClip, root: Path, settings: OwnSettings) -> E
     joints = np.full((len(frames.jpegs), 1, 25, 4), (np.nan, np.nan, np.nan, 0), np.float32)
     if track is not None and length is not None:
         kept = slice(int(np.searchsorted(frames.numbers, length)))
-        joints = joints_at(frames.numbers[kept], track)
-        check_tracked(joints)
+        joints = ntu_sample.joints_at(frames.numbers[kept], track)
+        ntu_sample.check_tracked(joints)
         remarks += [track.remark] if track.remark else []
     times_s, numbers = frames.times_s[kept], frames.numbers[kept]
     record = Clip(name, times_s, joints, group=clip.label, label=clip.label, numbers=numbers)
-    return Extracted(one_sample(record, frames.size, frames.jpegs[kept]), "; ".join(remarks))
+    sample = one_sample(record, frames.size, frames.jpegs[kept])
+    return extraction.Extracted(sample, "; ".join(remarks))
 
 
 def _oddities(
     video: Path, frames: EncodedFrames, settings: OwnSettings, length: int | None
 ) -> list[str]:
-    """What is unusual about a clip's frames.
-
-    Raises:
-        SkipSample: too few of them can be read.
-    """
+    """What is unusual about a clip's frames; SkipSample where too few of them can be read."""
     seconds, count = float(frames.times_s[-1]), len(frames.times_s)
     remarks = []
     if count > 1 and seconds * settings.frames_per_second > _FAR_FROM_RATE * (count - 1):
@@ -197,12 +183,12 @@ def _oddities(
     if frames.longer:
         remarks.append(f"longer than {settings.max_seconds:g} s, the rest is left out")
     if length is not None:
-        if not frames.longer and (counts := compare_lengths(video, frames.num_read, length)):
-            remarks.append(counts)
+        if not frames.longer:
+            remarks.append(ntu_sample.compare_lengths(video, frames.num_read, length))
     elif frames.missing_s:
         whole = frames.last_s + frames.missing_s
         read = f"{frames.last_s:.3g} of {whole:.3g} s can be read"
         if 2 * frames.last_s < whole:
-            raise SkipSample("video cut off", f"{video}: {read}.")
+            raise extraction.SkipSample("video cut off", f"{video}: {read}.")
         remarks.append(f"only {read}")
-    return remarks
+    return [remark for remark in remarks if remark]
