@@ -24,9 +24,8 @@ def export(cfg: DictConfig) -> None:
         raise HarError("Say what to export: weights=<published name, .ckpt, .safetensors or .h5>.")
     if cfg.format not in FORMATS:
         raise HarError(f"format={cfg.format}: choose {' or '.join(FORMATS)}.")
-    network, spec = load_for_inference(
-        cfg.weights, stop_after=cfg.stop_after, resolution=cfg.resolution
-    )
+    changed = {"stop_after": cfg.stop_after, "resolution": cfg.resolution}
+    network, spec = load_for_inference(cfg.weights, **changed)
     out = Path(cfg.out) if cfg.out is not None else Path(Path(spec.name).stem + FORMATS[cfg.format])
     print(f"Exporting {spec.name} as {cfg.format}: about half a minute.")
     exported = export_network(network, spec, out, cfg.format)

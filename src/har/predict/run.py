@@ -74,11 +74,7 @@ def _find(source: str, stack: ExitStack) -> tuple[list[Path], list[Path | Video]
 
 
 def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
-    """Makes the folder of the results, which is never that of the source.
-
-    Raises:
-        HarError: it is that of the source, or cannot be made.
-    """
+    """Makes the folder of the results, which is never that of the source."""
     now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     out = Path(cfg.out) if cfg.out is not None else Path(cfg.paths.output_dir) / cfg.name / now
     if any(file.resolve().parent == out.resolve() for file in files):
@@ -93,14 +89,8 @@ def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
 def _predictor(cfg: DictConfig, num_frames: int | None) -> Predictor:
     from har.runtime.loading import load_engine
 
-    engine = load_engine(
-        cfg.weights,
-        device=cfg.device,
-        fast=cfg.fast,
-        stop_after=cfg.stop_after,
-        batch_size=cfg.batch_size,
-        num_frames=num_frames,
-    )
+    keys = ("device", "fast", "stop_after", "batch_size")
+    engine = load_engine(cfg.weights, num_frames=num_frames, **{key: cfg[key] for key in keys})
     return Predictor(engine, refine=cfg.refine, action_every_s=cfg.action_every_s)
 
 
@@ -112,28 +102,16 @@ def _predict_videos(
     boxes: Boxes,
     alone: bool,
 ) -> list[dict[str, Any]]:
-    """Predicts every video into a folder of its own, a single one directly into ``out``.
-
-    Raises:
-        HarError: the only one, or none of them, can be read.
-    """
+    """Predicts every video into a folder of its own, a single one directly into ``out``."""
     rows: list[dict[str, Any]] = []
+    options = {key: cfg[key] for key in ("skeleton_3d", "show", "max_frames")}
+    options["annotate"] = cfg.video
     for source in videos:
         name = "camera" if isinstance(source, Video) else source.stem
         folder = out if alone and len(videos) == 1 else out / name
         try:
             with closing(source if isinstance(source, Video) else Video(source)) as video:
-                summary = predict_video(
-                    predictor,
-                    video,
-                    folder,
-                    boxes,
-                    annotate=cfg.video,
-                    skeleton_3d=cfg.skeleton_3d,
-                    show=cfg.show,
-                    max_frames=cfg.max_frames,
-                )
-            rows.append(summary)
+                rows.append(predict_video(predictor, video, folder, boxes, **options))
         except HarError as error:
             if len(videos) == 1:
                 raise

@@ -61,12 +61,7 @@ class Annotator:
     """
 
     def __init__(
-        self,
-        spec: ModelSpec,
-        size: tuple[int, int],
-        duration_s: float | None,
-        *,
-        skeleton_3d: bool = False,
+        self, spec: ModelSpec, size: tuple[int, int], duration_s: float | None, *, skeleton_3d: bool
     ) -> None:
         self.spec, self.size = spec, size
         self.skeleton_3d = skeleton_3d and spec.dim == 3
@@ -119,13 +114,7 @@ class Annotator:
         panel = np.full((self.size[1], side, 3), BAR_COLOR, np.uint8)
         if person is not None:
             top = (self.size[1] - side) // 2
-            panel[top : top + side] = turning_skeleton(
-                person.joints_px,
-                person.depth_mm,
-                person.box,
-                self.spec.joint_layout,
-                side,
-                _TURN_DEG_PER_S * now,
-                person.confidence,
-            )
+            pose = person.joints_px, person.depth_mm, person.box, self.spec.joint_layout
+            turned = turning_skeleton(*pose, side, _TURN_DEG_PER_S * now, person.confidence)
+            panel[top : top + side] = turned
         return panel

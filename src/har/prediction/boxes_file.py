@@ -1,11 +1,9 @@
 """Boxes from a file: where another program located the persons of images or of a video.
 
-A CSV file with a header, or a JSON file with a list of objects, with these columns or keys:
-
-- ``image``: file name of the image; or ``frame``: number of the video's frame, from 0;
-- ``x1``, ``y1``, ``x2``, ``y2``: the smallest rectangle around the person, in pixels;
-- ``id``: whole number of the person (optional: 0). In a video a person's box is interpolated
-  between the frames that have one.
+A CSV file with a header, or a JSON list of objects: ``image``, the name of a file, or ``frame``,
+the number of the video's frame, from 0; ``x1``, ``y1``, ``x2``, ``y2``, the smallest rectangle
+around the person in pixels; ``id``, whole number of the person (optional: 0). In a video a person's
+box is interpolated between the frames that have one.
 """
 
 import csv
@@ -62,11 +60,9 @@ class BoxesFile:
         """
         if not self._of_frame:
             raise HarError(f"{self.path} has the boxes of images: a video needs a column frame.")
-        numbers = {p: np.array(sorted(boxes)) for p, boxes in self._of_frame.items()}
-        return numbers, {
-            person: np.array([self._of_frame[person][frame] for frame in frames])
-            for person, frames in numbers.items()
-        }
+        ordered = {person: dict(sorted(boxes.items())) for person, boxes in self._of_frame.items()}
+        numbers = {person: np.array(list(boxes)) for person, boxes in ordered.items()}
+        return numbers, {person: np.array(list(b.values())) for person, b in ordered.items()}
 
 
 Boxes = BoxesFile | Callable[[NDArray[np.uint8]], FloatArray] | None

@@ -100,12 +100,10 @@ def follow(
             result = engine.forward_frames(crops)
             people = people_of(engine.spec, track, boxes[rows], affines, result.poses)
             times = np.array([frames[row].time_s for row in rows])
-            finder.update(
-                track,
-                times,
-                box_around(np.stack([p.joints_px for p in people]), enlarge=BOX_ENLARGEMENT),
-                np.stack([p.confidence for p in people]).mean(-1),
-            )
+            joints_px = np.stack([person.joints_px for person in people])
+            around = box_around(joints_px, enlarge=BOX_ENLARGEMENT)
+            confidence = np.stack([person.confidence for person in people]).mean(-1)
+            finder.update(track, times, around, confidence)
             for row, person in zip(rows, people, strict=True):
                 pending[row].people.append(person)
             if engine.spec.labels:

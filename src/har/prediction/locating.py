@@ -10,17 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from har import geometry
 from har.data.targets import BOX_ENLARGEMENT
-from har.geometry import (
-    FloatArray,
-    box_around,
-    center_and_window,
-    crop_affine,
-    grid_boxes,
-    invert_affine,
-    transform_points,
-    warp,
-)
+from har.geometry import FloatArray
 from har.runtime.engine import Engine
 
 # Mean confidence of the joints, a share of their maps: about 0.8 on a person, 0.3 beside one.
@@ -56,18 +48,15 @@ def cut_crops(
     """
     height, width = images[0].shape[:2]
     size = np.array([width, height], dtype=np.float64)
-    center, window = center_and_window(boxes)
+    center, window = geometry.center_and_window(boxes)
     longer = size.max()
     window = np.clip(window, _SMALLEST_WINDOW * longer, _LARGEST_WINDOW * longer)
     center = np.clip(center, 0, size)
-    affines = np.stack(
-        [crop_affine(c, w, (width, height)) for c, w in zip(center, window, strict=True)]
-    )
-    resolution = engine.spec.resolution
-    crops = np.stack(
-        [warp(image, affine, resolution) for image, affine in zip(images, affines, strict=True)]
-    )
-    return crops, affines
+    places = zip(center, window, strict=True)
+    affines = np.stack([geometry.crop_affine(c, w, (width, height)) for c, w in places])
+    pairs = zip(images, affines, strict=True)
+    crops = [geometry.warp(image, affine, engine.spec.resolution) for image, affine in pairs]
+    return np.stack(crops), affines
 
 
 def refine(
@@ -83,8 +72,8 @@ def refine(
     for _ in range(rounds):
         crops, affines = cut_crops(engine, images, boxes)
         poses = engine.forward_frames(crops).poses
-        joints = transform_points(invert_affine(affines), poses[..., :2])
-        boxes = box_around(joints, enlarge=BOX_ENLARGEMENT)
+        joints = geometry.transform_points(geometry.invert_affine(affines), poses[..., :2])
+        boxes = geometry.box_around(joints, enlarge=BOX_ENLARGEMENT)
     return Located(np.asarray(boxes, dtype=np.float64), poses[..., -1].mean(-1))
 
 
@@ -100,7 +89,7 @@ def locate_person(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: i
         rounds: of refinement after the first pose.
     """
     height, width = images[0].shape[:2]
-    places = grid_boxes((width, height))  # (P, 4), the whole image first
+    places = geometry.grid_boxes((width, height))  # (P, 4), the whole image first
     best = refine(engine, images, np.tile(places[0], (len(images), 1)), 1 + rounds)
     doubtful = np.flatnonzero(best.confidence < DOUBTFUL)
     if len(doubtful):

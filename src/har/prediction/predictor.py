@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,10 +69,8 @@ class Predictor:
         """
         from har.runtime.loading import load_engine  # torch
 
-        engine = load_engine(
-            name_or_path, device=device, fast=fast, stop_after=stop_after, batch_size=batch_size
-        )
-        return cls(engine)
+        options: dict[str, Any] = {"fast": fast, "stop_after": stop_after, "batch_size": batch_size}
+        return cls(load_engine(name_or_path, device=device, **options))
 
     def __call__(
         self,

@@ -104,10 +104,13 @@ class PredictionCollector:
 
     Args:
         spec: of the network.
+
+    Attributes:
+        num_frames: so far; ``last_s``: time of the last of them.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
+        self.spec, self.num_frames, self.last_s = spec, 0, 0.0
         # one row of numbers per person and frame: hours of video fit into memory
         self._when: list[tuple[int, float, int]] = []
         self._rows: list[FloatArray] = []
@@ -116,6 +119,7 @@ class PredictionCollector:
     def add(self, prediction: FramePrediction) -> None:
         """Adds one frame; its image is not kept."""
         number, time_s = prediction.frame.number, prediction.frame.time_s
+        self.num_frames, self.last_s = self.num_frames + 1, time_s
         for person in prediction.people:
             self._when.append((number, time_s, person.track))
             self._rows.append(np.concatenate([p.ravel() for p in person[1:]], dtype=np.float32))
@@ -125,30 +129,21 @@ class PredictionCollector:
         """Returns all poses so far."""
         joints = self.spec.num_joints
         rows = np.array(self._rows, np.float32).reshape(-1, 4 + 4 * joints)
-        box, joints_px, depth, confidence = np.split(
-            rows, np.cumsum([4, 2 * joints, joints]), axis=1
-        )
-        return Poses(
-            frame=np.array([number for number, _, _ in self._when], np.int64),
-            time_s=np.array([time_s for _, time_s, _ in self._when], np.float64),
-            track=np.array([track for _, _, track in self._when], np.int64),
-            joints_px=joints_px.reshape(-1, joints, 2),
-            depth_mm=depth,
-            confidence=confidence,
-            box=box,
-            layout=self.spec.layout,
-            joint_names=self.spec.joint_names,
-        )
+        bounds = np.cumsum([4, 2 * joints, joints])
+        box, joints_px, depth, confidence = np.split(rows, bounds, axis=1)
+        frame = np.array([number for number, _, _ in self._when], np.int64)
+        time_s = np.array([time_s for _, time_s, _ in self._when], np.float64)
+        track = np.array([track for _, _, track in self._when], np.int64)
+        places = joints_px.reshape(-1, joints, 2), depth, confidence, box
+        return Poses(frame, time_s, track, *places, self.spec.layout, self.spec.joint_names)
 
     def actions(self) -> Actions:
         """Returns all actions so far."""
-        rows = [probabilities for _, _, probabilities in self._actions]
-        return Actions(
-            time_s=np.array([time_s for time_s, _, _ in self._actions], np.float64),
-            track=np.array([track for _, track, _ in self._actions], np.int64),
-            probabilities=np.array(rows, np.float32).reshape(len(rows), len(self.spec.labels)),
-            labels=self.spec.labels,
-        )
+        labels = self.spec.labels
+        time_s = np.array([time_s for time_s, _, _ in self._actions], np.float64)
+        track = np.array([track for _, track, _ in self._actions], np.int64)
+        rows = np.array([values for _, _, values in self._actions], np.float32)
+        return Actions(time_s, track, rows.reshape(len(time_s), len(labels)), labels)
 
 
 @dataclass(frozen=True)
@@ -183,9 +178,8 @@ class Prediction:
             picture = drawn[0]
         else:
             times = dict(zip(self.poses.frame.tolist(), self.poses.time_s.tolist(), strict=True))
-            captions = [
-                f"{times[n]:.1f} s" if n in times else f"frame {n}" for n in sorted(self.images)
-            ]
+            shown = sorted(self.images)
+            captions = [f"{times[n]:.1f} s" if n in times else f"frame {n}" for n in shown]
             picture = contact_sheet(drawn, 4, captions)
         if len(self.actions):
             mean = self.actions.probabilities.mean(0)

@@ -69,7 +69,7 @@ def predict_video(
     duration_s = total / video.fps if total and not video.live else None
     annotator = Annotator(spec, video.size, duration_s, skeleton_3d=skeleton_3d)
     collected = PredictionCollector(spec)
-    frames, last_s, stopped, began = 0, 0.0, False, time.perf_counter()
+    stopped, began = False, time.perf_counter()
     with ExitStack() as stack:
         report = stack.enter_context(progress_bar(Path(video.name).name[:24]))
         window = stack.enter_context(_Window(show))
@@ -87,23 +87,20 @@ def predict_video(
         if file is not None or window.is_open:
             drawing = stack.enter_context(BackgroundWriter(draw, _WAITING * length))
         groups = batches(video.frames(limit=max_frames), length)
-        predictions = predictor.follow(
-            prefetch(groups, _WAITING, newest=video.live), _finder(predictor, boxes)
-        )
+        ahead = prefetch(groups, _WAITING, newest=video.live)
         try:
-            for prediction in predictions:
+            for prediction in predictor.follow(ahead, _finder(predictor, boxes)):
                 collected.add(prediction)
                 if drawing is not None:
                     drawing.put(prediction)
-                frames, last_s = frames + 1, prediction.frame.time_s  # a camera's are not all read
-                report(frames, total, frames=frames)
+                report(collected.num_frames, total, frames=collected.num_frames)
                 if window.wants_end():
                     stopped = True
                     break
         except KeyboardInterrupt:  # the way to end a camera; results so far are kept
             stopped = True
     seconds = time.perf_counter() - began
-    summary = _summary(video, collected, frames, last_s, seconds, stopped)
+    summary = _summary(video, collected, seconds, stopped)
     write_poses(out / "poses.npz", collected.poses())
     if spec.labels:
         write_actions(out / "actions.csv", collected.actions())
@@ -120,13 +117,9 @@ def _finder(predictor: Predictor, boxes: Boxes) -> Finder:
 
 
 def _summary(
-    video: Video,
-    collected: PredictionCollector,
-    frames: int,
-    last_s: float,
-    seconds: float,
-    stopped: bool,
+    video: Video, collected: PredictionCollector, seconds: float, stopped: bool
 ) -> dict[str, Any]:
+    frames, last_s = collected.num_frames, collected.last_s  # a camera's are not all read
     poses, actions = collected.poses(), collected.actions()
     tracks, counts = np.unique(poses.track, return_counts=True)  # the most frames first, below
     note = None

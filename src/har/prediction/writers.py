@@ -26,9 +26,8 @@ def write_actions(path: Path, actions: Actions) -> None:
     with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["time_s", "track", *columns])
-        for time_s, track, values in zip(
-            actions.time_s, actions.track, actions.probabilities, strict=True
-        ):
+        rows = zip(actions.time_s, actions.track, actions.probabilities, strict=True)
+        for time_s, track, values in rows:
             best = top_actions(values, actions.labels, top)
             cells = [cell for a in best for cell in (a.label, f"{a.probability:.4f}")]
             table.writerow([f"{time_s:.3f}", int(track), *cells])

@@ -135,26 +135,22 @@ def _shapes(
         words[str(given[1])] = "frames"
     results = next(node for node in program.graph.nodes if node.op == "output").args[0]
     shapes = [given, *(tuple(node.meta["val"].shape) for node in results)]
-    return [
-        tuple(words.get(str(n), n if isinstance(n, int) else str(n)) for n in s) for s in shapes
-    ]
+    plain = [[n if isinstance(n, int) else str(n) for n in shape] for shape in shapes]
+    return [tuple(words.get(str(n), n) for n in shape) for shape in plain]
 
 
 def _metadata(network: PoseNetwork, spec: ModelSpec, lengths: tuple[int, int | None]) -> str:
     """The network's record and what a program needs besides, as JSON."""
-    clips = network.num_action_outputs
-    return json.dumps(
-        {
-            "version": version("har"),
-            "input": "clips (batch, frames, 3, height, width)"
-            if clips
-            else "images (batch, 3, height, width)",
-            "normalization": NORMALISATION,
-            "pose": "x, y in [0, 1] of the crop, z in [0, 1] of the depth range (3-D), confidence",
-            "frames": list(lengths),
-            "spec": {**spec.to_dict(), "arguments": network.arguments},
-        }
-    )
+    images, clips = "images (batch, 3, height, width)", "clips (batch, frames, 3, height, width)"
+    stated = {
+        "version": version("har"),
+        "input": clips if network.num_action_outputs else images,
+        "normalization": NORMALISATION,
+        "pose": "x, y in [0, 1] of the crop, z in [0, 1] of the depth range (3-D), confidence",
+        "frames": list(lengths),
+        "spec": {**spec.to_dict(), "arguments": network.arguments},
+    }
+    return json.dumps(stated)
 
 
 def _write_onnx(
@@ -165,13 +161,8 @@ def _write_onnx(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            written = torch.onnx.export(
-                program,
-                dynamo=True,
-                verbose=False,
-                input_names=["images"],
-                output_names=whole.output_names(),
-            )
+            names: Any = {"input_names": ["images"], "output_names": whole.output_names()}
+            written = torch.onnx.export(program, dynamo=True, verbose=False, **names)
             assert written is not None
             written.model.metadata_props[METADATA_KEY] = metadata
             written.save(path, external_data=False)

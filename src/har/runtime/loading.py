@@ -85,11 +85,9 @@ def load_for_inference(
     network = opened.load(**arguments)
     spec = opened.spec(network)
     if resolution is not None:
-        spec = dataclasses.replace(
-            spec,
-            resolution=(int(resolution[0]), int(resolution[1])),
-            assumed=tuple(name for name in spec.assumed if name != "resolution"),
-        )
+        assumed = tuple(name for name in spec.assumed if name != "resolution")
+        size = int(resolution[0]), int(resolution[1])
+        spec = dataclasses.replace(spec, resolution=size, assumed=assumed)
     log_assumed(spec)
     return network, spec
 

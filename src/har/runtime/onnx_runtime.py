@@ -48,8 +48,7 @@ class OnnxRuntime:
             self._frame_part = _session(model, ["images"], ["pose", *self._features], device)
             self._clip_part = None
             if self._features:
-                # only the clip's length is taken from the images
-                inputs = ["images", *self._features]
+                inputs = ["images", *self._features]  # of the images the clip's length only
                 self._clip_part = _session(model, inputs, ["action"], device)
         except HarError:
             raise
@@ -85,11 +84,11 @@ class OnnxRuntime:
         """
         assert self._clip_part is not None
         frames = len(clips[0])
+        most = self._greatest or "any number of"
         if frames < self._least or frames > (self._greatest or frames):
             raise HarError(
-                f"{self.spec.name} was exported for clips of {self._least} to "
-                f"{self._greatest or 'any number of'} frames, not of {frames}: export it with "
-                "weights of that clip size."
+                f"{self.spec.name} was exported for clips of {self._least} to {most} frames, not "
+                f"of {frames}: export it with weights of that clip size."
             )
         names = [given.name for given in self._clip_part.get_inputs()]
         features = {
@@ -108,11 +107,10 @@ class OnnxRuntime:
 
 def _spec(metadata: dict[str, Any], path: Path) -> ModelSpec:
     """The stored record, under the name and checksum of the file."""
-    stored = metadata.get("spec") or {  # of 0.1.0
-        **metadata["info"],
-        "network": metadata["network"],
-        "arguments": metadata["config"],
-    }
+    stored = metadata.get("spec")
+    if not stored:  # of 0.1.0
+        network = {"network": metadata["network"], "arguments": metadata["config"]}
+        stored = {**metadata["info"], **network}
     return ModelSpec.from_dict({**stored, "name": path.name, "weights_sha256": file_checksum(path)})
 
 

@@ -124,10 +124,7 @@ class TorchRuntime:
             compiled(torch.from_numpy(images).to(self.device))
         except Exception as error:  # no C++ compiler, no memory, a bug of the compiler
             text = (str(error).strip().splitlines() or [""])[0]
-            log.warning(
-                "torch.compile does not work here (%s: %s): the network runs without it.",
-                type(error).__name__,
-                text,
-            )
+            why = f"{type(error).__name__}: {text}"
+            log.warning("torch.compile does not work here (%s): the network runs without it.", why)
         else:
             self._compiled = compiled
