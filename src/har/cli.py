@@ -1,9 +1,8 @@
 """What every entry point shares: arguments, configuration, seed, objects, run folder, report.
 
 An entry point is ``main = entry_point("train", "module:function")`` with a function of ``cfg``.
-Hydra composes the configuration; this module makes the command line forgiving (paths need no
-quoting), finds the run to resume, and turns errors meant for people into one sentence and exit
-code 2.
+Hydra composes the configuration; here the command line becomes forgiving (paths need no quoting),
+the run to resume is found, and errors meant for people are one sentence and exit code 2.
 """
 
 import logging
@@ -62,8 +61,8 @@ def help_text(config_name: str) -> str:
     parts = [usage, f"Keys, as key=value:\n\n{keys}"]
     if choices:
         parts.append("What can be chosen, as group=name:\n\n" + "\n".join(choices))
-    parts.append("--cfg job shows the whole configuration that a command line makes.")
-    return "\n\n".join(parts)
+    whole = "--cfg job shows the whole configuration that a command line makes."
+    return "\n\n".join([*parts, whole])
 
 
 def _usage_and_keys(config_name: str) -> tuple[str, str]:

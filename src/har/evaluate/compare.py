@@ -58,9 +58,8 @@ def read_metrics(path: Path) -> dict[str, Any]:
         if not all(isinstance(document[key], dict) for key in ("protocol", "metrics", "model")):
             raise TypeError
     except OSError as error:
-        raise HarError(
-            f"There is no {file} to compare ({error.strerror}): give folders of finished runs."
-        ) from error
+        what = f"There is no {file} to compare ({error.strerror})"
+        raise HarError(f"{what}: give folders of finished runs.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise HarError(f"{file} is not the metrics.json of a run: evaluate it again.") from error
     return document

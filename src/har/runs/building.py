@@ -51,9 +51,8 @@ def decide(cfg: DictConfig, data: TrainingDataModule) -> DictConfig:
         if cfg.model.get("weights") is not None and (cfg.weights or cfg.ckpt_path):
             cfg.model.weights = None  # of a backbone, to begin with: here everything is in the file
         if cfg.trainer.max_epochs is None:
-            cfg.trainer.max_epochs = sum(
-                cfg.module.phases[name].epochs for name in _chosen(cfg.module.phases)
-            )
+            phases = cfg.module.phases
+            cfg.trainer.max_epochs = sum(phases[name].epochs for name in _chosen(phases))
         cfg.trainer.precision = trainer_precision(cfg.trainer.precision, cfg.trainer.accelerator)
     return cfg
 
@@ -92,18 +91,11 @@ def build_module(cfg: DictConfig, data: TrainingDataModule) -> PhasedModule:
     check_classes(module, data)
     data.schedule = module.schedule
     layout = get_layout(data.layout)
-    spec = spec_of(
-        module.network,
-        name=str(cfg.name),
-        layout=layout.name,
-        joint_names=layout.joints,
-        joint_links=layout.links,
-        resolution=data.resolution,
-        labels=tuple(data.labels) or None,
-        clip_size=data.clip_size,
-        clip_seconds_between_frames=data.clip_seconds_between_frames,
-        depth_range_mm=data.depth_range_mm,
-    )
+    joints = {"layout": layout.name, "joint_names": layout.joints, "joint_links": layout.links}
+    same = ("resolution", "clip_size", "clip_seconds_between_frames", "depth_range_mm")
+    of_data = {name: getattr(data, name) for name in same}
+    labels = tuple(data.labels) or None
+    spec = spec_of(module.network, name=str(cfg.name), labels=labels, **joints, **of_data)
     module.run_info = {
         "config": plain_config(cfg),
         "labels": list(data.labels),
@@ -168,9 +160,8 @@ def build_trainer(cfg: DictConfig, **arguments: Any) -> pl.Trainer:
         arguments: of :class:`pytorch_lightning.Trainer`, in place of the configuration's;
             ``callbacks`` and ``logger`` by default as configured.
     """
-    if "callbacks" not in arguments:
-        arguments["callbacks"] = instantiate_all(cfg.callbacks)
-    if "logger" not in arguments:
-        arguments["logger"] = instantiate_all(cfg.get("logger"))
+    for name, group in (("callbacks", cfg.callbacks), ("logger", cfg.get("logger"))):
+        if name not in arguments:
+            arguments[name] = instantiate_all(group)
     writes = any(isinstance(each, ModelCheckpoint) for each in arguments["callbacks"])
     return instantiate(cfg.trainer, enable_checkpointing=writes, **arguments)

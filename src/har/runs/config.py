@@ -71,9 +71,8 @@ def instantiate(config: Any, **arguments: Any) -> Any:
             name = config.get("_target_", "").rpartition(".")[2]
             quoted = re.search(r"'([\w-]+)", str(missing))  # as Lightning and Python name it
             package = quoted[1] if quoted else missing.name
-            raise HarError(
-                f"{name} needs a package that is not installed: pip install {package}."
-            ) from error
+            what = f"{name} needs a package that is not installed"
+            raise HarError(f"{what}: pip install {package}.") from error
         raise HarError(f"The configuration does not build an object: {error}") from error
 
 

@@ -72,15 +72,11 @@ def write_confusion(folder: Path, confusion: np.ndarray, labels: list[str]) -> N
 
     (The matrix as a figure is drawn by the callback that draws all figures of a run.)
     """
-    with (
-        whole_file(folder / "confusion.csv") as partial,
-        partial.open("w", newline="", encoding="utf-8") as file,
-    ):
+    path, rows = folder / "confusion.csv", zip(labels, confusion.tolist(), strict=True)
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["true action", *labels])
-        writer.writerows(
-            [label, *row] for label, row in zip(labels, confusion.tolist(), strict=True)
-        )
+        writer.writerows([label, *row] for label, row in rows)
     with np.errstate(invalid="ignore"):
         accuracy = confusion.diagonal() / confusion.sum(1)
     picture = figure_to_image(plot_per_class(accuracy, labels))
@@ -101,12 +97,10 @@ def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
     # an entry that is a protocol itself is that of a second data set
     others = {name.upper(): part for name, part in protocol.items() if isinstance(part, dict)}
     for title, part in {"Protocol": protocol, **others}.items():
-        words = "; ".join(
-            f"{name.replace('_', ' ')}: {value}"
-            for name, value in part.items()
-            if name not in ("actions", "prediction_block") and not isinstance(value, dict)
-        )
-        console.print(f"{title}: {words}", highlight=False)
+        plain = {name: value for name, value in part.items() if not isinstance(value, dict)}
+        shown = plain.keys() - {"actions", "prediction_block"}
+        words = (f"{k.replace('_', ' ')}: {v}" for k, v in plain.items() if k in shown)
+        console.print(f"{title}: {'; '.join(words)}", highlight=False)
 
 
 def _print_blocks(console: Console, results: dict[str, Any]) -> None:

@@ -84,16 +84,11 @@ def _evaluator(
     protocol = instantiate(cfg.protocol)
     assert data.test_clips is not None
     samples = ProtocolDataset(data.test_clips, protocol)
-    evaluator = ClipEvaluation(
-        module.network.fuse() if cfg.fast else module.network,
-        samples,
-        data.labels,
-        module.layout,
-        camera=data.camera,
-        depth_range_mm=data.depth_range_mm,
-        crops_per_batch=data.eval_batch_size * data.clip_size,
-        num_workers=data.num_workers,
-    )
+    network = module.network.fuse() if cfg.fast else module.network
+    in_mm = {"camera": data.camera, "depth_range_mm": data.depth_range_mm}
+    loading = {"crops_per_batch": data.eval_batch_size * data.clip_size}
+    loading["num_workers"] = data.num_workers
+    evaluator = ClipEvaluation(network, samples, data.labels, module.layout, **in_mm, **loading)
     counts = {
         "num_test_sequences": len(samples),
         "num_test_clips": int(samples.num_clips().sum()),

@@ -10,6 +10,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,20 +123,16 @@ def write_metrics(
     untrained: dict[str, Any],
 ) -> None:
     """Writes ``metrics.json``: metrics, their protocol, the weights, what the run was made from."""
-    packages = ("har", "torch", "pytorch-lightning", "numpy", "opencv-python")
     versions: dict[str, str] = {"python": platform.python_version()}
-    for package in packages:
-        try:
+    for package in ("har", "torch", "pytorch-lightning", "numpy", "opencv-python"):
+        with suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    parameters = sum(parameter.numel() for parameter in network.parameters())
     document = {
         "protocol": protocol,
         "metrics": {**results, **({"untrained": untrained} if untrained else {})},
         "model": {
             "class": type(network).__name__,
-            "parameters": parameters,
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "weights_sha256": weights_checksum(network),
             "config": OmegaConf.to_container(cfg.model, resolve=True),
         },

@@ -10,15 +10,7 @@ from omegaconf import DictConfig
 from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.modules.base import PhasedModule
-from har.runs.building import (
-    begin_with,
-    build_data,
-    build_module,
-    build_trainer,
-    check_kinds,
-    decide,
-    decide_phases,
-)
+from har.runs import building
 from har.runs.config import run_folder, write_config
 from har.runs.report import print_table, write_metrics
 
@@ -40,16 +32,16 @@ def train(cfg: DictConfig) -> dict[str, float] | float:
     folder = run_folder()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
-    data = build_data(cfg, "fit")
-    cfg = decide(decide_phases(cfg), data)
+    data = building.build_data(cfg, "fit")
+    cfg = building.decide(building.decide_phases(cfg), data)
     write_config(cfg, folder)
-    module = build_module(cfg, data)
-    check_kinds(module.schedule, data)
-    begin_with(module, cfg)
+    module = building.build_module(cfg, data)
+    building.check_kinds(module.schedule, data)
+    building.begin_with(module, cfg)
     untrained: dict[str, Any] = {}
     if cfg.report_untrained and cfg.ckpt_path is None:
-        untrained = _test(build_trainer(cfg, callbacks=[], logger=False), module, data)
-    trainer = build_trainer(cfg)
+        untrained = _test(building.build_trainer(cfg, callbacks=[], logger=False), module, data)
+    trainer = building.build_trainer(cfg)
     trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     found = {name: value.item() for name, value in trainer.callback_metrics.items()}
     results = _test(trainer, module, data) if cfg.test else {}

@@ -29,18 +29,15 @@ def spec_of(network: PoseNetwork, /, **stated: Any) -> ModelSpec:
     known = {key: value for key, value in stated.items() if value is not None}
     own_joints = {"layout": "own"} if known.get("joint_names") else {}
     layout = {**own_joints, **known}.get("layout") or _LAYOUTS.get(network.num_joints, "unnamed")
-    fixed: dict[str, Any] = {
-        "network": type(network).__name__,
-        "arguments": network.arguments,
-        "num_joints": network.num_joints,
-        "dim": network.dim,
-    }
+    fixed: dict[str, Any] = {"network": type(network).__name__, "arguments": network.arguments}
+    fixed |= {"num_joints": network.num_joints, "dim": network.dim}
     default: dict[str, Any] = {"layout": layout, "resolution": RESOLUTION, "name": ""}
     if layout not in LAYOUTS:
         default["joint_names"] = tuple(f"joint {i + 1}" for i in range(network.num_joints))
-    (default if network.dim == 3 else fixed)["depth_range_mm"] = (
-        DEPTH_RANGE_MM if network.dim == 3 else None
-    )
+    if network.dim == 3:
+        default["depth_range_mm"] = DEPTH_RANGE_MM
+    else:
+        fixed["depth_range_mm"] = None
     if network.num_action_outputs:
         default |= {
             "labels": _labels(network.num_actions[0]),
@@ -57,14 +54,8 @@ def spec_of(network: PoseNetwork, /, **stated: Any) -> ModelSpec:
     stated_as_assumed = [key for key in known.pop("assumed", ()) if key not in fixed]
     spec = {**default, **known, **fixed}
     width, height = spec["resolution"]
-    return ModelSpec(
-        **{
-            **spec,
-            "resolution": (int(width), int(height)),
-            "labels": tuple(spec["labels"]),
-            "assumed": tuple(dict.fromkeys([*stated_as_assumed, *assumed])),
-        }
-    )
+    spec |= {"resolution": (int(width), int(height)), "labels": tuple(spec["labels"])}
+    return ModelSpec(**spec, assumed=tuple(dict.fromkeys([*stated_as_assumed, *assumed])))
 
 
 def _labels(num_actions: int) -> tuple[str, ...]:

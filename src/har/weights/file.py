@@ -83,16 +83,13 @@ class WeightsFile:
         if self.network is not None:
             return build_network(self.network, {**self.arguments, **arguments})
         if self.path.suffix not in ENDINGS:
-            raise HarError(
-                f"{self.path} is not a .ckpt, .safetensors or .h5 file, so its network is not "
-                "known."
-            )
+            what = f"{self.path} is not a .ckpt, .safetensors or .h5 file"
+            raise HarError(f"{what}, so its network is not known.")
         if self.path.suffix == ".ckpt" and not self.run:
             raise _not_of_har(self.path)
         target = ((self.run.get("config") or {}).get("model") or {}).get("_target_")
-        raise HarError(
-            f"{self.path} does not state which network of har it belongs to (it names {target})."
-        )
+        what = f"{self.path} does not state which network of har it belongs to"
+        raise HarError(f"{what} (it names {target}).")
 
     def load(self, **arguments: Any) -> PoseNetwork:
         """The file's network with its weights, ready to predict (``eval``).
@@ -118,15 +115,10 @@ class WeightsFile:
             whole = network.whole()
         known = {*names, *(whole.state_dict() if whole is not None else ())}
         unexpected = [key for key in self.state if key not in known and not is_counter(key)]
-        return put_weights(
-            network,
-            self.state,
-            LoadReport(str(self.path), unexpected=unexpected),
-            names=names,
-            class_weights=TABLES[kind].class_weights(network) if kind in TABLES else (),
-            strict=strict,
-            hint=what_would_fit(network, self.arguments),
-        )
+        report = LoadReport(str(self.path), unexpected=unexpected)
+        free = TABLES[kind].class_weights(network) if kind in TABLES else ()
+        options = {"strict": strict, "hint": what_would_fit(network, self.arguments)}
+        return put_weights(network, self.state, report, names=names, class_weights=free, **options)
 
     def _load_layers(self, network: PoseNetwork, layers: Layers, strict: bool) -> LoadReport:
         """From a file of the original, whose lists of layers are those of the whole network."""

@@ -2,10 +2,8 @@
 
 A published file is fetched once, checked, converted to safetensors and kept in a cache folder
 (``$HAR_CACHE``, else the system's). ``$HAR_WEIGHTS`` names a folder with the original files, or
-the address of a mirror, and is asked instead of the authors' servers.
-
-The list is ``pretrained.json``. Source of names, addresses, checksums and arguments: the authors'
-evaluation scripts (``exp/`` of their repository); metrics: their README and the two papers.
+the address of a mirror. Source of ``pretrained.json``: the authors' evaluation scripts (``exp/`` of
+their repository); metrics: their README and the two papers.
 """
 
 import json
@@ -51,10 +49,9 @@ class PublishedWeights:
 def _published(name: str, entry: Mapping[str, Any]) -> PublishedWeights:
     """An entry of ``pretrained.json``: pace as a fraction of a second, NTU's labels by name."""
     pose = entry["arguments"].get("pose_net", entry["arguments"])
+    same = ("network", "arguments", "license", "paper", "data", "published")
     spec = ModelSpec(
         name=name,
-        network=entry["network"],
-        arguments=entry["arguments"],
         layout=f"pa{pose['num_joints']}j",
         num_joints=pose["num_joints"],
         dim=pose["dim"],
@@ -63,7 +60,7 @@ def _published(name: str, entry: Mapping[str, Any]) -> PublishedWeights:
         clip_size=entry["frames"],
         clip_seconds_between_frames=entry["pace_s"] and entry["pace_s"][0] / entry["pace_s"][1],
         depth_range_mm=DEPTH_RANGE_MM if pose["dim"] == 3 else None,
-        **{key: entry[key] for key in ("license", "paper", "data", "published")},
+        **{key: entry[key] for key in same},
     )
     return PublishedWeights(entry["file"], entry["url"], entry["md5"], spec)
 
@@ -148,16 +145,10 @@ def _fetch(name: str, entry: PublishedWeights, folder: Path, mirror: str) -> Pat
         return original
     pooch.get_logger().setLevel("WARNING")
     url = f"{mirror.rstrip('/')}/{entry.file}" if mirror else entry.url
+    md5 = f"md5:{entry.md5}" if entry.md5 else None
+    downloader = pooch.HTTPDownloader(progressbar=True, timeout=30)
     try:
-        return Path(
-            pooch.retrieve(
-                url,
-                known_hash=f"md5:{entry.md5}" if entry.md5 else None,
-                fname=entry.file,
-                path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
-            )
-        )
+        return Path(pooch.retrieve(url, md5, entry.file, folder, downloader=downloader))
     except ValueError as error:
         raise HarError(_other_checksum(entry, url)) from error
     except OSError as error:  # of requests as well: no connection, refused, cut off, not found

@@ -123,9 +123,8 @@ def put_weights(
         else:
             shapes = f"{_size(value)} in the file, {_size(target)} in this {kind}"
             if strict or name not in class_weights:
-                raise HarError(
-                    f"{report.source} does not fit: {theirs.split('/')[0]} is {shapes}.{hint}"
-                )
+                layer = theirs.split("/")[0]
+                raise HarError(f"{report.source} does not fit: {layer} is {shapes}.{hint}")
             report.reinitialized[name] = shapes
     if strict and report.missing:
         raise HarError(

@@ -37,12 +37,8 @@ def stored_weights(module: nn.Module, kernel: str = "kernel") -> dict[str, str]:
         return {"weight": kernel}
     if isinstance(module, nn.modules.batchnorm._BatchNorm):
         learned = {"weight": "gamma"} if isinstance(module.weight, nn.Parameter) else {}
-        return {
-            **learned,
-            "bias": "beta",
-            "running_mean": "moving_mean",
-            "running_var": "moving_variance",
-        }
+        statistics = {"running_mean": "moving_mean", "running_var": "moving_variance"}
+        return {**learned, "bias": "beta", **statistics}
     return {}
 
 
@@ -65,9 +61,8 @@ def read_h5(path: str | Path) -> Layers:
             group = file.get(_MODEL_GROUP, file)
             names = _texts(group, "layer_names")
             if names is None:
-                raise HarError(
-                    f"{path} is an HDF5 file, but not one of Keras' weights (no layer_names)."
-                )
+                what = "an HDF5 file, but not one of Keras' weights (no layer_names)"
+                raise HarError(f"{path} is {what}.")
             return {
                 layer: [
                     (name, _read_array(path, file, group[layer], name))

@@ -47,9 +47,8 @@ def infer_network(path: str | Path, layers: Layers) -> tuple[str, dict[str, Any]
             try:
                 return table.NETWORK, table.infer(layers)
             except (HarError, ValueError, LookupError, ArithmeticError, StopIteration) as error:
-                raise HarError(
-                    f"{path} looks like an incomplete {table.NETWORK}: {error}."
-                ) from error
+                what = f"{path} looks like an incomplete {table.NETWORK}"
+                raise HarError(f"{what}: {error}.") from error
     first = [name for name, weights in layers.items() if weights][:3]
     raise HarError(
         f"{path} is a Keras weight file of a network that is not known here (its layers: "
@@ -88,9 +87,8 @@ def load_layers(
     try:
         fixed = table.fixed_kernels(model, layers)
     except ValueError as error:
-        raise HarError(
-            f"{path} does not fit: a fixed layer has no known shape ({error})."
-        ) from error
+        why = f"a fixed layer has no known shape ({error})"
+        raise HarError(f"{path} does not fit: {why}.") from error
     report.verified = _verify(path, layers, fixed)
     places = table.weight_names(model, layers)
     arrays: dict[Place, np.ndarray] = {}
@@ -108,15 +106,10 @@ def load_layers(
         for name, array in weights
         if id(array) not in used and layer not in report.verified
     ]
-    return put_weights(
-        model,
-        state,
-        report,
-        names={ours: "/".join(map(str, place)) for ours, place in places.items()},
-        class_weights=table.class_weights(model),
-        strict=strict,
-        hint=what_would_fit(model, config),
-    )
+    names = {ours: "/".join(map(str, place)) for ours, place in places.items()}
+    free, hint = table.class_weights(model), what_would_fit(model, config)
+    options = {"class_weights": free, "strict": strict, "hint": hint}
+    return put_weights(model, state, report, names=names, **options)
 
 
 def _verify(path: str | Path, layers: Layers, fixed: dict[str, list[np.ndarray]]) -> list[str]:

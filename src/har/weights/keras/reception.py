@@ -1,9 +1,8 @@
 """ReceptionNet's weights under the names of the original program.
 
 Every part of the original is a model inside a model, stored as one flat list: first everything
-learned, layer by layer, then the moving statistics in the same order, under names that count up
-over the whole process. The order is that of depth in the part's graph: counted from its output, the
-longest way first. So branches interleave, and a part has one order, whatever its widths.
+learned, layer by layer, then the moving statistics in the same order. The order is that of depth in
+the part's graph, counted from its output, the longest way first: branches interleave.
 """
 
 from collections.abc import Mapping, Sequence

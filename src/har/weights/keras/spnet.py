@@ -72,10 +72,9 @@ def infer(layers: Layers) -> dict[str, Any]:
     if numbers:
         first = f"act{numbers[0]}_action"
         heads = sum(1 for layer in layers if layer.startswith(f"{first}_pred_conv2h"))
+        counts = (shape_of(layers, f"{first}_pred_conv2h{i}")[-1] for i in range(heads))
         found |= {
-            "num_actions": tuple(
-                shape_of(layers, f"{first}_pred_conv2h{i}")[-1] for i in range(heads)
-            ),
+            "num_actions": tuple(counts),
             "action_pyramids": _action_pyramids(layers, len(numbers), max(pyramids), levels),
             "num_pose_features": shape_of(layers, f"{first}_r1_conv2")[-1],
             "num_visual_features": shape_of(layers, f"{first}_v_conv0")[-1],
@@ -90,18 +89,14 @@ def _downsampling(layers: Layers) -> str:
         return "maxpooling"
     # A single pyramid has no way up. Besides the stem's 3x3 pooling and two in every action block,
     # only the network without strided convolutions has poolings (wrapped ones, over frames).
-    poolings = sum(
-        1 for layer in layers if re.match(r"(max_pooling2d|time_distributed)(_\d+)?$", layer)
-    )
+    pooling = re.compile(r"(max_pooling2d|time_distributed)(_\d+)?$")
+    poolings = sum(1 for layer in layers if pooling.match(layer))
     return "conv" if poolings == 1 + 2 * len(_action_numbers(layers)) else "maxpooling"
 
 
 def _action_pyramids(layers: Layers, blocks: int, pyramids: int, levels: int) -> tuple[int, ...]:
-    """Which pyramids have actions.
-
-    Every action block but the first has a unit named after its place. With two levels, a pyramid
-    is one block, so the first pyramid leaves no name; it is then the last one that can be.
-    """
+    """Which pyramids have actions. Every action block but the first has a unit named after its
+    place; with two levels, a pyramid is one block, and the first is the last one that can be."""
     found = (re.match(r"[du]p(\d+)_[du]u\d+_action_r0_", layer) for layer in layers)
     named = {int(match.group(1)) for match in found if match}
     if len(named) * (levels - 1) < blocks:
