@@ -2,10 +2,8 @@
 
 Pixel coordinates are continuous: x to the right, y down, the pixel in column i covers i to i + 1.
 Crop coordinates run from 0 to 1 over the crop. An affine map is a (3, 3) matrix from pixels to crop
-coordinates. A box is (x1, y1, x2, y2) in pixels. Sizes and resolutions are (width, height).
-
-The crop rule is that of Luvizon et al. (CVPR 2018; TPAMI 2020) in their published program, to the
-rounding: rotate the image about its center, cut a box with whole corners, flip last.
+coordinates. A box is (x1, y1, x2, y2) in pixels. Sizes and resolutions are (width, height). The
+crop rule is that of Luvizon et al. (CVPR 2018; TPAMI 2020) in their program, to the rounding.
 """
 
 from __future__ import annotations
@@ -243,10 +241,8 @@ def warp(
 def _warp_affine(
     part: NDArray[np.uint8], back: FloatArray, resolution: tuple[int, int], out: NDArray[np.uint8]
 ) -> None:
-    """``cv2.warpAffine``, with a fourth channel while it runs.
-
-    OpenCV 5 warps four channels three times as fast as three, to the same values.
-    """
+    """``cv2.warpAffine``, with a fourth channel while it runs: OpenCV 5 warps four channels three
+    times as fast as three, to the same values."""
     color = part.ndim == 3 and part.shape[2] == 3
     warped = cv2.warpAffine(
         cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if color else part,

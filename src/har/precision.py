@@ -26,12 +26,9 @@ def exact_dtype(device: torch.device) -> torch.dtype:
 def batch_for_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
     """A batch whose float64 tensors became float32, where the device has no float64."""
     dtype = exact_dtype(device)
-    return {
-        key: value.to(dtype)
-        if isinstance(value, Tensor) and value.dtype == torch.float64
-        else value
-        for key, value in batch.items()
-    }
+    tensors = {key: value for key, value in batch.items() if isinstance(value, Tensor)}
+    exact = {key: v.to(dtype) for key, v in tensors.items() if v.dtype == torch.float64}
+    return {**batch, **exact}
 
 
 def has_fast_bfloat16(device_type: str) -> bool:

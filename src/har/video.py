@@ -225,10 +225,8 @@ class _TimeGrid:
 
 
 def _mp4_duration_s(path: Path) -> float | None:
-    """Seconds that an MP4 or MOV file shows of its video, by its edit list; None: another file.
-
-    The file is a tree of boxes: 4 bytes of size, 4 of type, content (ISO/IEC 14496-12).
-    """
+    """Seconds that an MP4 or MOV file shows of its video, by its edit list; None: another file. It
+    is a tree of boxes: 4 bytes of size, 4 of type, content (ISO/IEC 14496-12)."""
     with suppress(*_NOT_MP4), path.open("rb") as file:
         start, size, kind = 0, 0, b""
         while kind != b"moov":

@@ -51,15 +51,11 @@ class ProgressBar(RichProgressBar):
         super().on_train_epoch_end(trainer, pl_module)
         console = self._console
         if trainer.is_global_zero and console is not None and not console.is_terminal:
-            values = "  ".join(
-                f"{name} {value:.4g}"
-                for name, value in self.get_metrics(trainer, pl_module).items()
-                if isinstance(value, float)
-            )
+            metrics = self.get_metrics(trainer, pl_module).items()
+            values = "  ".join(f"{name} {v:.4g}" for name, v in metrics if isinstance(v, float))
             phase = pl_module.phase if isinstance(pl_module, PhasedModule) else ""
-            console.print(
-                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {phase}  {values}"
-            )
+            epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+            console.print(f"{epoch} {phase}  {values}")
 
 
 class Throughput(Callback):

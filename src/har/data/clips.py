@@ -2,8 +2,7 @@
 
 The rules are those of the published program of Luvizon et al. (TPAMI 2020), which stores 15 frames
 a second. Frames are chosen by time here: :func:`time_grid` returns the stored frame at every 1/15
-s, and the rules count positions on that grid, from 0; ``step`` is the distance between neighboring
-frames of a clip. At a constant 15 frames a second, grid and stored sequence are the same.
+s, and the rules count positions on that grid, from 0, ``step`` of them from frame to frame.
 """
 
 import math

@@ -62,8 +62,7 @@ class ClipDataset(Dataset[dict[str, Any]]):
         self.layout = index.layout if layout == index.layout.name else get_layout(layout)
         self._order = joint_order(self.layout, index.layout)
         self.augmentation = augmentation or Augmentation()
-        self.step, self.seed = step, seed
-        self.boxes = boxes
+        self.step, self.seed, self.boxes = step, seed, boxes
         index.check_margin(self.augmentation, true_boxes=boxes is None)
 
     def __len__(self) -> int:

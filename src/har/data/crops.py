@@ -37,11 +37,8 @@ def read_crops(
     width, height = resolution
     crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
     maps = np.asarray(affines, dtype=np.float64)
-    wanted = (
-        [Crop(maps, resolution)] * len(frames)
-        if maps.ndim == 2
-        else [Crop(affine, resolution) for affine in maps]
-    )
+    wanted = [Crop(affine, resolution) for affine in (maps if maps.ndim == 3 else maps[None])]
+    wanted *= len(frames) if maps.ndim == 2 else 1
     for half in {crop.factor >= 2 for crop in wanted}:
         chosen = [number for number, crop in enumerate(wanted) if (crop.factor >= 2) == half]
         lefts, tops, rights, bottoms = zip(*(wanted[n].window for n in chosen), strict=True)

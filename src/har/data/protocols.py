@@ -1,9 +1,8 @@
 """Evaluation protocols: which clips of a sequence are classified, in which crops.
 
-An item is a whole sequence: its crops, each once, and clips as numbers of crops. So frames that
-several clips share need to pass through a network once only, and a batch may hold clips of many
-sequences. Luvizon et al., TPAMI 2020, section 6: one centered clip, or all clips, half overlapping,
-with and without mirroring, whose probabilities are multiplied.
+An item is a whole sequence: its crops, each once, and clips as numbers of crops, so that a frame of
+several clips passes through a network once. Luvizon et al., TPAMI 2020, section 6: one centered
+clip, or all, half overlapping, with and without mirroring, whose probabilities are multiplied.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -60,8 +59,8 @@ class ClipProtocol:
             clip_size: T.
         """
         if self.clips == "single":
-            return grid[np.array([clip_frames(len(grid), clip_size, self.steps[0])])]
-        return grid[np.array(multi_clip_frames(len(grid), clip_size, self.steps))]
+            return grid[[clip_frames(len(grid), clip_size, self.steps[0])]]
+        return grid[multi_clip_frames(len(grid), clip_size, self.steps)]
 
     def describe(self) -> dict[str, Any]:
         """In words, for ``metrics.json``."""
@@ -101,9 +100,7 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
 
     def num_crops(self) -> np.ndarray:
         """Number of crops of every sequence, (N,), without reading any."""
-        return self._of_lengths(
-            lambda clips: sum(len(frames) for frames in self._in_one_box(clips))
-        )
+        return self._of_lengths(lambda clips: sum(map(len, self._in_one_box(clips))))
 
     def num_clips(self) -> np.ndarray:
         """Number of clips of every sequence, (N,), mirrored ones included."""
@@ -175,11 +172,8 @@ def collate_sequences(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     ``sequence``: int64 (C,), which sequence of the batch every clip belongs to. ``first_clip``:
     int64 (N,), number of every sequence's first clip.
     """
-    batch: dict[str, Any] = {
-        key: torch.cat([item[key] for item in items])
-        for key in items[0]
-        if key not in ("clips", "action", "name")
-    }
+    joined = [key for key in items[0] if key not in ("clips", "action", "name")]
+    batch: dict[str, Any] = {key: torch.cat([item[key] for item in items]) for key in joined}
     num_crops = [len(item["crops"]) for item in items]
     num_clips = torch.tensor([len(item["clips"]) for item in items])
     offsets = np.cumsum([0, *num_crops[:-1]]).tolist()

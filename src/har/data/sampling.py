@@ -110,8 +110,8 @@ class EpochBatches(Sampler[list[Key]]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.orders = orders
-        self.kinds, self.first, self.steps, self.done = tuple(kinds), first, steps, done
+        self.orders, self.kinds, self.first = orders, tuple(kinds), first
+        self.steps, self.done = steps, done
         self.rank, self.world_size = rank, world_size
 
     def __len__(self) -> int:

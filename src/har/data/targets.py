@@ -192,13 +192,9 @@ def _clip_affine(
         center = np.asarray(frame_size) / 2
         window = np.full(2, params.scale * max(frame_size))
     recipe_px = frame_size[0] / RECIPE_WIDTH_PX
-    return crop_affine(
-        center + np.asarray(params.shift_px) * recipe_px,
-        np.maximum(window, MIN_WINDOW_PX * recipe_px),
-        frame_size,
-        angle_deg=params.angle_deg,
-        flip=params.flip,
-    )
+    center = center + np.asarray(params.shift_px) * recipe_px
+    window = np.maximum(window, MIN_WINDOW_PX * recipe_px)
+    return crop_affine(center, window, frame_size, angle_deg=params.angle_deg, flip=params.flip)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

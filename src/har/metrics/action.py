@@ -57,9 +57,5 @@ class ActionMetrics(Metric):
         result = {"top1": 100 * counts.diagonal().sum() / counts.sum()}
         if self.num_classes > _TOP:
             result["top5"] = 100 * self.in_top5 / counts.sum()
-        return {
-            **result,
-            "per_class": per_class,
-            "mean_class": per_class.nanmean(),
-            "confusion": self.confusion,
-        }
+        result |= {"per_class": per_class, "mean_class": per_class.nanmean()}
+        return {**result, "confusion": self.confusion}

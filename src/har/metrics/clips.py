@@ -43,9 +43,8 @@ class ClipMetrics(nn.Module):
         self.depth_range_mm = depth_range_mm
         blocks = range(num_pose_outputs if self.camera is not None else 0)
         # nn.Module's own annotations would make every one of these a Tensor or Module
-        self.actions: Any = nn.ModuleList(
-            ActionMetrics(num_classes) for _ in range(num_action_outputs)
-        )
+        outputs = range(num_action_outputs)
+        self.actions: Any = nn.ModuleList(ActionMetrics(num_classes) for _ in outputs)
         self.errors: Any = nn.ModuleList(MeanJointError(root=root) for _ in blocks)
         self.error_absolute: Any = MeanJointError(root=None)
         self.error_px: Any = MeanJointError(root=None)
@@ -82,13 +81,9 @@ class ClipMetrics(nn.Module):
 
     def _in_mm(self, pose: Tensor, batch: Mapping[str, Any]) -> Tensor:
         """Poses (N, T, J, 3 or more) in the crop as (N T, J, 3) in mm."""
-        assert self.camera is not None
-        assert self.depth_range_mm is not None
         crop = {k: batch[k] for k in ("affine", "root_depth_mm", "depth_scale", "frame_width")}
-        mm = pose_to_camera_mm(
-            pose[..., :3], **crop, camera=self.camera, depth_range_mm=self.depth_range_mm
-        )
-        return mm.flatten(0, 1)
+        of_data: Any = {"camera": self.camera, "depth_range_mm": self.depth_range_mm}
+        return pose_to_camera_mm(pose[..., :3], **crop, **of_data).flatten(0, 1)
 
     def compute(self) -> dict[str, Any]:
         """All metrics, in percent, mm and crop pixels; plain numbers and lists of them, None
@@ -96,10 +91,9 @@ class ClipMetrics(nn.Module):
         results: dict[str, Any] = {}
         if len(self.actions):
             blocks = [metric.compute() for metric in self.actions]
-            results["action_top1"] = blocks[-1]["top1"]
-            if "top5" in blocks[-1]:
-                results["action_top5"] = blocks[-1]["top5"]
-            results["action_mean_class"] = blocks[-1]["mean_class"]
+            for name in ("top1", "top5", "mean_class"):
+                if name in blocks[-1]:
+                    results[f"action_{name}"] = blocks[-1][name]
             results["action_top1_by_block"] = torch.stack([block["top1"] for block in blocks])
             results["action_per_class"] = blocks[-1]["per_class"]
         if self.camera is not None:

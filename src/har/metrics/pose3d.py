@@ -54,11 +54,8 @@ class _JointMetric(Metric):
 
 
 def _add(one: Tensor, other: Tensor) -> Tensor:
-    """Sum of two sums (2, P), each a float32 number and what it lacks, to twice its digits.
-
-    Knuth, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B: so a sum over any
-    number of batches needs no float64.
-    """
+    """Sum of two sums (2, P), each a float32 number and what it lacks, to twice its digits, without
+    float64 (Knuth, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B)."""
     high = one[0] + other[0]
     part = high - one[0]
     low = (one[0] - (high - part)) + (other[0] - part) + one[1] + other[1]
@@ -96,10 +93,8 @@ class MeanJointError(_JointMetric):
         """
         distance, valid = self._distances(pred, target, valid)
         joints = distance.shape[1]
-        # Not distance x valid: a joint that is missing may be NaN.
-        added = torch.where(valid, distance, 0.0).sum(0)
-        high = added.float()
-        pair = torch.stack([high, (added - high).float()])
+        added = torch.where(valid, distance, 0.0).sum(0)  # no product: a missing joint may be NaN
+        pair = torch.stack([added.float(), (added - added.float()).float()])
         self.distance = _add(self.distance, nn.functional.pad(pair, (0, _PLACES - joints)))
         self.counted[:joints] += valid.sum(0)
 

@@ -157,16 +157,12 @@ class ActionMergeNet(PoseNetwork):
             pose_net = ReceptionNet(**pose_net)
         if not isinstance(num_actions, int):
             if len(num_actions) != 1:
-                raise HarError(
-                    f"num_actions={list(num_actions)}: ActionMergeNet has one set of actions."
-                )
+                given = f"num_actions={list(num_actions)}"
+                raise HarError(f"{given}: ActionMergeNet has one set of actions.")
             num_actions = num_actions[0]
-        super().__init__(
-            ActionMergeNetConfig(pose_net.config, num_actions, num_frames, version, weighted_merge),
-            num_joints=pose_net.num_joints,
-            dim=pose_net.dim,
-            num_actions=(num_actions,),
-        )
+        shape = pose_net.config, num_actions, num_frames, version, weighted_merge
+        joints = {"num_joints": pose_net.num_joints, "dim": pose_net.dim}
+        super().__init__(ActionMergeNetConfig(*shape), **joints, num_actions=(num_actions,))
         self.pose_net = pose_net
         self.pose_stream = PoseStream(pose_net.dim, num_actions, version)
         self.visual_stream = VisualStream(pose_net.stem.width, num_actions)
@@ -221,9 +217,8 @@ class ActionMergeNet(PoseNetwork):
     def check_images(self, x: Tensor) -> None:
         super().check_images(x)
         if x.ndim == 5 and x.shape[1] % 4:
-            raise HarError(
-                f"ActionMergeNet takes clips of a multiple of 4 frames, not of {x.shape[1]}."
-            )
+            what = "clips of a multiple of 4 frames"
+            raise HarError(f"ActionMergeNet takes {what}, not of {x.shape[1]}.")
 
 
 def _weighting(num_actions: int) -> SeparableConv2d:

@@ -1,9 +1,8 @@
 """The layers that the networks share: TensorFlow's padding, separable convolutions, residual units.
 
-The networks were published for TensorFlow. What differs from PyTorch is settled here, once:
-padding "same" puts the odd row and column at the end, max pooling pads with minus infinity, batch
-normalization has epsilon 1e-3, no convolution has a bias, and weights start Glorot-uniform with
-the fans of the kernel as TensorFlow stores it.
+What differs from PyTorch is settled here, once: padding "same" puts the odd row and column at the
+end, max pooling pads with minus infinity, batch normalization has epsilon 1e-3, no convolution has
+a bias, and weights start Glorot-uniform with the fans of the kernel as TensorFlow stores it.
 """
 
 from typing import Any

@@ -242,17 +242,8 @@ class ReceptionNet(PoseNetwork):
         if num_context is None:
             num_context = 2 if dim == 2 else 0
         kernel = kernel_size if isinstance(kernel_size, int) else (kernel_size[0], kernel_size[1])
-        config = ReceptionNetConfig(
-            num_joints,
-            dim,
-            num_blocks,
-            num_context,
-            context_alpha,
-            depth_maps,
-            kernel,
-            old_stem,
-            stop_after,
-        )
+        shape = num_joints, dim, num_blocks, num_context, context_alpha, depth_maps
+        config = ReceptionNetConfig(*shape, kernel, old_stem, stop_after)
         super().__init__(config, num_joints=num_joints, dim=dim)
         blocks = stop_after or num_blocks
         self.num_pose_outputs = blocks

@@ -2,9 +2,8 @@
 
 Source: Luvizon, Tabia, Picard, "2D/3D Pose Estimation and Action Recognition using Multitask Deep
 Learning", CVPR 2018, section 3.1; joint confidence and depth as in TPAMI 2020, section 4.
-Everything here runs in float32 at least, whatever the precision around it: a bf16 coordinate of a
-256-pixel crop would be off by a pixel. So places are sums of products and not matrix products,
-which autocast would compute in low precision.
+All in float32 at least: a bf16 coordinate of a 256-pixel crop would be off by a pixel. So places
+are sums of products and not matrix products, which autocast would compute in low precision.
 """
 
 import torch

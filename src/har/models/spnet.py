@@ -64,23 +64,11 @@ class SPNet(PoseNetwork):
         softargmax_alpha: float = 1.0,
         stop_after: int | str | None = None,
     ) -> None:
-        config = SPNetConfig(
-            num_joints,
-            dim,
-            tuple(num_actions),
-            num_pyramids,
-            tuple(action_pyramids),
-            num_levels,
-            kernel_size if isinstance(kernel_size, int) else (kernel_size[0], kernel_size[1]),
-            growth,
-            image_div,
-            downsampling,
-            pose_replica,
-            num_pose_features,
-            num_visual_features,
-            softargmax_alpha,
-            stop_after,
-        )
+        kernel = kernel_size if isinstance(kernel_size, int) else (kernel_size[0], kernel_size[1])
+        pyramids = tuple(num_actions), num_pyramids, tuple(action_pyramids), num_levels
+        features = pose_replica, num_pose_features, num_visual_features
+        shape = *pyramids, kernel, growth, image_div, downsampling, *features
+        config = SPNetConfig(num_joints, dim, *shape, softargmax_alpha, stop_after)
         super().__init__(config, num_joints=num_joints, dim=dim, num_actions=config.num_actions)
         self.steps = plan_steps(num_pyramids, num_levels, config.action_pyramids)
         if stop_after is not None:
@@ -117,10 +105,9 @@ class SPNet(PoseNetwork):
             # The way up doubles exactly; a confidence needs 2x2 cells.
             uneven = self.config.num_pyramids > 1 and cells % shrinking != 0
             if uneven or cells <= shrinking:
-                multiple = self.config.image_div * shrinking
+                multiple, levels = self.config.image_div * shrinking, self.config.num_levels
                 raise HarError(
                     f"SPNet cannot take images of {x.shape[-1]}x{x.shape[-2]} (width x height): "
-                    f"with image_div={self.config.image_div} and num_levels="
-                    f"{self.config.num_levels} choose sides that are multiples of {multiple}, "
-                    f"at least {2 * multiple}."
+                    f"with image_div={self.config.image_div} and num_levels={levels} choose sides "
+                    f"that are multiples of {multiple}, at least {2 * multiple}."
                 )

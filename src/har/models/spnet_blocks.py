@@ -8,33 +8,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from har.models import layers
 from har.models.base import FrameFeatures, frame_features
-from har.models.layers import (
-    BNReLU,
-    BottleneckUnit,
-    Conv2d,
-    FusibleLayer,
-    SeparableConv2d,
-    SeparableUnit,
-    global_max_min,
-    max_min_pool,
-    max_pool,
-    upsample,
-)
 from har.models.soft_argmax import channel_softmax_2d, joint_confidence, soft_argmax_2d
 from har.models.spnet_config import SPNetConfig, Step
 from har.precision import at_least_float32
 
 
-class Stem(FusibleLayer):
+class Stem(layers.FusibleLayer):
     """From the image to features at 1 / ``image_div`` of its size."""
 
     def __init__(self, config: SPNetConfig) -> None:
         super().__init__()
-        self.conv1 = Conv2d(3, 64, 7, stride=2)
+        self.conv1 = layers.Conv2d(3, 64, 7, stride=2)
         widths = [64, config.growth, 2 * config.growth, 2 * config.growth]
         units: list[nn.Module] = [
-            BottleneckUnit(before, after, after // 2)
+            layers.BottleneckUnit(before, after, after // 2)
             for before, after in itertools.pairwise(widths)
         ]
         self.pool_before: list[int] = []  # units that take a pooled plane
@@ -44,8 +33,8 @@ class Stem(FusibleLayer):
             if not strided:
                 self.pool_before.append(len(units))
             before, self.width = self.width, self.width + config.growth
-            units.append(BottleneckUnit(before, self.width, self.width // 2, 1 + strided))
-            units.append(BottleneckUnit(self.width, self.width, self.width // 2))
+            units.append(layers.BottleneckUnit(before, self.width, self.width // 2, 1 + strided))
+            units.append(layers.BottleneckUnit(self.width, self.width, self.width // 2))
             stride *= 2
         self.res = nn.ModuleList(units)
 
@@ -55,9 +44,9 @@ class Stem(FusibleLayer):
             self.fold_("conv1", "res.0.bn1", rectified=True)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = max_pool(self.res[0](self.conv1(images)), 3, 2)
+        x = layers.max_pool(self.res[0](self.conv1(images)), 3, 2)
         for i, unit in enumerate(self.res[1:], start=1):
-            x = unit(max_pool(x, 2, 2) if i in self.pool_before else x)
+            x = unit(layers.max_pool(x, 2, 2) if i in self.pool_before else x)
         return x
 
 
@@ -66,7 +55,7 @@ class UpConvolution(nn.Module):
 
     def __init__(self, in_channels: int, width: int) -> None:
         super().__init__()
-        self.bn1 = BNReLU(in_channels)
+        self.bn1 = layers.BNReLU(in_channels)
         self.convtrans1 = nn.ConvTranspose2d(in_channels, width, 2, stride=2, bias=False)
         nn.init.xavier_uniform_(self.convtrans1.weight)
 
@@ -83,17 +72,17 @@ class LevelChange(nn.Module):
         self.r0: nn.Module
         if down or self.pools:
             stride = 1 if self.pools else 2
-            self.r0 = SeparableUnit(in_channels, width, config.kernel_size, stride)
+            self.r0 = layers.SeparableUnit(in_channels, width, config.kernel_size, stride)
         else:
             self.r0 = UpConvolution(in_channels, width)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.pools:
-            x = max_pool(x, 2, 2) if self.down else upsample(x)
+            x = layers.max_pool(x, 2, 2) if self.down else layers.upsample(x)
         return self.r0(x)
 
 
-class PoseBlock(FusibleLayer):
+class PoseBlock(layers.FusibleLayer):
     """Prediction block: a pose from the features, fed back into them (TPAMI 2020, figure 3).
 
     Args:
@@ -107,18 +96,18 @@ class PoseBlock(FusibleLayer):
         super().__init__()
         kernel, joints, is_3d = config.kernel_size, config.num_joints, config.dim == 3
         self.alpha, self.feeds_back = config.softargmax_alpha, feeds_back
-        self.r1 = SeparableUnit(width, width, kernel)
-        self.bn1 = BNReLU(width)
-        self.conv1 = SeparableConv2d(width, width, kernel)
-        self.bn2 = BNReLU(width)
-        self.heatmaps = Conv2d(width, joints)
-        self.depthmaps = Conv2d(width, joints) if is_3d else None
-        self.heatmaps_replica = Conv2d(width, joints) if replica else None
-        self.depthmaps_replica = Conv2d(width, joints) if replica and is_3d else None
+        self.r1 = layers.SeparableUnit(width, width, kernel)
+        self.bn1 = layers.BNReLU(width)
+        self.conv1 = layers.SeparableConv2d(width, width, kernel)
+        self.bn2 = layers.BNReLU(width)
+        self.heatmaps = layers.Conv2d(width, joints)
+        self.depthmaps = layers.Conv2d(width, joints) if is_3d else None
+        self.heatmaps_replica = layers.Conv2d(width, joints) if replica else None
+        self.depthmaps_replica = layers.Conv2d(width, joints) if replica and is_3d else None
         if feeds_back:
-            self.forward_maps = Conv2d(width, joints)
-            self.heatmaps_back = Conv2d(2 * joints, width)
-            self.depthmaps_back = Conv2d(joints, width) if is_3d else None
+            self.forward_maps = layers.Conv2d(width, joints)
+            self.heatmaps_back = layers.Conv2d(2 * joints, width)
+            self.depthmaps_back = layers.Conv2d(joints, width) if is_3d else None
 
     def fuse_(self) -> None:
         if not self.feeds_back:  # else the features read the convolution as well
@@ -199,16 +188,14 @@ class PosePart(nn.Module):
 
 
 def _pad_clip(x: Tensor) -> Tensor:
-    """Pads (N, C, T, J) with zeros for the poolings, then pools joints (and long clips' frames).
-
-    Joints to a multiple of 4, frames to one of 2, of 4 from 16 frames on, the smaller half first.
-    """
+    """Pads (N, C, T, J) with zeros, joints to a multiple of 4, frames to one of 2, of 4 from 16 on,
+    the smaller half first; then pools joints (and long clips' frames)."""
     frames, joints = x.shape[-2:]
     long = frames >= 16
     extra_frames, extra_joints = -frames % (4 if long else 2), -joints % 4
     top, left = extra_frames // 2, extra_joints // 2
     x = F.pad(x, (left, extra_joints - left, top, extra_frames - top))
-    return max_pool(x, 2, (2 if long else 1, 2))
+    return layers.max_pool(x, 2, (2 if long else 1, 2))
 
 
 class ActionBlock(nn.Module):
@@ -225,18 +212,18 @@ class ActionBlock(nn.Module):
         width = max(pose_width, visual_out)
         parts = (pose_width // 16, pose_width // 8, pose_width // 4)
         # the action features of earlier blocks come in through this unit
-        self.r0 = SeparableUnit(width, width, 3) if carried_width else None
-        self.p_conv0a = Conv2d(config.dim, parts[0], (3, 1))
-        self.p_conv0b = Conv2d(config.dim, parts[1], (3, 3))
-        self.p_conv0c = Conv2d(config.dim, parts[2], (3, 5))
-        self.r1 = BottleneckUnit(sum(parts), pose_width, pose_width // 2)
-        self.v_conv0 = Conv2d(visual_width, visual_out)
-        self.r2 = BottleneckUnit(pose_width + visual_out + carried_width, width, width // 4)
-        self.pred_bn1 = BNReLU(width)
-        self.pred_conv1 = Conv2d(width, width, 3)
-        self.pred_bn2 = BNReLU(width)
-        self.heads = nn.ModuleList(Conv2d(width, actions, 3) for actions in config.num_actions)
-        self.pred_conv3 = Conv2d(sum(config.num_actions), width, 3) if feeds_back else None
+        self.r0 = layers.SeparableUnit(width, width, 3) if carried_width else None
+        self.p_conv0a = layers.Conv2d(config.dim, parts[0], (3, 1))
+        self.p_conv0b = layers.Conv2d(config.dim, parts[1], (3, 3))
+        self.p_conv0c = layers.Conv2d(config.dim, parts[2], (3, 5))
+        self.r1 = layers.BottleneckUnit(sum(parts), pose_width, pose_width // 2)
+        self.v_conv0 = layers.Conv2d(visual_width, visual_out)
+        self.r2 = layers.BottleneckUnit(pose_width + visual_out + carried_width, width, width // 4)
+        self.pred_bn1 = layers.BNReLU(width)
+        self.pred_conv1 = layers.Conv2d(width, width, 3)
+        self.pred_bn2 = layers.BNReLU(width)
+        self.heads = nn.ModuleList(layers.Conv2d(width, n, 3) for n in config.num_actions)
+        self.pred_conv3 = layers.Conv2d(sum(config.num_actions), width, 3) if feeds_back else None
 
     def forward(
         self, frames: FrameFeatures, carried: Tensor | None
@@ -250,12 +237,12 @@ class ActionBlock(nn.Module):
         inputs = [p, v] if carried is None else [p, v, carried]
         x = self.r2(torch.cat(inputs, 1))
         y = self.pred_conv1(self.pred_bn1(x))
-        q = self.pred_bn2(max_min_pool(y))
+        q = self.pred_bn2(layers.max_min_pool(y))
         maps = [head(q) for head in self.heads]
-        logits = [at_least_float32(global_max_min(m)) for m in maps]
+        logits = [at_least_float32(layers.global_max_min(m)) for m in maps]
         if self.pred_conv3 is None:
             return None, logits
-        return x + y + self.pred_conv3(F.relu(upsample(torch.cat(maps, 1)))), logits
+        return x + y + self.pred_conv3(F.relu(layers.upsample(torch.cat(maps, 1)))), logits
 
 
 class ActionPart(nn.Module):
@@ -267,17 +254,10 @@ class ActionPart(nn.Module):
         active = [step for step in steps if step.has_action]
         width = max(config.num_pose_features, config.num_visual_features)
         # Visual features are kept from the first time a level is reached: level 0 is the stem's.
-        self.blocks = nn.ModuleDict(
-            {
-                step.block: ActionBlock(
-                    widths[step.level],
-                    0 if step is active[0] else width,
-                    config,
-                    feeds_back=step is not active[-1],
-                )
-                for step in active
-            }
-        )
+        self.blocks = nn.ModuleDict()
+        for step in active:
+            carried, feeds_back = 0 if step is active[0] else width, step is not active[-1]
+            self.blocks[step.block] = ActionBlock(widths[step.level], carried, config, feeds_back)
 
     def forward(self, features: Sequence[FrameFeatures]) -> list[Tensor]:
         """Features of clips, (N, T, J, ...) per block with actions, to logits (N, C), block by

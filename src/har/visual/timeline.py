@@ -7,17 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har.files import Image
-from har.visual.draw import (
-    BAR_COLOR,
-    TEXT_COLOR,
-    TRACK_COLOR,
-    Color,
-    text_height,
-    text_width,
-    write_text,
-)
+from har.visual import draw
 
-_INK: Color = (70, 180, 255)
+_INK: draw.Color = (70, 180, 255)
 _WINDOW_S = 20.0  # shown of a stream of unknown length
 _NAME_SHARE = 0.34  # of the width
 _MOST_ROWS = 5
@@ -43,7 +35,7 @@ class Timeline:
         self.width, self.labels, self._clip_s = width, labels, clip_s
         self.rows = min(_MOST_ROWS, len(labels))
         self._duration_s = duration_s if duration_s and duration_s > 0 else None
-        self._text = min(text_height(width), _LARGEST_TEXT)
+        self._text = min(draw.text_height(width), _LARGEST_TEXT)
         self._step = round(2.1 * self._text)
         self._margin = max(2, self._text // 4)
         self.height = self._step * self.rows + self._text // 2
@@ -73,7 +65,7 @@ class Timeline:
     def draw(self, time_s: float) -> Image:
         """Returns the strip at a time of the video, uint8 RGB (height, width, 3)."""
         left = round(_NAME_SHARE * self.width)
-        right = self.width - text_width("100%", self._text) - self._text
+        right = self.width - draw.text_width("100%", self._text) - self._text
         now, start, end = time_s, max(0.0, time_s - _WINDOW_S), max(_WINDOW_S, time_s)
         if self._duration_s is not None:
             now, start, end = min(time_s, self._duration_s), 0.0, self._duration_s
@@ -81,15 +73,15 @@ class Timeline:
             self._drawn = self._draw_rows(left, right, start, end)
         strip = self._drawn.copy()
         x = left + round((now - start) / (end - start) * (right - left))
-        strip[self._margin : self.rows * self._step, max(left, x - 1) : x + 1] = TEXT_COLOR
+        strip[self._margin : self.rows * self._step, max(left, x - 1) : x + 1] = draw.TEXT_COLOR
         return strip
 
     def _draw_rows(self, left: int, right: int, start: float, end: float) -> Image:
-        strip = np.full((self.height, self.width, 3), BAR_COLOR, np.uint8)
+        strip = np.full((self.height, self.width, 3), draw.BAR_COLOR, np.uint8)
         x = left + (np.array(self._times) - start) / (end - start) * (right - left - 1)
         for row in range(self.rows):
             bar = strip[row * self._step + self._margin : (row + 1) * self._step]
-            bar[:, left:right] = TRACK_COLOR
+            bar[:, left:right] = draw.TRACK_COLOR
             if row >= len(self._shown):
                 continue
             number, height = self._shown[row], bar.shape[0]
@@ -102,6 +94,6 @@ class Timeline:
             cv2.polylines(part, corners, False, _INK, width, cv2.LINE_AA)
             bar[:] = part
             name, percent = bar[:, :left], f"{100 * values[-1]:.0f}%"
-            write_text(name, self.labels[number], self._text, left=self._text // 2, right=4)
-            write_text(bar, percent, self._text, left=None, right=self._text // 2)
+            draw.write_text(name, self.labels[number], self._text, left=self._text // 2, right=4)
+            draw.write_text(bar, percent, self._text, left=None, right=self._text // 2)
         return strip

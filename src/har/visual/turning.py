@@ -56,9 +56,8 @@ def turning_skeleton(
     floor[:, 1] = y.max()
     line = np.rint(_project(floor, angle_deg, center_y) * scale + size / 2).astype(np.int32)
     cv2.polylines(panel, [line], True, _FLOOR, max(1, size // 200), cv2.LINE_AA)
-    return draw_skeleton(
-        panel, _project(pose, angle_deg, center_y) * scale + size / 2, layout, confidence
-    )
+    points = _project(pose, angle_deg, center_y) * scale + size / 2
+    return draw_skeleton(panel, points, layout, confidence)
 
 
 def _project(points: np.ndarray, angle_deg: float, center_y: float) -> np.ndarray:
