@@ -14,14 +14,8 @@ from har.data.augment import CropMargin
 from har.data.framestore.encoding import Region, Size, encode_frames
 from har.data.framestore.extraction import Extracted, SkipSample
 from har.data.framestore.shards import one_sample
+from har.data.ntu import skeleton as skeletons
 from har.data.ntu.labels import ACTION_NAMES, parse_sample_name
-from har.data.ntu.skeleton import (
-    BodyTrack,
-    SkeletonError,
-    main_body,
-    read_deephar_annotation,
-    read_skeleton,
-)
 from har.data.ntu.targets import COLOR_WIDTH_PX, visible_region
 from har.data.records import Clip
 from har.layouts import LAYOUTS
@@ -79,7 +73,7 @@ class Track(NamedTuple):
     """
 
     numbers: NDArray[np.int64]
-    person: BodyTrack
+    person: skeletons.BodyTrack
     remark: str
 
 
@@ -94,16 +88,16 @@ def read_track(path: Path, called: str = "skeleton") -> Track:
         SkipSample: no body is in it, or the file is damaged.
     """
     remark = ""
-    person: BodyTrack | None
+    person: skeletons.BodyTrack | None
     try:
         if path.suffix == ".npy":
-            numbers, person = read_deephar_annotation(path)
+            numbers, person = skeletons.read_deephar_annotation(path)
             numbers = numbers - 1
         else:
-            skeleton = read_skeleton(path)
-            person, remark = main_body(skeleton), _oddities(skeleton)
+            skeleton = skeletons.read_skeleton(path)
+            person, remark = skeletons.main_body(skeleton), _oddities(skeleton)
             numbers = np.arange(0 if person is None else len(person.depth_mm))
-    except SkeletonError as error:
+    except skeletons.SkeletonError as error:
         raise SkipSample(f"bad {called} file", str(error)) from error
     if person is None or not len(numbers):
         raise SkipSample("no body in any frame")

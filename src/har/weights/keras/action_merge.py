@@ -18,6 +18,7 @@ from har.weights.keras.format import Layers, Place, short_name
 from har.weights.keras.reception import block_layers, places, stem_layers, tail_layers
 
 NETWORK = "ActionMergeNet"
+RECOGNIZED_BY = {"td_Stem", "PoseAR", "GuidedVisAR"}  # layers of every such file
 # The pose stream up to its heads in the order of depth: three branches, then a short and a long one
 # that end together.
 _POSE_STREAM = [
@@ -33,11 +34,6 @@ _VERSIONS = {8: "v1", 12: "v2"}  # by the channels of the first branch
 # other block (its tail and the hourglass that follows).
 _LAST_TAIL, _PER_BLOCK = 4, 31
 _WEIGHTING = re.compile(r"separable_conv2d(?:_(\d+))?$")
-
-
-def recognizes(layers: Layers) -> bool:
-    """Whether a file holds an ActionMergeNet."""
-    return {"td_Stem", "PoseAR", "GuidedVisAR"} <= layers.keys()
 
 
 def _learned(layers: Layers, layer: str) -> list[np.ndarray]:

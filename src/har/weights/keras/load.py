@@ -43,7 +43,7 @@ def infer_network(path: str | Path, layers: Layers) -> tuple[str, dict[str, Any]
         HarError: a network that is not in this package, or an incomplete one.
     """
     for table in TABLES.values():
-        if table.recognizes(layers):
+        if layers.keys() >= table.RECOGNIZED_BY:
             try:
                 return table.NETWORK, table.infer(layers)
             except (HarError, ValueError, LookupError, ArithmeticError, StopIteration) as error:

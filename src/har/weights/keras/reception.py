@@ -18,6 +18,7 @@ from har.weights.keras.format import Layers, Place, shape_of, short_name, stored
 from har.weights.keras.spnet import soft_argmax_kernels
 
 NETWORK = "ReceptionNet"
+RECOGNIZED_BY = {"Stem", "rBlock1", "RegMap1"}  # layers of every such file
 
 # Layers in the order of depth. The two branches of the stem's middle end together, so the shorter
 # one begins later.
@@ -36,11 +37,6 @@ _BLOCK = [
 ]
 # The old stem leaves its residual unit outside, as layers with names.
 _OLD_RESIDUAL = ["sepconv1_shortcut_conv", "sepconv1_conv", "sepconv1_shortcut", "sepconv1"]
-
-
-def recognizes(layers: Layers) -> bool:
-    """Whether a file holds a ReceptionNet."""
-    return {"Stem", "rBlock1", "RegMap1"} <= layers.keys()
 
 
 def infer(layers: Layers) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from har.models.spnet_config import Step, plan_steps
 from har.weights.keras.format import Layers, Place, shape_of, stored_weights
 
 NETWORK = "SPNet"
+RECOGNIZED_BY = {"conv1", "res0_conv2", "dp1_pb1_heatmaps_conv1"}  # layers of every such file
 # Inside a prediction block: our name -> the original's.
 _MAPS = {
     "heatmaps": "heatmaps_conv1",
@@ -32,11 +33,6 @@ _MAPS = {
 }
 _IMAGE_DIV = {3: 4, 5: 8, 7: 16}  # by the number of the stem's residual units
 _FIXED = re.compile(r"_xy2?_([xy])$")
-
-
-def recognizes(layers: Layers) -> bool:
-    """Whether a file holds an SPNet."""
-    return {"conv1", "res0_conv2", "dp1_pb1_heatmaps_conv1"} <= layers.keys()
 
 
 def _action_numbers(layers: Iterable[str]) -> list[int]:
