@@ -88,7 +88,7 @@ class Figures(Callback):
     ) -> None:
         self._collect(pl_module, outputs, batch)
 
-    on_test_batch_end = on_validation_batch_end
+    on_test_batch_end: Any = on_validation_batch_end
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._show(trainer, pl_module, "val")

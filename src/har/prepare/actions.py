@@ -3,6 +3,7 @@
 from dataclasses import fields
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -19,7 +20,7 @@ def prepare_actions(cfg: DictConfig) -> None:
     """Extracts frames of own clips and writes the index and ``actions.json``."""
     options = cfg.actions
     root = Path(cfg.paths.data_dir)
-    kinds = {f.name: type(f.default) for f in fields(OwnSettings)}
+    kinds: dict[str, Any] = {f.name: type(f.default) for f in fields(OwnSettings)}
     settings = OwnSettings(**{name: kind(options[name]) for name, kind in kinds.items()})
     shares = {"test_share": options.test_share, "val_share": options.val_share, "seed": cfg.seed}
     with progress_bar("own clips") as progress:
@@ -46,8 +47,8 @@ def print_report(report: OwnReport, root: Path) -> None:
     if report.replaced:
         table.add_row("stored, but no longer there", str(report.replaced), "")
     console.print(table)
-    files = f"Frames, index, actions.json and prepare_report.json: {root / 'prepared'}"
-    console.print(f"{report.with_poses} clips have skeletons. {files}", markup=False)
+    where = f"Frames, index, actions.json and prepare_report.json: {root / 'prepared'}"
+    console.print(f"{report.with_poses} clips have skeletons. {where}", markup=False)
     for command in next_commands(root, report.with_poses > 0):
         print_next(command)
 

@@ -18,6 +18,8 @@ def prepare_ntu(cfg: DictConfig) -> None:
     """Extracts frames of NTU RGB+D videos and writes the index."""
     options = cfg.ntu
     root = find_dataset_root(Path(cfg.paths.data_dir))
+    chosen = {name: options[name] for name in ("stride", "scale", "jpeg_quality")}
+    chosen |= {name: _numbers(options[name]) for name in ("setups", "actions", "cameras")}
     with progress_bar("NTU videos") as progress:
         report = extract.prepare_ntu(
             Path(options.videos_dir or root),
@@ -27,8 +29,7 @@ def prepare_ntu(cfg: DictConfig) -> None:
             shard=_shard(options.shard),
             workers=cfg.workers,
             progress=progress,
-            **{name: options[name] for name in ("stride", "scale", "jpeg_quality")},
-            **{name: _numbers(options[name]) for name in ("setups", "actions", "cameras")},
+            **chosen,
         )
     print_report(report, root / "prepared")
 

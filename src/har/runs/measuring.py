@@ -85,10 +85,10 @@ def _evaluator(
     assert data.test_clips is not None
     samples = ProtocolDataset(data.test_clips, protocol)
     network = module.network.fuse() if cfg.fast else module.network
-    in_mm = {"camera": data.camera, "depth_range_mm": data.depth_range_mm}
-    loading = {"crops_per_batch": data.eval_batch_size * data.clip_size}
-    loading["num_workers"] = data.num_workers
-    evaluator = ClipEvaluation(network, samples, data.labels, module.layout, **in_mm, **loading)
+    same = ("camera", "depth_range_mm", "num_workers")
+    options: dict[str, Any] = {name: getattr(data, name) for name in same}
+    options["crops_per_batch"] = data.eval_batch_size * data.clip_size
+    evaluator = ClipEvaluation(network, samples, data.labels, module.layout, **options)
     counts = {
         "num_test_sequences": len(samples),
         "num_test_clips": int(samples.num_clips().sum()),

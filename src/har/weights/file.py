@@ -117,7 +117,7 @@ class WeightsFile:
         unexpected = [key for key in self.state if key not in known and not is_counter(key)]
         report = LoadReport(str(self.path), unexpected=unexpected)
         free = TABLES[kind].class_weights(network) if kind in TABLES else ()
-        options = {"strict": strict, "hint": what_would_fit(network, self.arguments)}
+        options: Any = {"strict": strict, "hint": what_would_fit(network, self.arguments)}
         return put_weights(network, self.state, report, names=names, class_weights=free, **options)
 
     def _load_layers(self, network: PoseNetwork, layers: Layers, strict: bool) -> LoadReport:

@@ -91,7 +91,7 @@ def one_sample(
         "on_grid": np.array([is_on_grid(clip.times_s)]),
         "has_joints": np.array([bool(np.isfinite(clip.joints[..., :2]).all(-1).any())]),
     }
-    frames = {
+    frames: dict[str, NDArray[Any]] = {
         "joints": np.asarray(clip.joints, dtype=np.float32),
         "frame_number": np.asarray(numbers, dtype=np.int32),
         "time_s": np.asarray(clip.times_s, dtype=np.float64),
