@@ -118,7 +118,7 @@ def test_backward(case: str) -> None:
     images = normalized(crops(2 * FRAMES))
     target = torch.rand(len(images), network.num_joints, network.dim + 1)
     target[..., -1] = 1
-    poses = network.training_poses(images)
+    poses = network.training_frames(images).poses
     torch.stack([pose_loss(pose, target).mean() for pose in poses]).sum().backward()
     reached = {name for name, p in network.named_parameters() if p.grad is not None}
     actions = {id(p) for p in network.action_parameters()}

@@ -1,12 +1,13 @@
 """Prepared persons in one file: what a run reads of a data set of images."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from har.data.records import PersonSet
+from har.data.records import Person, PersonSet
 from har.errors import HarError
 from har.files import whole_file
 from har.layouts import get_layout, plain_layout
@@ -42,6 +43,8 @@ def read_persons(path: Path, images_dir: Path) -> PersonSet:
                 raise ValueError
             layout = get_layout(json.loads(file.attrs["layout"]))
             rows = np.asarray(file["persons"][:])
+            if not {f.name for f in fields(Person)} <= set(rows.dtype.names or ()):
+                raise ValueError
             return PersonSet(rows, images_dir, layout, str(file.attrs["source"]))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise HarError(

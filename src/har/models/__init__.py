@@ -6,11 +6,12 @@ from har.models.registry import NETWORKS, network_class
 
 if TYPE_CHECKING:
     from har.models.action_merge import ActionMergeNet
+    from har.models.pyramid_pose import PyramidPoseNet
     from har.models.reception import ReceptionNet
     from har.models.spnet import SPNet
     from har.models.torchvision_pose import TorchvisionPoseNet
 
-__all__ = ["ActionMergeNet", "ReceptionNet", "SPNet", "TorchvisionPoseNet"]
+__all__ = ["ActionMergeNet", "PyramidPoseNet", "ReceptionNet", "SPNet", "TorchvisionPoseNet"]
 
 
 def __getattr__(name: str) -> Any:

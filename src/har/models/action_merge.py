@@ -198,9 +198,9 @@ class ActionMergeNet(PoseNetwork):
         bounded = pose if self.dim == 3 else with_confidence(pose, probability)
         return FrameOutput((pose,), bounded, (features,))
 
-    def training_poses(self, images: Tensor) -> tuple[Tensor, ...]:
+    def training_frames(self, images: Tensor) -> FrameOutput:
         """Of every block of ``pose_net``: the network itself has its last pose only."""
-        return self.pose_net.training_poses(images)
+        return self.pose_net.training_frames(images)
 
     def forward_clips(self, features: Sequence[FrameFeatures]) -> list[Tensor]:
         """Logits (N, C) of the pose stream's heads, of the visual stream's, and merged, of clips

@@ -54,11 +54,14 @@ class FrameOutput(NamedTuple):
         poses: one per prediction block, (N, J, dim + 1), as in :class:`NetworkOutput`.
         pose: the last one, with a confidence in [0, 1].
         features: one per action block, with (N, J, dim) and (N, J, C).
+        heat_maps: (N, J, H, W) before the softmax, one per pose; only of networks that learn from
+            them, and only in training.
     """
 
     poses: tuple[Tensor, ...]
     pose: Tensor
     features: tuple[FrameFeatures, ...] = ()
+    heat_maps: tuple[Tensor, ...] = ()
 
     def unflatten(self, clips: Sequence[int]) -> FrameOutput:
         """The same of N T frames as of clips (N, T)."""
@@ -174,9 +177,9 @@ class PoseNetwork(nn.Module):
         """
         raise HarError(f"{type(self).__name__} has no action part.")
 
-    def training_poses(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The poses (N, J, dim + 1) of every block that learns from single frames (N, 3, H, W)."""
-        return self.forward_frames(images).poses
+    def training_frames(self, images: Tensor) -> FrameOutput:
+        """Single frames (N, 3, H, W) with the poses of every block that learns from them."""
+        return self.forward_frames(images)
 
     def forward(self, x: Tensor) -> NetworkOutput:
         """Images (N, 3, H, W) give poses; clips (N, T, 3, H, W) give poses and actions.

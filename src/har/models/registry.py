@@ -15,6 +15,7 @@ NETWORKS: dict[str, str] = {
     "SPNet": "har.models.spnet",
     "ReceptionNet": "har.models.reception",
     "ActionMergeNet": "har.models.action_merge",
+    "PyramidPoseNet": "har.models.pyramid_pose",
     "TorchvisionPoseNet": "har.models.torchvision_pose",
 }
 """Class -> its module, imported when the class is used: torchvision alone takes seconds."""

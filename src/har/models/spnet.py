@@ -87,10 +87,10 @@ class SPNet(PoseNetwork):
         poses, features = self.pose(images)
         return FrameOutput(tuple(poses), poses[-1], tuple(features))
 
-    def training_poses(self, images: Tensor) -> tuple[Tensor, ...]:
+    def training_frames(self, images: Tensor) -> FrameOutput:
         self.check_frames(images)
         poses, _ = self.pose(images, with_actions=False)
-        return tuple(poses)
+        return FrameOutput(tuple(poses), poses[-1])
 
     def forward_clips(self, features: Sequence[FrameFeatures]) -> list[Tensor]:
         if not self.num_action_blocks:

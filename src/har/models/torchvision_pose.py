@@ -13,10 +13,7 @@ from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from har.errors import HarError
-from har.models.base import FrameOutput, PoseNetwork
-from har.models.soft_argmax import channel_softmax_2d, joint_confidence, soft_argmax_2d
-
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the weights expect
+from har.models.backbone_pose import BackbonePoseNet
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class TorchvisionPoseNetConfig:
             )
 
 
-class TorchvisionPoseNet(PoseNetwork):
+class TorchvisionPoseNet(BackbonePoseNet):
     """2-D poses from images with any feature extractor of :mod:`torchvision.models`.
 
     Example:
@@ -63,10 +60,6 @@ class TorchvisionPoseNet(PoseNetwork):
             too small.
     """
 
-    size_multiple = 32
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self,
         backbone: str = "resnet50",
@@ -79,7 +72,7 @@ class TorchvisionPoseNet(PoseNetwork):
         config = TorchvisionPoseNetConfig(
             backbone, features, num_joints, head_width, num_upsamplings
         )
-        super().__init__(config, num_joints=num_joints, dim=2)
+        super().__init__(config, num_joints=num_joints)
         self.backbone = _backbone(backbone, features, weights)
         channels = self._num_features()
         layers: list[nn.Module] = []
@@ -91,8 +84,6 @@ class TorchvisionPoseNet(PoseNetwork):
             ]
             channels = head_width
         self.head = nn.Sequential(*layers, nn.Conv2d(channels, num_joints, 1))
-        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
 
     def _num_features(self) -> int:
         """Channels of the backbone's node."""
@@ -110,15 +101,8 @@ class TorchvisionPoseNet(PoseNetwork):
     def pose_modules(self) -> list[nn.Module]:
         return [self.backbone, self.head]
 
-    def forward_frames(self, images: Tensor) -> FrameOutput:
-        self.check_frames(images)
-        images = ((images + 1) / 2 - self.mean) / self.std
-        maps = self.head(self.backbone(images)["features"])  # (N, J, H / 4, W / 4)
-        with torch.autocast(maps.device.type, enabled=False):
-            probability = channel_softmax_2d(maps)
-            confidence = joint_confidence(probability)[..., None]
-            pose = torch.cat([soft_argmax_2d(probability), confidence], -1)
-        return FrameOutput((pose,), pose)
+    def maps(self, images: Tensor) -> tuple[Tensor, None]:
+        return self.head(self.backbone(images)["features"]), None
 
 
 def _backbone(name: str, features: str, weights: str | None) -> nn.Module:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.layouts import LayoutLike, plain_layout
-from har.losses import pose_loss
+from har.losses import heat_map_loss, pose_loss
 from har.metrics import ClipMetrics, PersonMetrics, scalars
 from har.models.base import PoseNetwork
 from har.models.registry import build_network
 from har.modules.schedule import Phase, Schedule
 
+HEAT_MAP_WEIGHT = 0.05  # of the cross-entropy of heat maps beside the error of the poses
 # Of a learning rate schedule's state: a run that is continued may be longer than it was.
 _LENGTHS = ("total_steps", "_schedule_phases")
 
@@ -150,9 +151,14 @@ class PhasedModule(MeasuringModule):
             images: (N, 3, H, W) in [-1, 1].
             batch: with ``pose`` (N, J, dim + 1) and ``name``.
         """
-        poses = self.network.training_poses(images)
-        parts = [pose_loss(pose, batch["pose"]).mean() for pose in poses]
-        return self.logged("pose", torch.stack(parts).sum(), parts, batch)
+        out = self.network.training_frames(images)
+        parts = [pose_loss(pose, batch["pose"]).mean() for pose in out.poses]
+        loss = torch.stack(parts).sum()
+        if not out.heat_maps:
+            return self.logged("pose", loss, parts, batch)
+        of_maps = torch.stack([heat_map_loss(m, batch["pose"]).mean() for m in out.heat_maps]).sum()
+        loss = loss + HEAT_MAP_WEIGHT * of_maps
+        return self.logged("pose", loss, parts, batch, heat_map_loss=of_maps)
 
     def logged(
         self,

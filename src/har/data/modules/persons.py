@@ -42,6 +42,7 @@ class PersonDataModule(TrainingDataModule):
         train_boxes: crops of training.
         views: crops per person in the test: ``single``, ``flip`` or ``multicrop``.
         val_persons: training persons kept out of training for curves, by whole images; 0: none.
+        val_prefix: only those whose ids begin so.
         metric: ``pck``, or ``pckh`` if the records' lengths are head sizes; names the results.
         threshold: allowed distance in lengths.
         length: what PCK measures in: ``torso``, ``box_diagonal`` or ``box_side``; None: the
@@ -76,6 +77,7 @@ class PersonDataModule(TrainingDataModule):
         train_boxes: str = "ground_truth",
         views: str = "single",
         val_persons: int = 0,
+        val_prefix: str = "",
         metric: str = "pck",
         threshold: float = 0.2,
         length: str | None = None,
@@ -93,7 +95,7 @@ class PersonDataModule(TrainingDataModule):
         self.data_dir, self.read = Path(data_dir), read
         self.augmentation, self.views, self.dim = augmentation, views, dim
         self.boxes, self.train_boxes = boxes, train_boxes
-        self.val_persons = val_persons
+        self.val_persons, self.val_prefix = val_persons, val_prefix
         self.length, self.oks, self.oks_sigma = length, oks, oks_sigma
         self.length_text = length_text(length) if length is not None else self.length_text
         self.metric, self.threshold = metric, threshold
@@ -110,7 +112,9 @@ class PersonDataModule(TrainingDataModule):
             sigmas, self.sigma_text = oks_sigmas(get_layout(self.layout), self.oks_sigma)
             self.person_metric = (self.metric, self.threshold, sigmas)
         training, test = persons.of_split("train"), persons.of_split("test")
-        held_out = hold_out(training.rows, self.val_persons)
+        eligible = np.char.startswith(training.rows["id"], self.val_prefix.encode())
+        held_out = np.zeros(len(training), dtype=bool)
+        held_out[eligible] = hold_out(training.rows[eligible], self.val_persons)
         rows = np.concatenate([training.rows[held_out], persons.of_split("val").rows])
         test = test[self._limited(len(test))]
         validation = self._measured(replace(persons, rows=rows))

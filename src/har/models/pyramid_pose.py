@@ -1,0 +1,116 @@
+"""A light pyramid on a backbone that has seen photographs: for few photographs and small machines.
+
+The feature maps of strides 4 to 32 meet from the top down (Lin et al., "Feature Pyramid Networks
+for Object Detection", CVPR 2017), depthwise-separable convolutions between them; a heat map per
+joint at stride 4, joints by soft-argmax.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from har.errors import HarError
+from har.models.backbone_pose import BackbonePoseNet
+from har.models.backbones import build_backbone
+from har.models.efficientnet_lite import ConvNormAct
+
+
+@dataclass(frozen=True)
+class PyramidPoseNetConfig:
+    """The arguments of :class:`PyramidPoseNet` that make its shape."""
+
+    num_joints: int
+    dim: int
+    backbone: str
+    width: int
+    num_layers: int
+    kernel_size: int
+
+    def __post_init__(self) -> None:
+        if self.dim not in (2, 3) or min(self.num_joints, self.width, self.num_layers) < 1:
+            raise HarError(
+                "PyramidPoseNet needs dim 2 or 3, and num_joints, width and num_layers of at least "
+                f"1, not {self.dim}, {self.num_joints}, {self.width} and {self.num_layers}."
+            )
+        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise HarError(f"PyramidPoseNet needs an odd kernel_size, not {self.kernel_size}.")
+
+
+class PyramidPoseNet(BackbonePoseNet):
+    """Poses from single images with a backbone of feature maps of several strides.
+
+    Example:
+        >>> model = PyramidPoseNet(num_joints=14)
+        >>> model(torch.zeros(1, 3, 128, 128)).poses[-1].shape
+        torch.Size([1, 14, 3])
+
+    Args:
+        num_joints: joints of a pose.
+        dim: 2, or 3 for a depth map per joint.
+        backbone: ``efficientnet_lite0`` to ``efficientnet_lite2``, or the name of a network of timm
+            with feature maps of strides 4 to 32.
+        backbone_weights: ``imagenet``, or a file of weights; None: random.
+        frozen_stages: the backbone's stem and so many stages keep these weights and statistics,
+            which makes a training step half as expensive; 0: everything learns.
+        width: channels of the pyramid.
+        num_layers: separable convolutions per stride.
+        kernel_size: of them, odd.
+
+    Raises:
+        HarError: no such backbone or weights, or numbers that make no network.
+    """
+
+    def __init__(
+        self,
+        num_joints: int = 14,
+        dim: int = 2,
+        backbone: str = "efficientnet_lite0",
+        backbone_weights: str | None = None,
+        frozen_stages: int = 0,
+        width: int = 96,
+        num_layers: int = 2,
+        kernel_size: int = 5,
+    ) -> None:
+        config = PyramidPoseNetConfig(num_joints, dim, backbone, width, num_layers, kernel_size)
+        super().__init__(config, num_joints=num_joints, dim=dim)
+        self.backbone = build_backbone(backbone, backbone_weights)
+        self.backbone.freeze(frozen_stages)
+        channels = self.backbone.channels
+        self.laterals = nn.ModuleList(
+            ConvNormAct(count, width, rectified=False) for count in channels
+        )
+        self.layers = nn.ModuleList(
+            nn.Sequential(*(_separable(width, kernel_size) for _ in range(num_layers)))
+            for _ in channels
+        )
+        self.heat_maps = nn.Conv2d(width, num_joints, 1)
+        self.depth_maps = nn.Conv2d(width, num_joints, 1) if dim == 3 else None
+
+    def pose_modules(self) -> list[nn.Module]:
+        depth = [] if self.depth_maps is None else [self.depth_maps]
+        return [self.backbone, self.laterals, self.layers, self.heat_maps, *depth]
+
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        features = self.backbone(images)
+        above: Tensor | None = None
+        for values, lateral, layers in reversed(
+            list(zip(features, self.laterals, self.layers, strict=True))
+        ):
+            merged = lateral(values)
+            if above is not None:
+                merged = merged + F.interpolate(above, scale_factor=2.0, mode="nearest")
+            above = layers(merged)
+        assert above is not None
+        depth = None if self.depth_maps is None else self.depth_maps(above)
+        return self.heat_maps(above), depth
+
+    def _learned_maps(self, heat: Tensor) -> tuple[Tensor, ...]:
+        return (heat,) if self.training else ()
+
+
+def _separable(width: int, kernel_size: int) -> nn.Module:
+    return nn.Sequential(
+        ConvNormAct(width, width, kernel_size, groups=width, rectified=False),
+        ConvNormAct(width, width),
+    )
