@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from har.errors import HarError
-from har.losses import POSE_KINDS, action_loss, pose_loss
+from har.losses import POSE_KINDS, action_loss, heat_map_loss, pose_loss
 from tests.helpers.golden import golden_arrays
 
 GOLDEN = {key: value for key, value in golden_arrays("losses.npz").items() if value.ndim}
@@ -110,3 +110,43 @@ def test_low_precision_input_is_computed_in_float32() -> None:
 def test_wrong_arguments(arguments: dict) -> None:
     with pytest.raises(HarError, match="pose_loss"):
         pose_loss(torch.zeros(2, 5, 3), **{"target": torch.zeros(2, 5, 3), **arguments})
+
+
+def test_heat_map_loss_is_the_cross_entropy_of_each_joint() -> None:
+    """Cell by cell: softmax of the map, a Gaussian over the cells, joints that do not count."""
+    torch.manual_seed(0)
+    maps = torch.randn(2, 3, 5, 7, dtype=torch.float64)
+    target = torch.rand(2, 3, 3, dtype=torch.float64)
+    target[0, 1, :2] = -1e9
+    target[1] = -1e9
+    target[1, 2, :2] = torch.tensor([0.9, 0.2])
+    expected = []
+    for person in range(2):
+        terms = []
+        for joint in range(3):
+            x, y = target[person, joint, :2].tolist()
+            if x < 0:
+                continue
+            probability = maps[person, joint].exp() / maps[person, joint].exp().sum()
+            weights = torch.tensor(
+                [
+                    [
+                        math.exp(-((c - 6 * x) ** 2 + (r - 4 * y) ** 2) / (2 * 1.3**2))
+                        for c in range(7)
+                    ]
+                    for r in range(5)
+                ],
+                dtype=torch.float64,
+            )
+            terms.append(-(weights / weights.sum() * probability.log()).sum())
+        expected.append(torch.stack(terms).mean())
+    torch.testing.assert_close(heat_map_loss(maps, target), torch.stack(expected))
+
+
+def test_heat_map_loss_without_a_joint() -> None:
+    maps = torch.randn(1, 2, 4, 4, requires_grad=True)
+    loss = heat_map_loss(maps, torch.full((1, 2, 3), -1e9))
+    loss.sum().backward()
+    assert loss.tolist() == [0]
+    assert maps.grad is not None
+    assert (maps.grad == 0).all()

@@ -44,6 +44,8 @@ CASES: dict[str, tuple[str, dict]] = {
         "TorchvisionPoseNet",
         {"backbone": "squeezenet1_1", "features": "features", "num_joints": 4, "head_width": 8},
     ),
+    "PyramidPoseNet": ("PyramidPoseNet", {"num_joints": 4, "width": 8, "num_layers": 1}),
+    "PyramidPoseNet 3-D": ("PyramidPoseNet", {"num_joints": 4, "width": 8, "dim": 3}),
     "SPNet poses": ("SPNet", {**_SPNET, "num_actions": (), "action_pyramids": (), "dim": 2}),
     "SPNet all options": (
         "SPNet",

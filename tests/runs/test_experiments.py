@@ -1,15 +1,18 @@
 """Every experiment, as it is configured but small: built, and trained in each of its phases."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from har.data.lsp.prepare import prepare_lsp
 from har.runs.config import config_dir
 from har.runs.training import train
 from tests.helpers.commands import call, compose
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
 V010 = Path(__file__).parents[1] / "golden" / "v010"
+LSP = Path(__file__).parents[1] / "data" / "lsp" / "case_09" / "lsp_dataset"
 SMALL_SPNET = ["model.num_levels=2", "model.growth=4"]
 SMALL_ACTIONS = ["model.num_pose_features=16", "model.num_visual_features=16"]
 TWO_CLASSES = ["data.actions=[22,43]", "data.val_subjects=[4]"]
@@ -32,6 +35,8 @@ SMALLER = {
         *("model.backbone=mobilenet_v3_small", "model.features=features"),
         *("model.weights=null", "model.head_width=8"),
     ],
+    ("PersonDataModule", "SPNet"): ["data.resolution=[32,32]", *SMALL_SPNET],
+    ("PersonDataModule", "PyramidPoseNet"): ["model.backbone_weights=null", "model.width=8"],
     ("MixedPoseDataModule", "SPNet"): [
         *("data.resolution=[32,32]", "data.mpii.batch_size=2", "data.mpii.val_persons=2"),
         *("data.ntu.frame_batch_size=2", "+data.ntu.actions=[22,43]", "data.ntu.clip_size=4"),
@@ -50,9 +55,12 @@ def test_an_experiment_trains(name: str, tiny_ntu: Path, tiny_mpii: Path, tmp_pa
     cfg = compose("train", [f"experiment={name}"])
     kind = cfg.data._target_.rpartition(".")[2], cfg.model._target_.rpartition(".")[2]
     words = OWN if name == "own_actions" else [*SMALLER[kind], f"paths.data_dir='{tmp_path}'"]
-    if kind[0] == "MPIIDataModule":
+    if kind[0] in ("MPIIDataModule", "PersonDataModule"):
         words += ["data.batch_size=2", "data.val_persons=2"]
-    if kind[1] in ("ReceptionNet", "TorchvisionPoseNet"):
+    if kind[0] == "PersonDataModule":
+        shutil.copytree(LSP, tmp_path / "lsp")
+        prepare_lsp(tmp_path, workers=0)
+    if kind[1] in ("ReceptionNet", "TorchvisionPoseNet", "PyramidPoseNet"):
         words.append("data.resolution=[64,64]")
     for data, folder in (("ntu", tiny_ntu), ("mpii", tiny_mpii)):
         (tmp_path / data).symlink_to(folder / data)

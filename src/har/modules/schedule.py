@@ -6,6 +6,7 @@ on actions alone (``full``, CVPR 2018).
 """
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,8 @@ class Phase:
         target = getattr(self.scheduler, "func", self.scheduler)
         takes_total = "total_steps" in inspect.signature(target).parameters
         # OneCycleLR divides by zero where its warm-up is a single step.
-        extra = {"total_steps": max(total_steps, 20)} if takes_total else {}
+        warm_up = getattr(self.scheduler, "keywords", {}).get("pct_start", 0.1)
+        extra = {"total_steps": max(total_steps, math.ceil(2 / warm_up))} if takes_total else {}
         schedule = self.scheduler(optimizer, **extra)
         lr_scheduler = {"scheduler": schedule, "interval": self.scheduler_interval}
         return {"optimizer": optimizer, "lr_scheduler": lr_scheduler}
