@@ -9,8 +9,9 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from har.layouts import get_layout
-from har.visual.draw import contact_sheet, draw_pair, label, write_image
+from har.visual.draw import label, write_image
 from har.visual.plots import figure_to_image, plot_confusion, plot_skeleton_3d
+from har.visual.sheets import pose_sheet, pose_tile, side_colors
 
 
 def log_picture(logger: Logger, name: str, picture: np.ndarray, step: int) -> None:
@@ -50,12 +51,8 @@ class Figures(Callback):
         probabilities = outputs["probabilities"]  # None for a network of poses only
         for i in range(min(len(images), self.num_samples - len(self._tiles))):
             frame = images.shape[1] // 2
-            image = images[i, frame]
-            size = np.array(image.shape[1::-1])
-            big = np.repeat(np.repeat(image, 2, 0), 2, 1) if size.max() < 200 else image
-            scale = np.array(big.shape[1::-1])
-            found, wanted = (poses[i, frame, :, :2] * scale for poses in (predicted, true))
-            tile = draw_pair(big, found, wanted, layout)
+            found, wanted = (poses[i, frame, :, :2] for poses in (predicted, true))
+            tile = pose_tile(images[i, frame], layout, found, wanted)
             if probabilities is not None:
                 best = int(probabilities[i].argmax())
                 tile = label(tile, f"{names[best]} {float(probabilities[i, best]):.0%}")
@@ -70,7 +67,8 @@ class Figures(Callback):
         self._tiles, self._skeleton = [], None
         if not trainer.is_global_zero or not tiles:
             return
-        pictures = {"poses": contact_sheet(tiles, columns=3)}
+        colors = side_colors(get_layout(module.layout), truth=True)
+        pictures = {"poses": pose_sheet(tiles, colors, columns=3)}
         if skeleton is not None:
             pictures["skeleton"] = skeleton
         confusion = module.scores.confusion_matrix()

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from har.data.mpii import prepare as prepared
 from har.data.mpii.files import find_dataset_root
+from har.prepare.samples import write_samples
 from har.visual.terminal import make_table, progress_bar
 
 
@@ -18,6 +19,7 @@ def prepare_mpii(cfg: DictConfig) -> None:
             root, annotations=cfg.mpii.annotations, workers=cfg.workers, progress=progress
         )
     print_report(report, root / "prepared")
+    write_samples(root / "prepared", "mpii_pose", Path(cfg.paths.data_dir))
 
 
 def print_report(report: prepared.PrepareReport, folder: Path) -> None:

@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from har.data import ClipDataModule, MPIIDataModule
+from har.data import ClipDataModule, MPIIDataModule, PersonDataModule
 from har.data.modules.base import TrainingDataModule
 from har.data.protocols import ProtocolDataset
 from har.errors import HarError
@@ -17,6 +17,7 @@ from har.runs.completing import complete, match_classes
 from har.runs.config import instantiate, run_folder, write_config
 from har.runs.details import add_blocks_and_pairs, print_details, write_confusion
 from har.runs.person_evaluator import PersonEvaluation
+from har.runs.person_report import report_persons
 from har.runs.report import print_table, write_metrics
 from har.weights import load_weights
 
@@ -61,6 +62,8 @@ def measure(cfg: DictConfig) -> dict[str, float]:
         persons, by = _measure_persons(cfg, trainer, module, data)
         results, protocol = {**results, **persons}, {**protocol, "mpii": by}
     if trainer.is_global_zero:
+        if isinstance(data, PersonDataModule):
+            results |= report_persons(folder, data, evaluator)
         labels = list(data.labels)
         confusion = evaluator.scores.confusion_matrix() if labels else None
         if confusion is not None:

@@ -39,6 +39,11 @@ ROWS = {
     "pck": ("PCK of persons in images", "{:.1f} %"),
     "pck_inside_crop": ("PCK, joints in the crop", "{:.1f} %"),
     "pck_auc": ("PCK, area under the curve", "{:.1f} %"),
+    "oks": ("OKS, mean over persons", "{:.3f}"),
+    "ap": ("AP over OKS 0.50 to 0.95", "{:.3f}"),
+    "ap50": ("AP at OKS 0.50", "{:.3f}"),
+    "ap75": ("AP at OKS 0.75", "{:.3f}"),
+    "ar": ("AR over OKS 0.50 to 0.95", "{:.3f}"),
 }
 
 
@@ -73,6 +78,8 @@ def _joints_table(results: dict[str, Any], metric: str, title: str) -> Table:
         sides = [by_joint.get(f"{side} {part}") for side in ("left", "right")]
         shown = ["" if value is None else f"{value:.1f} %" for value in (*sides, mean)]
         table.add_row(part, *shown)
+    table.add_section()
+    table.add_row("mean", "", "", f"{results[metric]:.1f} %")  # each annotated joint alike
     return table
 
 

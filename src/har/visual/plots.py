@@ -125,6 +125,26 @@ def _draw_pose(axes: Axes3D, pose: FloatArray, layout: Layout, gray: bool) -> No
     axes.scatter(x, z, -y, c=colors, s=8 if gray else 14, depthshade=False)
 
 
+def plot_pck_curve(curve: ArrayLike, area: float) -> Figure:
+    """Plots the share of correct joints over the threshold.
+
+    Args:
+        curve: (51,) percent at thresholds 0, 0.01, ..., 0.5 lengths.
+        area: their mean in percent.
+    """
+    figure = Figure(figsize=(5, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(np.arange(51) / 100, np.asarray(curve, dtype=np.float64), color=_CYCLE[0], lw=2)
+    axes.set_xlim(0, 0.5)
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("threshold, lengths")
+    axes.set_ylabel("correct joints")
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    axes.grid(alpha=0.3)
+    axes.set_title(f"area under the curve {area:.1f} %", fontsize=10, color=_GREY)
+    return figure
+
+
 def plot_confusion(matrix: ArrayLike, names: Sequence[str]) -> Figure:
     """Plots a confusion matrix; every row is a true class and sums to 100 %.
 

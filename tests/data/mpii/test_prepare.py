@@ -192,6 +192,7 @@ def test_batches(tiny_mpii: Path) -> None:
         "length_px": (4,),
         "box_px": (4, 4),
         "area_px2": (4,),
+        "number": (4,),
     }
     assert batch["affine"].dtype == batch["joints_px"].dtype == torch.float64
     assert not batch["valid"][:, 16].any()

@@ -144,7 +144,7 @@ class PersonDataModule(TrainingDataModule):
         if unscored:
             names = ", ".join(name.decode() for name in unscored[:_NAMED])
             more = f" and {len(unscored) - _NAMED} others" if len(unscored) > _NAMED else ""
-            text = "%d of %d test persons have no length to measure in and are not scored: %s%s."
+            text = "%d of %d test persons have no head box (or other length): not scored: %s%s."
             log.warning(text, len(unscored), len(persons), names, more)
 
     def _dataset(
