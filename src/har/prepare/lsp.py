@@ -8,6 +8,7 @@ from rich.console import Console
 from har.data.lsp.files import find_joints
 from har.data.lsp.prepare import PrepareReport
 from har.data.lsp.prepare import prepare_lsp as prepare
+from har.prepare.samples import write_samples
 from har.visual.terminal import make_table, progress_bar
 
 
@@ -16,7 +17,9 @@ def prepare_lsp(cfg: DictConfig) -> None:
     data_dir = Path(cfg.paths.data_dir)
     with progress_bar("LSP photographs") as progress:
         report, _ = prepare(data_dir, workers=cfg.workers, progress=progress)
-    _print(report, find_joints(data_dir)[0] / "prepared")
+    folder = find_joints(data_dir)[0] / "prepared"
+    _print(report, folder)
+    write_samples(folder, "lsp_pose", data_dir)
 
 
 def _print(report: PrepareReport, folder: Path) -> None:

@@ -43,7 +43,7 @@ def write_samples(folder: Path, experiment: str, data_dir: Path, **changes: Any)
     except HarError as error:
         log.warning("No sheet of samples is drawn: %s", error)
     else:
-        print(f"Look at {COUNT} samples as training sees them: {folder / SHEET}")
+        print(f"Look at samples as training sees them: {folder / SHEET}")
 
 
 def _compose(experiment: str) -> DictConfig:
