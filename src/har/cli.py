@@ -32,7 +32,10 @@ from har.runs.config import config_dir, har_error_behind
 log = logging.getLogger(__name__)
 
 # Values of these keys are file names: Hydra would trip over `=`, `(`, `,` or non-ASCII letters.
-_PATH_KEYS = ("weights", "ckpt_path", "source", "out", "boxes", "detector_weights")
+_PATH_KEYS = (
+    *("weights", "ckpt_path", "source", "out", "boxes", "detector_weights", "images", "category"),
+    *("annotations", "val_annotations", "test_annotations", "data.group_by"),
+)
 _PATH_ENDINGS = ("_path", "_dir", ".dir")
 _NO_CHOICE = {"callbacks=null": "callbacks=none", "logger=null": "logger=none"}
 _CHECKPOINT = {

@@ -19,7 +19,7 @@ from itertools import chain
 from typing import Any
 
 from har.errors import HarError
-from har.joint_names import Sides, find_sides
+from har.joint_names import Sides, find_sides, joint_key
 
 MISSING = -1
 """Entry of a joint map where the source has no such joint."""
@@ -95,8 +95,7 @@ class Layout:
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """Body part of every joint: its name in words, without the side."""
-        words = (_words(joint).split() for joint in self.joints)
-        return tuple(" ".join(word for word in part if word not in _SIDES) for part in words)
+        return tuple(" ".join(joint_key(joint)[1]) for joint in self.joints)
 
     @cached_property
     def flip(self) -> tuple[int, ...]:
@@ -173,9 +172,6 @@ def plain_layout(layout: LayoutLike) -> str | dict[str, Any]:
     """What a checkpoint can hold of a layout: its name if it has an entry here, else attributes."""
     found = get_layout(layout)
     return found.name if LAYOUTS.get(found.name) == found else asdict(found)
-
-
-_SIDES = ("right", "left")
 
 
 def _words(joint: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         OwnActionsDataModule,
     )
     from har.data.modules.mixed import MixedPoseDataModule
+    from har.data.modules.own_poses import OwnPosesDataModule
     from har.data.modules.persons import MPIIDataModule, PersonDataModule
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "MultitaskDataModule",
     "NTUDataModule",
     "OwnActionsDataModule",
+    "OwnPosesDataModule",
     "PersonDataModule",
 ]
 
@@ -27,6 +29,7 @@ _MODULES = {
     "MPIIDataModule": "har.data.modules.persons",
     "PersonDataModule": "har.data.modules.persons",
     "MixedPoseDataModule": "har.data.modules.mixed",
+    "OwnPosesDataModule": "har.data.modules.own_poses",
 }
 
 

@@ -1,13 +1,13 @@
 """Prepared persons in one file: what a run reads of a data set of images."""
 
 import json
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from har.data.records import Person, PersonSet
+from har.data.records import PersonSet
 from har.errors import HarError
 from har.files import whole_file
 from har.layouts import get_layout, plain_layout
@@ -23,16 +23,17 @@ def write_persons(path: Path, persons: PersonSet) -> None:
             source=persons.source,
             layout=json.dumps(plain_layout(persons.layout)),
             images_dir=str(persons.images_dir.resolve()),
+            unlabeled=persons.unlabeled,
         )
         file["persons"] = persons.rows
 
 
-def read_persons(path: Path, images_dir: Path) -> PersonSet:
+def read_persons(path: Path, images_dir: Path | None = None) -> PersonSet:
     """What :func:`write_persons` wrote.
 
     Args:
         path: the file.
-        images_dir: where the images lie now.
+        images_dir: where the images lie now; None: where they were.
 
     Raises:
         HarError: no such file, or a damaged one, or one of another version.
@@ -43,10 +44,11 @@ def read_persons(path: Path, images_dir: Path) -> PersonSet:
                 raise ValueError
             layout = get_layout(json.loads(file.attrs["layout"]))
             rows = np.asarray(file["persons"][:])
-            if not {f.name for f in fields(Person)} <= set(rows.dtype.names or ()):
-                raise ValueError
-            return PersonSet(rows, images_dir, layout, str(file.attrs["source"]))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+            columns = {name: rows[name] for name in rows.dtype.names or ()}
+            folder = images_dir or Path(str(file.attrs["images_dir"]))
+            found = PersonSet.from_columns(folder, layout, str(file.attrs["source"]), **columns)
+            return replace(found, unlabeled=str(file.attrs.get("unlabeled", found.unlabeled)))
+    except (OSError, KeyError, ValueError, TypeError, HarError) as error:
         raise HarError(
             f"{path} is missing, damaged or of another version of har: prepare the data again."
         ) from error

@@ -43,7 +43,8 @@ class PersonDataset(Dataset[dict[str, Any]]):
     hold is a row of :class:`har.data.records.PersonBatch`, with ``path`` of the image.
 
     In ``pose``, joints unlabeled or outside the crop are -1e9 with visibility 0, those that the
-    data set does not annotate -1e9 with NaN; z is -1e9 where dim is 3. ``inside`` are joints in
+    data set does not annotate -1e9 with NaN, as are unlabeled ones where they are ``unknown`` (see
+    :class:`har.data.records.PersonSet`); z is -1e9 where dim is 3. ``inside`` are joints in
     the plain crop: the only ones that the original program counts.
 
     Args:
@@ -126,7 +127,7 @@ class PersonDataset(Dataset[dict[str, Any]]):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Crops (V, H, W, 3), poses (V, J, dim + 1) and affine maps (V, 3, 3) of a person."""
         person = self.persons.rows[number]
-        image = read_stored_image(self._path(number))
+        image = read_stored_image(self._path(number), bool(person["upright"]))
         size = image.shape[1], image.shape[0]
         center, window = person["center_px"], person["window_px"]
         if self.boxes == "image":
@@ -144,11 +145,18 @@ class PersonDataset(Dataset[dict[str, Any]]):
                 ) from error
             warp(image, affine, self.resolution, out=crop)
             joints, flip = person["joints_px"], draw.flip
-            poses.append(
-                person_pose(joints, affine, self.layout, self.order, self.dim, flipped=flip)
-            )
+            pose = person_pose(joints, affine, self.layout, self.order, self.dim, flipped=flip)
+            if self.persons.unlabeled == "unknown":
+                labeled = np.isfinite(in_order(joints, self._numbers(flip))).all(-1)
+                pose[~labeled & labeled.any(), -1] = np.nan
+            poses.append(pose)
             affines.append(affine)
         return crops, np.stack(poses), np.stack(affines)
+
+    def _numbers(self, flipped: bool) -> NDArray[np.int_]:
+        """Number, in the data set, of every joint of a pose."""
+        numbers = np.asarray(self.order)
+        return numbers[list(self.layout.flip)] if flipped else numbers
 
     def _path(self, number: int) -> Path:
         return self.persons.images_dir / self.persons.rows["image"][number].decode()

@@ -39,6 +39,7 @@ class Person:
         visible: (J,) 1 visible, 0 hidden, -1 unknown; None: all unknown.
         box_px: (4,) x1, y1, x2, y2 of the person; None: not known.
         area_px2: of the person, what OKS measures in; NaN: not known.
+        upright: places refer to the image as its EXIF orientation turns it, not as it is stored.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Person:
     visible: ArrayLike | None = None
     box_px: ArrayLike | None = None
     area_px2: float = np.nan
+    upright: bool = False
 
     @staticmethod
     def around(box_px: ArrayLike, enlarge: float = 1.25) -> tuple[NDArray[np.float64], float]:
@@ -68,12 +70,15 @@ class PersonSet:
         images_dir: folder of the images.
         layout: the joints that the data set annotates.
         source: where the annotations come from, for people.
+        unlabeled: what a joint without a place teaches: ``absent``, a confidence of 0; ``unknown``,
+            nothing, but in a record without any joint, which is an image of nobody.
     """
 
     rows: NDArray[np.void]
     images_dir: Path
     layout: Layout
     source: str = ""
+    unlabeled: str = "absent"
 
     @classmethod
     def of(
@@ -110,7 +115,7 @@ class PersonSet:
     ) -> PersonSet:
         """The same from a column (N, ...) of every field of :class:`Person`; texts as bytes.
 
-        Boxes and areas may be missing: they are NaN then.
+        Columns with a default may be missing.
         """
         texts = {name: np.asarray(columns[name], dtype=np.bytes_) for name in ("id", "image")}
         joints = layout.num_joints
@@ -126,9 +131,10 @@ class PersonSet:
                 ("split", "S8"),
                 ("box_px", np.float64, (4,)),
                 ("area_px2", np.float64),
+                ("upright", np.bool_),
             ],
         )
-        rows["box_px"] = rows["area_px2"] = np.nan
+        rows["box_px"], rows["area_px2"], rows["upright"] = np.nan, np.nan, False
         for name, values in columns.items():
             rows[name] = np.asarray(values).reshape(rows[name].shape)
         return cls(rows, images_dir, layout, source)

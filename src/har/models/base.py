@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -96,6 +96,18 @@ def with_confidence(pose: Tensor, probability: Tensor) -> Tensor:
     return torch.cat([pose[..., :-1], joint_confidence(probability)[..., None]], -1)
 
 
+class JointChannels(NamedTuple):
+    """Which channels of a weight belong to which joint.
+
+    Attributes:
+        axis: of the weight, along which the channels are.
+        channels: (J, K) numbers of the K channels of every joint.
+    """
+
+    axis: int
+    channels: Tensor
+
+
 class PoseNetwork(nn.Module):
     """Base class of the networks.
 
@@ -142,6 +154,25 @@ class PoseNetwork(nn.Module):
     def pose_network(self) -> PoseNetwork:
         """The network of poses that this one is built around; itself where there is none."""
         return self
+
+    @property
+    def pose_arguments(self) -> dict[str, Any]:
+        """The arguments of the same network for poses alone."""
+        return self.arguments
+
+    def joint_channels(self) -> dict[str, JointChannels]:
+        """By the names of the weights that have channels of joints, their channels: what another
+        network of other joints can take over. Weights that are not named here have none."""
+        return {}
+
+    def _channels_of_layers(self, layers: Mapping[str, JointChannels]) -> dict[str, JointChannels]:
+        """The channels of the weights of layers, by the ends of the layers' names."""
+        return {
+            name: channels
+            for name, weight in self.named_parameters()
+            for layer, channels in layers.items()
+            if f".{name.rpartition('.')[0]}".endswith(f".{layer}") and weight.ndim > channels.axis
+        }
 
     def pose_modules(self) -> list[nn.Module]:
         """The modules that are fixed while only actions are learned."""

@@ -7,12 +7,14 @@ joint at stride 4, joints by soft-argmax.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import HarError
 from har.models.backbone_pose import BackbonePoseNet
 from har.models.backbones import build_backbone
+from har.models.base import JointChannels
 from har.models.efficientnet_lite import ConvNormAct
 
 
@@ -86,6 +88,10 @@ class PyramidPoseNet(BackbonePoseNet):
         )
         self.heat_maps = nn.Conv2d(width, num_joints, 1)
         self.depth_maps = nn.Conv2d(width, num_joints, 1) if dim == 3 else None
+
+    def joint_channels(self) -> dict[str, JointChannels]:
+        maps = JointChannels(0, torch.arange(self.num_joints)[:, None])
+        return self._channels_of_layers({"heat_maps": maps, "depth_maps": maps})
 
     def pose_modules(self) -> list[nn.Module]:
         depth = [] if self.depth_maps is None else [self.depth_maps]

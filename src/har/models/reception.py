@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import HarError
-from har.models.base import FrameOutput, NetworkOutput, PoseNetwork, with_confidence
+from har.models.base import FrameOutput, JointChannels, NetworkOutput, PoseNetwork, with_confidence
 from har.models.layers import BatchNorm2d, Conv2d, FusibleLayer, SeparableConv2d, max_pool, upsample
 from har.models.soft_argmax import (
     channel_softmax_2d,
@@ -253,6 +253,17 @@ class ReceptionNet(PoseNetwork):
             PredictionBlock(self.stem.width, config.num_maps, kernel, i < blocks - 1)
             for i in range(blocks)
         )
+
+    def joint_channels(self) -> dict[str, JointChannels]:
+        joints, config = torch.arange(self.num_joints)[:, None], self.config
+        if config.dim == 3:  # cell of depth by cell of depth
+            channels = joints + self.num_joints * torch.arange(config.depth_maps)
+        else:  # all own maps, then the context of each joint
+            count = config.num_context
+            context = self.num_joints + count * joints + torch.arange(count)
+            channels = torch.cat([joints, context], 1)
+        layers = {"maps": JointChannels(0, channels), "maps_back.conv": JointChannels(1, channels)}
+        return self._channels_of_layers(layers)
 
     def pose_modules(self) -> list[nn.Module]:
         return [self.stem, self.blocks]

@@ -6,11 +6,13 @@ parts are two modules, see :mod:`har.models.base`.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from har.errors import HarError
-from har.models.base import FrameFeatures, FrameOutput, PoseNetwork
+from har.models.base import FrameFeatures, FrameOutput, JointChannels, PoseNetwork
 from har.models.spnet_blocks import ActionPart, PosePart
 from har.models.spnet_config import SPNetConfig, plan_steps, steps_until
 
@@ -78,6 +80,22 @@ class SPNet(PoseNetwork):
         self.num_action_blocks = sum(step.has_action for step in self.steps)
         self.pose = PosePart(self.steps, config)
         self.action = ActionPart(self.steps, self.pose.widths, config)
+
+    @property
+    def pose_arguments(self) -> dict[str, Any]:
+        return {**self.arguments, "num_actions": (), "action_pyramids": ()}
+
+    def joint_channels(self) -> dict[str, JointChannels]:
+        one = torch.arange(self.num_joints)[:, None]
+        two = torch.cat([one, one + self.num_joints], 1)  # forward maps and heat maps
+        maps = ("heatmaps", "depthmaps", "heatmaps_replica", "depthmaps_replica", "forward_maps")
+        return self._channels_of_layers(
+            {
+                **{layer: JointChannels(0, one) for layer in maps},
+                "heatmaps_back": JointChannels(1, two),
+                "depthmaps_back": JointChannels(1, one),
+            }
+        )
 
     def pose_modules(self) -> list[nn.Module]:
         return [self.pose]

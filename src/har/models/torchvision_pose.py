@@ -14,6 +14,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from har.errors import HarError
 from har.models.backbone_pose import BackbonePoseNet
+from har.models.base import JointChannels
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,10 @@ class TorchvisionPoseNet(BackbonePoseNet):
                 "(model.features), or a convolutional network."
             )
         return int(maps.shape[1])
+
+    def joint_channels(self) -> dict[str, JointChannels]:
+        maps = JointChannels(0, torch.arange(self.num_joints)[:, None])
+        return self._channels_of_layers({f"head.{len(self.head) - 1}": maps})
 
     def pose_modules(self) -> list[nn.Module]:
         return [self.backbone, self.head]

@@ -11,6 +11,7 @@ TASKS = {
     "ntu": "har.prepare.ntu:prepare_ntu",
     "mpii": "har.prepare.mpii:prepare_mpii",
     "lsp": "har.prepare.lsp:prepare_lsp",
+    "persons": "har.prepare.persons:prepare_persons",
     "actions": "har.prepare.actions:prepare_actions",
     "boxes": "har.prepare.boxes:prepare_boxes",
     "synthetic": "har.prepare.synthetic:prepare_synthetic",

@@ -11,12 +11,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
-from har.layouts import get_layout
+from har.layouts import get_layout, plain_layout
 from har.modules.base import PhasedModule
 from har.modules.schedule import Schedule
 from har.precision import trainer_precision
 from har.runs.config import instantiate, instantiate_all, plain_config
-from har.weights import load_weights, read_run, spec_of
+from har.weights import fine_tune, load_weights, open_weights, read_run, spec_of
 
 log = logging.getLogger(__name__)
 # What Lightning prints and the user cannot act on: advertisements, its own deprecations, and the
@@ -42,10 +42,31 @@ def build_data(cfg: DictConfig, stage: str) -> TrainingDataModule:
     return data
 
 
+def follow_weights(cfg: DictConfig, source: str | None) -> DictConfig:
+    """A configuration whose network is that of the weights, for poses of the data's joints.
+
+    For experiments with ``finetune``; others, and those without weights, keep their network.
+    """
+    if source is None or not cfg.finetune:
+        return cfg
+    network = open_weights(source).build().pose_network
+    cfg = copy.deepcopy(cfg)
+    with open_dict(cfg):
+        kind = type(network)
+        target = {"_target_": f"{kind.__module__}.{kind.__name__}"}
+        cfg.model = {**target, **network.pose_arguments, "num_joints": None}
+        cfg.data.dim = network.dim
+    return cfg
+
+
 def decide(cfg: DictConfig, data: TrainingDataModule) -> DictConfig:
     """A configuration in which nothing is left open that depends on data or machine."""
     cfg = copy.deepcopy(cfg)
     with open_dict(cfg):
+        if "layout" in cfg.data and cfg.data.layout is None:  # the data set's own
+            cfg.data.layout = plain_layout(data.layout)
+        if "num_joints" in cfg.model and cfg.model.num_joints is None:
+            cfg.model.num_joints = get_layout(data.layout).num_joints
         if "num_actions" in cfg.model and cfg.model.num_actions is None:
             cfg.model.num_actions = [len(data.labels)]
         if cfg.model.get("weights") is not None and (cfg.weights or cfg.ckpt_path):
@@ -118,6 +139,8 @@ def begin_with(module: PhasedModule, cfg: DictConfig) -> None:
                 f"run with its weights, weights={cfg.ckpt_path}."
             )
         load_weights(module.network, cfg.ckpt_path)
+    elif cfg.weights is not None and cfg.finetune:
+        log.info("%s", fine_tune(module.network, get_layout(module.layout), cfg.weights))
     elif cfg.weights is not None:
         # Not strict: a pose-only network, or one with other classes, initializes what it has.
         log.info("%s", load_weights(module.network, cfg.weights, strict=False))

@@ -11,7 +11,7 @@ from har.data.modules.base import TrainingDataModule
 from har.data.protocols import ProtocolDataset
 from har.errors import HarError
 from har.modules.base import PhasedModule
-from har.runs.building import build_data, build_module, build_trainer, decide
+from har.runs.building import build_data, build_module, build_trainer, decide, follow_weights
 from har.runs.clip_evaluator import ClipEvaluation
 from har.runs.completing import complete, match_classes
 from har.runs.config import instantiate, run_folder, write_config
@@ -38,7 +38,7 @@ def measure(cfg: DictConfig) -> dict[str, float]:
             "experiment=<name>."
         )
     folder = run_folder()
-    cfg = complete(cfg, source)
+    cfg = follow_weights(complete(cfg, source), source)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
     data = build_data(cfg, "test")

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from har.files import whole_file
+from har.joint_names import joint_key
 from har.runs.config import plain_config
 from har.visual.terminal import make_table
 
@@ -73,9 +74,9 @@ def print_table(
 def _joints_table(results: dict[str, Any], metric: str, title: str) -> Table:
     """PCK of every part: left, right, and their mean as published tables have it."""
     table = make_table(title, ["joint"], ["left", "right", "mean"])
-    by_joint = {k.replace("_", " "): v for k, v in results[f"{metric}_by_joint"].items()}
+    by_joint = {joint_key(name): value for name, value in results[f"{metric}_by_joint"].items()}
     for part, mean in results[f"{metric}_by_part"].items():
-        sides = [by_joint.get(f"{side} {part}") for side in ("left", "right")]
+        sides = [by_joint.get((side, tuple(part.split()))) for side in ("left", "right")]
         shown = ["" if value is None else f"{value:.1f} %" for value in (*sides, mean)]
         table.add_row(part, *shown)
     table.add_section()

@@ -32,6 +32,7 @@ def train(cfg: DictConfig) -> dict[str, float] | float:
     folder = run_folder()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
+    cfg = building.follow_weights(cfg, cfg.ckpt_path or cfg.weights)
     data = building.build_data(cfg, "fit")
     cfg = building.decide(building.decide_phases(cfg), data)
     write_config(cfg, folder)

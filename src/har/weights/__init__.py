@@ -2,6 +2,7 @@
 
 from har.weights.describe import spec_of
 from har.weights.file import WeightsFile, read_run, save_weights
+from har.weights.finetuning import TransferReport, fine_tune, transfer_weights
 from har.weights.keras.load import infer_config, load_keras_h5
 from har.weights.loading import (
     create_model,
@@ -15,8 +16,10 @@ from har.weights.report import LoadReport
 
 __all__ = [
     "LoadReport",
+    "TransferReport",
     "WeightsFile",
     "create_model",
+    "fine_tune",
     "infer_config",
     "list_models",
     "load_keras_h5",
@@ -27,4 +30,5 @@ __all__ = [
     "read_run",
     "save_weights",
     "spec_of",
+    "transfer_weights",
 ]

@@ -1,0 +1,412 @@
+"""COCO files of the kinds that people have: who is read, what is left out and why."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from har.data.coco.prepare import PrepareReport, open_prepared, prepare_persons
+from har.data.records import PersonSet
+from har.errors import HarError
+from har.files import read_stored_image
+from tests.helpers.coco_files import FIVE, TWENTY_ONE, changed, write_dots, write_json
+from tests.helpers.golden import real_path
+
+CASES = Path(__file__).parent
+
+
+def prepare(
+    folder: Path, out: Path, name: str = "annotations.json", **options: Any
+) -> tuple[PrepareReport, PersonSet]:
+    return prepare_persons(folder / "images", {"train": folder / name}, out, workers=0, **options)
+
+
+def expected(case: str) -> Any:
+    return json.loads((CASES / case / "expected.json").read_text())
+
+
+def stems(persons: PersonSet, somebody: bool = True) -> list[str]:
+    rows = persons.rows
+    chosen = np.isfinite(rows["joints_px"]).any((1, 2)) == somebody
+    return [name.decode() for name in rows["image"][chosen].tolist()]
+
+
+# ------------------------------------------------------------------------------------- the cases
+
+
+def test_case_01_visibility(tmp_path: Path) -> None:
+    report, persons = prepare(CASES / "case_01", tmp_path)
+    truth = expected("case_01")
+    labeled = np.isfinite(persons.rows["joints_px"]).all(-1).sum(1)
+    names = [name.removesuffix(".png") for name in stems(persons)]
+    assert dict(zip(names, labeled.tolist(), strict=True)) == {
+        name: count for name, count in truth["joints_that_teach"].items() if count
+    }
+    assert report.joints == truth["per_joint"]
+    assert persons.rows["visible"][1].tolist() == [0] * 6  # hidden, and they teach all the same
+    notes = report.notes
+    assert notes["a joint is labeled at (0, 0): not used"] == [
+        "hand_left of annotation 4 (corner.png)"
+    ]
+    (odd,) = (places for what, places in notes.items() if "not 0, 1 or 2" in what)
+    assert odd == ["annotation 5 (odd_flags.png): 3"]
+    (nothing,) = (places for what, places in notes.items() if "no joint is labeled" in what)
+    assert nothing == ["annotation 6 (nothing.png)"]
+    assert stems(persons, somebody=False) == []
+    opened = open_prepared(tmp_path)
+    for name in persons.rows.dtype.names:
+        np.testing.assert_array_equal(opened.rows[name], persons.rows[name])
+    assert (opened.layout, opened.unlabeled) == (persons.layout, "unknown")
+
+
+def test_case_03_categories(tmp_path: Path) -> None:
+    report, persons = prepare(CASES / "case_03", tmp_path)
+    assert len(stems(persons)) == expected("case_03")["puppets"]
+    assert len(report.notes["left out: of the category ball"]) == 4
+    assert len({*persons.rows["id"].tolist()}) == 4  # although annotation ids repeat
+    with pytest.raises(HarError, match=r"puppet \(6 joints\) and dog \(4 joints\).*category="):
+        prepare(CASES / "case_03", tmp_path, "two_skeletons.json")
+    for category, count in (("puppet", 4), ("7", 4), ("dog", 1)):
+        _, chosen = prepare(CASES / "case_03", tmp_path, "two_skeletons.json", category=category)
+        assert len(stems(chosen)) == count
+    with pytest.raises(HarError, match=r"category=cat.*puppet \(6 joints\) and dog"):
+        prepare(CASES / "case_03", tmp_path, "two_skeletons.json", category="cat")
+
+
+def test_case_04_boxes_and_areas(tmp_path: Path) -> None:
+    report, persons = prepare(CASES / "case_04", tmp_path)
+    assert len(stems(persons)) == expected("case_04")["annotations"]["persons_used"]
+    rows = persons.rows
+    assert rows["box_px"][5].tolist() == [69, 34, 134, 114]
+    for row in rows:
+        joints = row["joints_px"]
+        assert (joints >= row["box_px"][:2]).all()
+        assert (joints <= row["box_px"][2:]).all()
+    assert rows["area_px2"].tolist() == [6400, 67 * 88, 68 * 86, *[6400] * 4]
+    (corners,) = (places for what, places in report.notes.items() if "two corners" in what)
+    assert corners == ["annotation 6 (corners.png)"]
+    (counted,) = (places for what, places in report.notes.items() if "num_keypoints" in what)
+    assert counted == ["annotation 7 (num_keypoints_0.png): 0 for 6"]
+
+
+def test_case_05_negatives_and_files(tmp_path: Path) -> None:
+    report, persons = prepare(CASES / "case_05", tmp_path)
+    truth = expected("case_05")
+    assert stems(persons) == truth["people_certain"] + truth["people_if_found_by_name"]
+    assert stems(persons, somebody=False) == truth["empty_scenes"]
+    told = {place: what for what, places in report.notes.items() for place in places}
+    for place, why in {
+        "missing.png (image 5)": "not in the folder",
+        "same.png (images 9, 10; day1/same.png, day2/same.png)": "several",
+        "annotation 11 (image 999)": "does not list",
+        "not_in_the_file.png": "not in the annotations",
+        "annotation 3 (crowd_only.png)": "a crowd",
+        "annotation 4 (box_only.png)": "no joint is labeled",
+    }.items():
+        assert why in told[place]
+
+
+def test_case_07_pixel_formats(tmp_path: Path) -> None:
+    report, persons = prepare(CASES / "case_07", tmp_path)
+    truth = expected("case_07")
+    used = {*truth["colour"], *truth["grey"], "alpha.png", "one_bit.png"}
+    assert set(stems(persons)) == used
+    told = {place: what for what, places in report.notes.items() for place in places}
+    for name in truth["left_out"]:
+        assert "damaged" in told[name]
+    assert "16 bits" in told["grey12_in_16.png"]
+    assert "float32" in told["float.tif"]
+    assert "black and white only" in told["one_bit.png"]
+
+
+# ---------------------------------------------------------------------------------- real files
+
+
+def test_real_coco_persons(tmp_path: Path) -> None:
+    """Real annotations, on black pictures of the sizes that they state."""
+    path = real_path("coco/test_coco.json")
+    content = json.loads(path.read_text())
+    for each in content["images"]:
+        black = np.zeros((each["height"], each["width"], 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / each["file_name"]), black)
+    report, persons = prepare_persons(tmp_path, {"train": path}, tmp_path, workers=0)
+    labeled = [
+        np.array(each["keypoints"]).reshape(17, 3)
+        for each in content["annotations"]
+        if not each["iscrowd"] and each["num_keypoints"]
+    ]
+    assert report.persons["train"] == len(labeled)
+    for truth, joints in zip(labeled, persons.rows["joints_px"], strict=True):
+        there = truth[:, 2] > 0
+        np.testing.assert_array_equal(joints[there], truth[there, :2])
+        assert np.isnan(joints[~there]).all()
+    layout = persons.layout
+    assert (layout.joints[9], layout.flip[9]) == ("left_wrist", 10)
+    assert layout.links[0] == (15, 13)  # [16, 14] counted from 1
+
+
+def test_real_odd_files(tmp_path: Path) -> None:
+    """What annotation tools wrote: a sentence, or a skeleton."""
+    (tmp_path / "images").mkdir()
+    files = {"train": real_path("formats/cvat_one_joint_per_category.json")}
+    with pytest.raises(HarError, match="no annotation and no category with key points"):
+        prepare_persons(tmp_path / "images", files, tmp_path)
+    path = real_path("formats/coco_zero_and_one_based.json")
+    with pytest.raises(HarError, match=r"100 x .*not in the folder"):
+        prepare_persons(tmp_path / "images", {"train": path}, tmp_path)
+    for entry in json.loads(path.read_text())["images"]:
+        cv2.imwrite(str(tmp_path / "images" / entry["file_name"]), np.zeros((480, 640, 3), "u1"))
+    report, persons = prepare_persons(tmp_path / "images", {"train": path}, tmp_path, workers=0)
+    assert report.persons["train"] == 100
+    assert report.joints["Reye"] < 100
+    layout = persons.layout
+    names = [(layout.joints[i], layout.joints[j]) for i, j in layout.links]
+    assert names[:2] == [("neck", "Rsho"), ("Rsho", "Relb")]
+    assert len(names) == 14  # three lead to a joint 0, of which there is none
+    assert len(report.notes["a link leads to no joint (not drawn)"]) == 3
+    assert layout.can_mirror
+    assert (layout.joints[1], layout.joints[layout.flip[1]]) == ("Rsho", "Lsho")
+
+
+# ---------------------------------------------------------------------------------- of one kind
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("upright", [True, False])
+@pytest.mark.parametrize("others", [True, False])
+def test_pictures_turned_by_exif(
+    tmp_path: Path, orientation: int, upright: bool, others: bool
+) -> None:
+    """A white dot lies where the joint is, in the picture that is read.
+
+    Width and height say which picture is meant; where they do not (2 to 4), another one of the
+    same file does (``others``), and without it the upright one is taken.
+    """
+    if orientation in (2, 3, 4) and not upright and not others:
+        pytest.skip("nothing says that the stored picture is meant")
+    (tmp_path / "images").mkdir()
+    images, annotations = [], []
+    for number, turning in enumerate([orientation, 6][: 1 + others]):
+        stored = np.zeros((64, 96, 3), dtype=np.uint8)
+        stored[8:20, 60:72] = 255
+        exif = PIL.Image.Exif()
+        exif[0x0112] = turning
+        PIL.Image.fromarray(stored).save(
+            tmp_path / "images" / f"{number}.jpg", exif=exif, quality=95
+        )
+        shown = stored
+        if upright:
+            with PIL.Image.open(tmp_path / "images" / f"{number}.jpg") as picture:
+                shown = np.asarray(PIL.ImageOps.exif_transpose(picture))
+        rows, columns = np.nonzero(shown[..., 0] > 128)
+        x, y = columns.mean() + 0.5, rows.mean() + 0.5
+        size = {"width": shown.shape[1], "height": shown.shape[0]}
+        images.append({"id": number, "file_name": f"{number}.jpg", **size})
+        points = [x, y, 2, x + 1, y, 2]
+        annotations.append(
+            {"id": number, "image_id": number, "category_id": 1, "keypoints": points}
+        )
+    categories = [{"id": 1, "name": "dot", "keypoints": ["a", "b"]}]
+    write_json(tmp_path / "annotations.json", images, annotations, categories)
+    _, persons = prepare(tmp_path, tmp_path)
+    person = persons.rows[0]
+    image = read_stored_image(tmp_path / "images" / "0.jpg", bool(person["upright"]))
+    x, y = person["joints_px"][0].astype(int)
+    assert image[y, x].min() > 200
+    if orientation > 1:
+        assert person["upright"] == upright
+
+
+def test_joints_and_boxes_that_cannot_be(tmp_path: Path) -> None:
+    path = write_dots(tmp_path, FIVE, pictures=2)
+
+    def spoil(content: Any) -> None:
+        one, two, three, four = content["annotations"]
+        one["keypoints"][:6] = [float("nan"), 5, 2, 1e30, 7, 2]
+        two["keypoints"][:6] = [-40, 5, 2, 500, 7, 1]
+        two["bbox"] = [float("nan"), 0, 10, 10]
+        three["keypoints"] = three["keypoints"][:-1]
+        four["bbox"] = ["x", None, 3, 4]
+        four["keypoints"][2::3] = ["2", None, -1, 0.5, 2]
+        content["annotations"].append(17)
+        content["images"].append({"id": 9})
+
+    changed(path, path, spoil)
+    report, persons = prepare(tmp_path, tmp_path)
+    joints = persons.rows["joints_px"]
+    assert np.isfinite(joints).all(-1).sum(1).tolist() == [3, 3, 3]
+    assert np.isfinite(persons.rows["box_px"]).all()
+    assert (persons.rows["box_px"][:, :2] >= 0).all()
+    told = {place: what for what, places in report.notes.items() for place in places}
+    names = ("annotation 1 (video0_000.png)", "annotation 2 (video0_000.png)")
+    assert told[f"head of {names[0]}"] == "a joint has no number: not used"
+    assert told[f"hand_left of {names[1]}"] == "a joint lies outside its picture: not used"
+    assert "do not fit" in told["annotation 3 (video0_001.png): 14 numbers for 5 joints"]
+
+
+def test_links_and_pairs(tmp_path: Path) -> None:
+    path = write_dots(tmp_path, TWENTY_ONE, pictures=2)
+    report, persons = prepare(tmp_path, tmp_path)
+    assert "no picture is mirrored" in report.mirroring
+    assert persons.layout.links[:2] == ((0, 1), (0, 2))
+    pairs = [["point 1", "point 2"], [3, 4]]
+    report, persons = prepare(tmp_path, tmp_path, flip_pairs=pairs)
+    assert persons.layout.flip[:5] == (0, 2, 1, 4, 3)
+    assert "point 1 and point 2" in report.mirroring
+    for wrong in ([["point 1", "nose"]], [[1]], [["point 1", "point 1"]], [[1, 2], [2, 3]]):
+        with pytest.raises(HarError, match="flip_pairs"):
+            prepare(tmp_path, tmp_path, flip_pairs=wrong)
+    from_zero = changed(path, tmp_path / "zero.json", lambda c: c["categories"][0].update(
+        skeleton=[[0, 1], [5, 20]]))  # fmt: skip
+    _, persons = prepare(tmp_path, tmp_path, from_zero.name)
+    assert persons.layout.links == ((0, 1), (5, 20))
+
+
+def test_the_folder_of_the_pictures(tmp_path: Path) -> None:
+    path = write_dots(tmp_path, FIVE, pictures=4, people=1)
+    images = tmp_path / "images"
+    (images / "a").mkdir()
+    (images / "b").mkdir()
+    (images / "video0_000.png").rename(images / "a" / "one.png")
+    (images / "video0_001.png").rename(images / "b" / "one.png")
+    (images / "video1_000.png").rename(images / "ä ü.png")
+    names = ["b/one.png", "c/one.png", "C:\\x\\a\u0308 u\u0308.png", "%76ideo1_001.png"]
+
+    def rename(content: Any) -> None:
+        for image, name in zip(content["images"], names, strict=True):
+            image["file_name"] = name
+
+    changed(path, path, rename)
+    report, persons = prepare(tmp_path, tmp_path)
+    # c/one.png is neither a/one.png nor b/one.png
+    assert stems(persons) == ["b/one.png", "ä ü.png", "video1_001.png"]
+    assert report.notes["left out: the picture is not in the folder"] == ["c/one.png (image 1)"]
+    with pytest.raises(HarError, match="no folder of pictures"):
+        prepare_persons(tmp_path / "none", {"train": path}, tmp_path)
+
+
+def test_pictures_of_another_size_are_left_out(tmp_path: Path) -> None:
+    path = write_dots(tmp_path, FIVE, pictures=2, people=1)
+    changed(path, path, lambda c: c["images"][0].update(width=240, height=240))
+    report, persons = prepare(tmp_path, tmp_path)
+    assert stems(persons) == ["video0_001.png"]
+    (places,) = (places for what, places in report.notes.items() if "another size" in what)
+    assert places == ["video0_000.png: 120x120, stated 240x240"]
+
+
+def test_several_files(tmp_path: Path) -> None:
+    path = write_dots(tmp_path, FIVE, pictures=6, people=1)
+    content = json.loads(path.read_text())
+    later = [each for each in content["annotations"] if each["image_id"] >= 4]
+    val = write_json(tmp_path / "val.json", content["images"][4:], later, content["categories"])
+    files = {"train": path, "val": val}
+    report, persons = prepare_persons(tmp_path / "images", files, tmp_path, workers=0)
+    assert report.persons == {"train": 4, "val": 2, "test": 0}
+    (both,) = (places for what, places in report.notes.items() if "later file" in what)
+    assert both == ["video2_000.png", "video2_001.png"]
+    assert len(persons) == 6
+    changed(val, val, lambda c: c["categories"][0].update(keypoints=list("abcde")))
+    with pytest.raises(HarError, match="need the same skeleton"):
+        prepare_persons(tmp_path / "images", files, tmp_path, workers=0)
+
+
+def test_all_boxes_are_corners_where_one_is_and_none_cannot_be(tmp_path: Path) -> None:
+    path = write_dots(tmp_path, FIVE, pictures=4)
+
+    def to_corners(content: Any) -> None:
+        for each in content["annotations"]:
+            x, y, w, h = each["bbox"]
+            each["bbox"] = [x, y, x + w, y + h]
+
+    _, before = prepare(tmp_path, tmp_path)
+    changed(path, path, to_corners)
+    report, after = prepare(tmp_path, tmp_path)
+    np.testing.assert_array_equal(before.rows["box_px"], after.rows["box_px"])
+    (places,) = (places for what, places in report.notes.items() if "two corners" in what)
+    assert len(places) == 8
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("", "not a whole JSON file"),
+        ('{"images": [', "not a whole JSON file"),
+        ("[]", "no list of images"),
+        ("7", "no list of images"),
+        ('{"images": [], "annotations": {}}', "no list of annotations"),
+        ('{"images": [], "annotations": [], "categories": []}', "has no annotation"),
+        ('{"images": [], "annotations": [{}], "categories": []}', "lists no image"),
+        ("[" * 100000, "not a whole JSON file"),
+    ],
+)
+def test_files_that_are_no_coco(tmp_path: Path, content: str, what: str) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "annotations.json").write_text(content)
+    with pytest.raises(HarError, match=rf"annotations\.json.*{what}"):
+        prepare(tmp_path, tmp_path)
+
+
+# --------------------------------------------------------------------------------- mutations
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 30),
+    st.sampled_from([10**30, -(10**400), 1e308, float("nan"), float("inf"), -0.5]),
+    st.text(max_size=3),
+    st.lists(st.integers(-2, 200), max_size=16),
+    st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+)
+
+
+@pytest.fixture(scope="module")
+def dots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dots")
+    write_dots(folder, FIVE, pictures=3)
+    return folder
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_mutations_end_in_a_sentence_or_a_result(
+    dots: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    def mutate(content: Any) -> None:
+        for _ in range(data.draw(st.integers(1, 4))):
+            place, key = (
+                content,
+                data.draw(st.sampled_from(["images", "annotations", "categories"])),
+            )
+            while True:
+                inner = place[key]
+                deeper = isinstance(inner, (dict, list)) and len(inner)
+                if not deeper or data.draw(st.integers(0, 4)) == 0:
+                    break
+                keys = list(inner) if isinstance(inner, dict) else range(len(inner))
+                place, key = inner, data.draw(st.sampled_from(keys))
+            if data.draw(st.booleans()):
+                place[key] = data.draw(VALUES)
+            elif place is not content:
+                del place[key]
+
+    path = changed(dots / "annotations.json", dots / "mutated.json", mutate)
+    try:
+        report, persons = prepare(dots, tmp_path, path.name)
+    except HarError:
+        return
+    rows = persons.rows
+    assert 0 < report.persons["train"] <= 6
+    assert np.isfinite(rows["box_px"]).all()
+    assert (rows["box_px"][:, 2:] > rows["box_px"][:, :2]).all()
+    assert (rows["window_px"] > 0).all()
+    somebody = np.isfinite(rows["joints_px"]).any((1, 2))
+    assert (rows["area_px2"][somebody] > 0).all()
