@@ -19,14 +19,10 @@ _POSE_CROP_PX = 256  # the crop in whose pixels differences are given, whatever 
 
 def test_data(cfg: DictConfig, spec: ModelSpec) -> Any:
     """The data module of the configuration, with the clips that a network was made for."""
-    data = instantiate(
-        cfg.data,
-        actions=[1 + ACTION_NAMES.index(label) for label in spec.labels],
-        resolution=list(spec.resolution),
-        layout=spec.layout,
-        clip_size=spec.clip_size,
-        num_workers=0,
-    )
+    actions = [1 + ACTION_NAMES.index(label) for label in spec.labels]
+    crops = {"resolution": list(spec.resolution), "layout": spec.layout}
+    clips = {"actions": actions, "clip_size": spec.clip_size}
+    data = instantiate(cfg.data, **clips, **crops, num_workers=0)
     data.setup("test")
     return data
 
@@ -57,13 +53,9 @@ def benchmark_agreement(cfg: DictConfig, engines: dict[str, Engine]) -> None:
     for name in names:
         poses, classes = map(np.concatenate, zip(*outputs[name], strict=True))
         away = np.linalg.norm(poses - exact, axis=-1) * _POSE_CROP_PX
-        table.add_row(
-            name,
-            f"{away.mean():.3f}",
-            f"{np.quantile(away, 0.99):.3f}",
-            f"{100 * np.mean(classes == labels):.1f} %",
-            f"{np.sum(classes != first)}",
-        )
+        px = [f"{away.mean():.3f}", f"{np.quantile(away, 0.99):.3f}"]
+        top1, others = f"{100 * np.mean(classes == labels):.1f} %", f"{np.sum(classes != first)}"
+        table.add_row(name, *px, top1, others)
     Console().print(table)
 
 

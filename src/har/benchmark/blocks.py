@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import DictConfig
 from rich.console import Console
@@ -72,16 +71,11 @@ def benchmark_blocks(
     if cfg.weights is not None and cfg.measure:
         _evaluate(cfg, network, spec, device, blocks)
     _print(blocks, spec)
-    path = run_folder() / "blocks.png"
-    figure = plot_speed(
-        [block.name for block in blocks],
-        np.array([block.multiply_adds for block in blocks]) / 1e9,
-        np.array([block.seconds for block in blocks]) * 1000,
-        [block.top1 for block in blocks],
-        [block.joint_error_mm for block in blocks],
-        title=f"{spec.name}: stopping after a prediction block",
-    )
-    figure.savefig(path, dpi=150)
+    path, title = run_folder() / "blocks.png", f"{spec.name}: stopping after a prediction block"
+    costs = [(b.name, b.multiply_adds / 1e9, 1000 * b.seconds) for b in blocks]
+    names, work, milliseconds = zip(*costs, strict=True)
+    metrics = [b.top1 for b in blocks], [b.joint_error_mm for b in blocks]
+    plot_speed(names, work, milliseconds, *metrics, title=title).savefig(path, dpi=150)
     Console().print(f"Speed against accuracy, as a plot: {path}")
 
 

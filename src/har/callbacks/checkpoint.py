@@ -23,11 +23,9 @@ class _WatchesLastPhase(callbacks.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
         if self.monitor is not None and not sum(trainer.num_val_batches):
-            log.warning(
-                "There is no validation set, so nothing is chosen by %s: data.val_subjects or "
-                "data.val_persons keeps a part of the training set out.",
-                self.monitor,
-            )
+            what = f"There is no validation set, so nothing is chosen by {self.monitor}"
+            keys = "data.val_subjects or data.val_persons"
+            log.warning("%s: %s keeps a part of the training set out.", what, keys)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:

@@ -223,10 +223,7 @@ def _read(path: Path, begin: int, end: int, with_frames: bool) -> StoredSamples:
         rows = slice(first_frame[0], first_frame[-1])
         offsets = file["offsets"][rows.start : rows.stop + 1]
         jpeg = file["jpeg"][offsets[0] : offsets[-1]] if with_frames else np.empty(0, np.uint8)
-        return StoredSamples(
-            {key: file[key][begin:end] for key in _OF_SAMPLES},
-            {key: file[key][rows] for key in _OF_FRAMES},
-            np.diff(first_frame),
-            np.diff(offsets) if with_frames else np.zeros(len(offsets) - 1, np.int64),
-            jpeg,
-        )
+        samples = {key: file[key][begin:end] for key in _OF_SAMPLES}
+        frames = {key: file[key][rows] for key in _OF_FRAMES}
+        num_bytes = np.diff(offsets) if with_frames else np.zeros(len(offsets) - 1, np.int64)
+        return StoredSamples(samples, frames, np.diff(first_frame), num_bytes, jpeg)

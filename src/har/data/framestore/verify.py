@@ -57,13 +57,10 @@ def check_shards(index: FrameIndex) -> Wholeness:
         folder = index.path.parent / str(index.settings["images"])
         extracted = os.listdir(folder) if folder.is_dir() else []
         same &= np.isin(index.names, np.array([name.encode() for name in extracted] or [b""]))
-    return Wholeness(
-        len(shards),
-        sum(path.stat().st_size for path in shards),
-        damaged,
-        int((~np.isin(stored, index.names)).sum()),
-        [name.decode() for name in index.names[~same].tolist()],
-    )
+    num_bytes = sum(path.stat().st_size for path in shards)
+    unlisted = int((~np.isin(stored, index.names)).sum())
+    lost = [name.decode() for name in index.names[~same].tolist()]
+    return Wholeness(len(shards), num_bytes, damaged, unlisted, lost)
 
 
 def _counts(path: Path, with_frames: bool) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
