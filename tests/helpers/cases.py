@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-CASES = Path(__file__).resolve().parent.parent / "metrics" / "cases"
+_TESTS = Path(__file__).resolve().parent.parent
+CASE_03, CASE_04 = (_TESTS / "data" / "coco" / name for name in ("case_03", "case_04"))
+CASE_10 = _TESTS / "metrics" / "case_10"
 
 
-def read_case(name: str, file: str = "expected.json") -> Any:
+def read_case(case: Path, file: str = "expected.json") -> Any:
     """A JSON file of a case."""
-    return json.loads((CASES / name / file).read_text(encoding="utf-8"))
+    return json.loads((case / file).read_text(encoding="utf-8"))

@@ -11,11 +11,9 @@ import pytest
 from har.errors import HarError
 from har.metrics import average_precision
 from har.metrics.average_precision import sound
-from tests.helpers.cases import read_case
+from tests.helpers.cases import CASE_03, CASE_04, read_case
 
 pytest.importorskip("pycocotools", reason="the extra coco is not installed")
-
-CASE_03, CASE_04 = "03_category_ids", "04_areas_boxes_oks"
 
 
 def test_case_03_ids_0_and_twice_1() -> None:

@@ -10,7 +10,7 @@ from har.errors import HarError
 from har.layouts import Layout, get_layout
 from har.metrics import oks, oks_sigmas
 from har.metrics.keypoint_similarity import COCO, coco_order
-from tests.helpers.cases import read_case
+from tests.helpers.cases import CASE_04, read_case
 
 PUBLISHED = dict(
     zip(
@@ -51,7 +51,7 @@ def test_a_slow_direct_computation() -> None:
 @pytest.mark.parametrize("off", [8, 16])
 @pytest.mark.parametrize("sigma", [0.05, 0.1])
 def test_case_04(off: int, sigma: float) -> None:
-    expected = read_case("04_areas_boxes_oks")["given_area_only"]
+    expected = read_case(CASE_04)["given_area_only"]
     true = torch.zeros(1, 6, 2)
     pred = true + torch.tensor([float(off), 0])
     valid = torch.ones(1, 6, dtype=torch.bool)

@@ -13,10 +13,9 @@ from scipy.io import loadmat
 from har.data.lengths import torso_length
 from har.layouts import Layout, get_layout
 from har.metrics import PCK, by_part
-from tests.helpers.cases import CASES, read_case
+from tests.helpers.cases import CASE_10, read_case
 
 LSP = get_layout("lsp14")
-CASE = CASES / "10_pck"
 NAMES = [
     "perfect",
     "off_by_exactly_0.2_torso",
@@ -36,9 +35,9 @@ def measured(true: np.ndarray, guess: np.ndarray, valid: np.ndarray, names: list
 
 
 def test_case_10_lsp(caplog: pytest.LogCaptureFixture) -> None:
-    expected = read_case("10_pck")
-    true = loadmat(CASE / "gt_lsp.mat")["joints"].transpose(2, 1, 0)[..., :2]
-    guess = np.load(CASE / "guesses.npz")["lsp"]
+    expected = read_case(CASE_10)
+    true = loadmat(CASE_10 / "gt_lsp.mat")["joints"].transpose(2, 1, 0)[..., :2]
+    guess = np.load(CASE_10 / "guesses.npz")["lsp"]
     everything = np.ones(true.shape[:2], dtype=bool)  # hidden joints count
     with caplog.at_level(logging.WARNING):
         found = measured(true, guess, everything, NAMES)
@@ -61,10 +60,10 @@ def test_case_10_lsp(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_case_10_lsp_extended(caplog: pytest.LogCaptureFixture) -> None:
-    expected = read_case("10_pck")["lspet"]
-    joints = loadmat(CASE / "gt_lspet.mat")["joints"].transpose(2, 0, 1)
+    expected = read_case(CASE_10)["lspet"]
+    joints = loadmat(CASE_10 / "gt_lspet.mat")["joints"].transpose(2, 0, 1)
     true, valid = joints[..., :2], joints[..., 2] == 1
-    guess = np.load(CASE / "guesses.npz")["lspet"]
+    guess = np.load(CASE_10 / "guesses.npz")["lspet"]
     found = measured(true, guess, valid, ["first", "second person"])
     assert found["total"] == expected["pck_0.2"]
     assert "second person" in caplog.text

@@ -14,13 +14,16 @@ import pytest
 import torch
 
 from har.data import PersonDataModule
+from har.data.coco.prepare import prepare_persons
 from har.data.records import Person, PersonSet
 from har.layouts import Layout
 from har.metrics import PersonMetrics, average_precision
+from har.metrics.found_persons import FoundPersons
 from har.metrics.keypoint_similarity import COCO as COCO17
 from har.runs.coco_files import coco_files, write_coco_files
 from har.runs.measuring import measure
 from har.runs.person_report import write_person_sheets
+from tests.helpers.cases import CASE_03, CASE_04, read_case
 from tests.helpers.commands import call
 from tests.runs.test_version_010 import FILES, PLAIN
 
@@ -186,3 +189,45 @@ def test_persons_without_a_length_are_named(
         make_data(tmp_path, FIVE)
     text = "1 of 12 test persons have no head box (or other length): not scored: 11."
     assert text in caplog.text
+
+
+def results_of(case: Path, name: str, persons: PersonSet) -> FoundPersons:
+    """COCO results of a case as an evaluation's, matched by their pictures."""
+    document = read_case(case, "annotations.json")
+    files = {image["id"]: image["file_name"] for image in document["images"]}
+    results = {files[each["image_id"]]: each for each in read_case(case, name)}
+    ordered = [results[image.decode()] for image in persons.rows["image"].tolist()]
+    poses = np.array([each["keypoints"] for each in ordered], dtype=np.float32)
+    poses = poses.reshape(len(poses), -1, 3)
+    unknown = np.full(len(poses), np.nan, dtype=np.float32)
+    # the score of a result is the mean confidence of its joints
+    confidence = np.repeat([[each["score"]] for each in ordered], poses.shape[1], 1)
+    return FoundPersons(np.arange(len(poses)), unknown, unknown, poses[..., :2], confidence)
+
+
+@pytest.mark.parametrize(
+    ("case", "file", "results", "sigma", "expected"),
+    [
+        (CASE_03, "annotations", "perfect_results", 0.1, 1.0),
+        (CASE_04, "annotations", "results_perfect", 0.1, 1.0),
+        (CASE_04, "given_area_only", "results_perfect", 0.05, 1.0),
+        (CASE_04, "given_area_only", "results_off_by_8", 0.05, 0.3),
+        (CASE_04, "given_area_only", "results_off_by_16", 0.05, 0.0),
+        (CASE_04, "given_area_only", "results_off_by_8", 0.1, 0.8),
+        (CASE_04, "given_area_only", "results_off_by_16", 0.1, 0.3),
+    ],
+)
+def test_cases_through_the_reader(
+    case: Path, file: str, results: str, sigma: float, expected: float, tmp_path: Path
+) -> None:
+    """Annotations as they were read, not as pycocotools would read them."""
+    pytest.importorskip("pycocotools", reason="the extra coco is not installed")
+    (tmp_path / "a.json").write_text(json.dumps(read_case(case, f"{file}.json")))
+    files = {"train": tmp_path / "a.json"}
+    _, persons = prepare_persons(case / "images", files, tmp_path / "out", workers=0)
+    sigmas = [sigma] * 6
+    found = results_of(case, f"{results}.json", persons)
+    truth, poses = coco_files(persons, persons.layout, sigmas, found)
+    assert average_precision(truth, poses, sigmas)["ap"] == pytest.approx(expected)
+    ids = [annotation["id"] for annotation in truth["annotations"]]
+    assert ids == list(range(1, len(persons) + 1))

@@ -12,6 +12,7 @@ from rich.table import Column
 from har.data.coco.prepare import FOLDER, PrepareReport
 from har.data.coco.prepare import prepare_persons as prepare
 from har.errors import HarError
+from har.prepare.samples import write_samples
 from har.visual.terminal import make_table, progress_bar
 
 _SHOWN = 5  # places of a note; all of them are in the report
@@ -41,6 +42,7 @@ def prepare_persons(cfg: DictConfig) -> None:
             progress=progress,
         )
     print_report(report, data_dir)
+    write_samples(data_dir / FOLDER, "own_poses", data_dir, val_share=0, test_share=0)
 
 
 def _plain(pairs: Any) -> Any:
