@@ -89,7 +89,7 @@ def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
 def _predictor(cfg: DictConfig, num_frames: int | None) -> Predictor:
     from har.runtime.loading import load_engine
 
-    keys = ("device", "fast", "stop_after", "batch_size")
+    keys = ("device", "fast", "runtime", "stop_after", "batch_size")
     engine = load_engine(cfg.weights, num_frames=num_frames, **{key: cfg[key] for key in keys})
     return Predictor(engine, refine=cfg.refine, action_every_s=cfg.action_every_s)
 

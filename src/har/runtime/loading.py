@@ -14,10 +14,14 @@ from har.models.spec import ModelSpec
 from har.runtime.engine import Engine
 from har.runtime.modes import PLAIN, fastest_mode
 from har.runtime.onnx_runtime import OnnxRuntime
+from har.runtime.openvino_runtime import OpenVINORuntime, openvino_is_here
 from har.runtime.torch_runtime import TorchRuntime
 from har.weights.pretrained import find_weights, open_weights
 
 log = logging.getLogger(__name__)
+
+RUNTIMES = ("auto", "torch", "openvino", "onnx")
+_FEW_FRAMES = 32  # take PyTorch less time than OpenVINO takes to convert a network: some seconds
 
 
 def load_engine(
@@ -25,6 +29,7 @@ def load_engine(
     *,
     device: str = "auto",
     fast: bool = True,
+    runtime: str = "auto",
     stop_after: int | str | None = None,
     batch_size: int = 8,
     resolution: tuple[int, int] | None = None,
@@ -37,6 +42,9 @@ def load_engine(
             ``.h5`` of the original, or an ``.onnx`` of :mod:`har.export`.
         device: ``"auto"`` takes a GPU where there is one.
         fast: the fastest safe way of computing on this device; False: plain float32.
+        runtime: ``torch``; ``openvino`` (on a CPU); ``onnx`` (onnxruntime, for an ``.onnx`` file);
+            ``auto``: OpenVINO on a CPU where it is installed and more than a handful of frames are
+            to come, which was the fastest on every processor measured (docs/results.md).
         stop_after: the last prediction block; None: all of them.
         batch_size: frames that pass through the network at a time.
         resolution: width and height of the crops in pixels; None: as trained.
@@ -44,12 +52,13 @@ def load_engine(
             known.
 
     Raises:
-        HarError: no such file, name or device, or a file that does not state what it is.
+        HarError: no such file, name, device or runtime, or a file that does not state what it is.
     """
     chosen = torch.device(choose_device(device))
     path = find_weights(source)
+    taken = choose_runtime(runtime, path, chosen, fast=fast, num_frames=num_frames)
     if path.suffix == ".onnx":
-        exported = OnnxRuntime(path, chosen.type)
+        exported = OnnxRuntime(path, chosen.type, with_openvino=taken == "openvino", fast=fast)
         spec = exported.spec
         if stop_after is not None or resolution not in (None, spec.resolution):
             raise HarError(
@@ -59,9 +68,43 @@ def load_engine(
         log_assumed(spec)
         return Engine(exported, spec, batch_size=batch_size)
     network, spec = load_for_inference(source, stop_after=stop_after, resolution=resolution)
+    if taken == "openvino":
+        size = spec.resolution
+        converted = OpenVINORuntime(network, size, batch_size=batch_size, fast=fast)
+        return Engine(converted, spec, batch_size=batch_size)
     mode = fastest_mode(chosen) if fast else PLAIN
-    runtime = TorchRuntime(network, chosen, mode, batch_size=batch_size, num_frames=num_frames)
-    return Engine(runtime, spec, batch_size=batch_size)
+    computed = TorchRuntime(network, chosen, mode, batch_size=batch_size, num_frames=num_frames)
+    return Engine(computed, spec, batch_size=batch_size)
+
+
+def choose_runtime(
+    runtime: str, path: Path, device: torch.device, *, fast: bool, num_frames: int | None = None
+) -> str:
+    """The runtime of a file of weights, see :func:`load_engine`.
+
+    Raises:
+        HarError: there is no such runtime, or it cannot compute this file on this device.
+    """
+    exported = path.suffix == ".onnx"
+    if runtime not in RUNTIMES:
+        raise HarError(f"runtime={runtime}: choose {', '.join(RUNTIMES)}.")
+    if runtime == "auto":
+        few = num_frames is not None and num_frames < _FEW_FRAMES
+        if fast and not few and device.type == "cpu" and openvino_is_here():
+            return "openvino"
+        return "onnx" if exported else "torch"
+    if runtime == "openvino" and device.type != "cpu":
+        raise HarError(
+            f"runtime=openvino computes on a CPU, not on {device}: choose runtime=torch."
+        )
+    if exported and runtime == "torch":
+        raise HarError(f"{path.name} is an exported graph: choose runtime=onnx or openvino.")
+    if runtime == "onnx" and not exported:
+        raise HarError(
+            f"runtime=onnx computes .onnx files, and {path.name} is none: write one with "
+            "python -m har.export."
+        )
+    return runtime
 
 
 def load_for_inference(

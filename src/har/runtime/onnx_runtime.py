@@ -1,4 +1,4 @@
-"""An exported network computed by onnxruntime.
+"""An exported network computed by onnxruntime, or by OpenVINO.
 
 The file holds one graph, from clips to actions. Here it is cut at the features of frames: one part
 takes frames, each once, the other clips of their features, as with any other network.
@@ -7,6 +7,7 @@ takes frames, each once, the other clips of their features, as with any other ne
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from har.errors import HarError
 from har.files import file_checksum
 from har.models.spec import ModelSpec
 from har.runtime.exporter import METADATA_KEY, require_onnx
+from har.runtime.openvino_runtime import compile_for_cpu, require_openvino
 from har.transforms import normalize_images
 
 
@@ -26,14 +28,24 @@ class OnnxRuntime:
     Args:
         path: the file.
         device: ``"cpu"``, or ``"cuda"`` with the onnxruntime that supports it.
+        with_openvino: OpenVINO computes it, on a CPU.
+        fast: then in the fastest safe precision.
 
     Raises:
         HarError: packages missing, or a file that is damaged or from elsewhere.
     """
 
-    def __init__(self, path: Path, device: str = "cpu") -> None:
+    def __init__(
+        self, path: Path, device: str = "cpu", *, with_openvino: bool = False, fast: bool = True
+    ) -> None:
         require_onnx(f"{path.name}")
         import onnx
+        import onnx.utils
+
+        def session(model: Any, inputs: list[str], outputs: list[str]) -> Any:
+            part = onnx.utils.Extractor(model).extract_model(inputs, outputs)
+            data = part.SerializeToString()
+            return OpenVINOSession(data, fast=fast) if with_openvino else _session(data, device)
 
         try:
             model = onnx.load(str(path))
@@ -45,11 +57,11 @@ class OnnxRuntime:
             self._frames_at_once = 1 if self._least != self._greatest else self._least
             names = [output.name for output in model.graph.output]
             self._features = [name for name in names if name.startswith("features_")]
-            self._frame_part = _session(model, ["images"], ["pose", *self._features], device)
+            self._frame_part = session(model, ["images"], ["pose", *self._features])
             self._clip_part = None
             if self._features:
                 inputs = ["images", *self._features]  # of the images the clip's length only
-                self._clip_part = _session(model, inputs, ["action"], device)
+                self._clip_part = session(model, inputs, ["action"])
         except HarError:
             raise
         except Exception as error:  # both libraries raise kinds of their own
@@ -114,16 +126,32 @@ def _spec(metadata: dict[str, Any], path: Path) -> ModelSpec:
     return ModelSpec.from_dict({**stored, "name": path.name, "weights_sha256": file_checksum(path)})
 
 
-def _session(model: Any, inputs: list[str], outputs: list[str], device: str) -> Any:
-    """The part of the graph between some tensors, ready to run."""
-    import onnx.utils
+def _session(model: bytes, device: str) -> Any:
+    """A graph of onnxruntime, ready to run."""
     import onnxruntime
 
-    part = onnx.utils.Extractor(model).extract_model(inputs, outputs)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors
     wanted = "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
     if wanted not in onnxruntime.get_available_providers():
         raise HarError(f"This onnxruntime does not support {device}; choose device=cpu.")
-    return onnxruntime.InferenceSession(part.SerializeToString(), options, providers=[wanted])
+    return onnxruntime.InferenceSession(model, options, providers=[wanted])
+
+
+class OpenVINOSession:
+    """A graph of OpenVINO behind the two methods of onnxruntime's session that are used here."""
+
+    def __init__(self, model: bytes, *, fast: bool) -> None:
+        read = require_openvino().Core().read_model(model)
+        self._names = [tensor.get_any_name() for tensor in read.inputs]
+        self._request = compile_for_cpu(read, fast=fast)
+
+    def get_inputs(self) -> list[Any]:
+        """The inputs, each with a ``name``."""
+        return [SimpleNamespace(name=name) for name in self._names]
+
+    def run(self, outputs: None, inputs: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """All outputs, in their order."""
+        self._request.infer({name: inputs[name] for name in self._names})
+        return [tensor.data.copy() for tensor in self._request.output_tensors]
