@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from har.data.coco.prepare import FOLDER, prepare_persons
 from har.data.lsp.prepare import prepare_lsp
 from har.runs.config import config_dir
 from har.runs.training import train
+from tests.helpers.coco_files import FIVE, write_dots
 from tests.helpers.commands import call, compose
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
@@ -37,6 +39,10 @@ SMALLER = {
     ],
     ("PersonDataModule", "SPNet"): ["data.resolution=[32,32]", *SMALL_SPNET],
     ("PersonDataModule", "PyramidPoseNet"): ["model.backbone_weights=null", "model.width=8"],
+    ("OwnPosesDataModule", "PyramidPoseNet"): [
+        *("model.backbone_weights=null", "model.width=8", "data.batch_size=2"),
+        "data.resolution=[64,64]",
+    ],
     ("MixedPoseDataModule", "SPNet"): [
         *("data.resolution=[32,32]", "data.mpii.batch_size=2", "data.mpii.val_persons=2"),
         *("data.ntu.frame_batch_size=2", "+data.ntu.actions=[22,43]", "data.ntu.clip_size=4"),
@@ -60,6 +66,9 @@ def test_an_experiment_trains(name: str, tiny_ntu: Path, tiny_mpii: Path, tmp_pa
     if kind[0] == "PersonDataModule":
         shutil.copytree(LSP, tmp_path / "lsp")
         prepare_lsp(tmp_path, workers=0)
+    if kind[0] == "OwnPosesDataModule":
+        files = {"train": write_dots(tmp_path / "dots", FIVE)}
+        prepare_persons(tmp_path / "dots" / "images", files, tmp_path / FOLDER, workers=0)
     if kind[1] in ("ReceptionNet", "TorchvisionPoseNet", "PyramidPoseNet"):
         words.append("data.resolution=[64,64]")
     for data, folder in (("ntu", tiny_ntu), ("mpii", tiny_mpii)):

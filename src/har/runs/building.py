@@ -69,8 +69,9 @@ def decide(cfg: DictConfig, data: TrainingDataModule) -> DictConfig:
             cfg.model.num_joints = get_layout(data.layout).num_joints
         if "num_actions" in cfg.model and cfg.model.num_actions is None:
             cfg.model.num_actions = [len(data.labels)]
-        if cfg.model.get("weights") is not None and (cfg.weights or cfg.ckpt_path):
-            cfg.model.weights = None  # of a backbone, to begin with: here everything is in the file
+        for name in ("weights", "backbone_weights"):  # to begin with: a file of weights has all
+            if cfg.model.get(name) is not None and (cfg.weights or cfg.ckpt_path):
+                cfg.model[name] = None
         if cfg.trainer.max_epochs is None:
             phases = cfg.module.phases
             cfg.trainer.max_epochs = sum(phases[name].epochs for name in _chosen(phases))
