@@ -251,6 +251,24 @@ def test_joints_and_boxes_that_cannot_be(tmp_path: Path) -> None:
     assert "do not fit" in told["annotation 3 (video0_001.png): 14 numbers for 5 joints"]
 
 
+def test_annotations_with_the_least_that_is_needed(tmp_path: Path) -> None:
+    path = write_dots(tmp_path, FIVE, pictures=2, people=1)
+
+    def strip(content: Any) -> None:
+        for each in content["annotations"]:
+            for name in ("id", "iscrowd", "bbox", "area", "num_keypoints", "category_id"):
+                del each[name]
+        for each in content["images"]:
+            del each["width"], each["height"]
+        del content["categories"][0]["skeleton"]
+
+    changed(path, path, strip)
+    report, persons = prepare(tmp_path, tmp_path)
+    assert report.persons["train"] == 2
+    assert list(report.notes) == ["no box, or one without a size: taken from the joints"]
+    assert persons.layout.links == ()
+
+
 def test_links_and_pairs(tmp_path: Path) -> None:
     path = write_dots(tmp_path, TWENTY_ONE, pictures=2)
     report, persons = prepare(tmp_path, tmp_path)

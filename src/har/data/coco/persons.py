@@ -74,8 +74,8 @@ def read_labels(
         for joint in np.flatnonzero(labeled & wrong):
             note(notes, f"a joint {what}: not used", f"{layout.joints[joint]} of {place}")
         labeled &= ~wrong
-    stated = number(entry.get("num_keypoints", labeled.sum()))
-    if stated != labeled.sum():
+    stated = number(entry.get("num_keypoints"))
+    if "num_keypoints" in entry and stated != labeled.sum():
         what = "num_keypoints is another than the labeled joints (counted anew)"
         note(notes, what, f"{place}: {stated:g} for {labeled.sum()}")
     places[~labeled] = np.nan
