@@ -23,6 +23,7 @@ from har.metrics.keypoint_similarity import COCO as COCO17
 from har.runs.coco_files import coco_files, write_coco_files
 from har.runs.measuring import measure
 from har.runs.person_report import write_person_sheets
+from har.runs.training import train
 from tests.helpers.cases import CASE_03, CASE_04, read_case
 from tests.helpers.commands import call
 from tests.runs.test_version_010 import FILES, PLAIN
@@ -168,6 +169,21 @@ def test_the_command_writes_and_prints(tmp_path: Path, capsys: pytest.CaptureFix
     document = json.loads((tmp_path / "metrics.json").read_text())
     assert document["metrics"]["ap"] == results["ap"]
     assert "PCKh at 0.5 of the head size" in document["protocol"]["metric"]
+
+
+def test_a_training_run_ends_with_the_same(tiny_mpii: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools", reason="the extra coco is not installed")
+    words = [
+        *("experiment=mpii_spnet", f"paths.data_dir='{tiny_mpii}'", "+data.oks=true", "name=tiny"),
+        *("data.resolution=[32,32]", "model.num_levels=2", "model.growth=4", "data.batch_size=2"),
+        *("data.val_persons=2", "data.num_workers=0", "trainer=cpu", "callbacks=none"),
+        *("module.phases.pose.epochs=1", "++module.phases.pose.steps_per_epoch=1", "logger=none"),
+        *("callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"),
+    ]
+    found = call("train", train, tmp_path, words)
+    assert {"ap", "ar", "oks", "pckh", "val/oks"} <= found.keys()
+    assert (tmp_path / "figures" / "test_median.png").is_file()
+    assert (tmp_path / "coco_results.json").is_file()
 
 
 def test_without_pycocotools_the_rest_is_there(

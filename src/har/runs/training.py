@@ -7,11 +7,13 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from har.data import PersonDataModule
 from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.modules.base import PhasedModule
 from har.runs import building
 from har.runs.config import run_folder, write_config
+from har.runs.person_report import report_persons
 from har.runs.report import print_table, write_metrics
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ def train(cfg: DictConfig) -> dict[str, float] | float:
     trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     found = {name: value.item() for name, value in trainer.callback_metrics.items()}
     results = _test(trainer, module, data) if cfg.test else {}
+    if results and isinstance(data, PersonDataModule) and trainer.is_global_zero:
+        results = {**results, **report_persons(folder, data, module)}
     found |= {name: value for name, value in results.items() if isinstance(value, (int, float))}
     if trainer.is_global_zero:
         protocol = data.describe_protocol()
