@@ -38,6 +38,7 @@ def prepare_persons(cfg: DictConfig) -> None:
             data_dir / FOLDER,
             category=None if cfg.category is None else str(cfg.category),
             flip_pairs=_plain(cfg.flip_pairs),
+            any_size=cfg.any_size,
             workers=cfg.workers,
             progress=progress,
         )
@@ -74,6 +75,13 @@ def print_report(report: PrepareReport, data_dir: Path) -> None:
             odd.add_row(escape(what), f"{len(places):,}", escape(shown))
         console.print(odd)
     console.print(report.mirroring, highlight=False, markup=False)
+    nobody = report.negatives["train"]
+    if nobody:
+        console.print(
+            f"{nobody:,} pictures without any annotation are taught as pictures without anybody; "
+            "data.negatives=false leaves them out, if they just are not annotated yet.",
+            highlight=False,
+        )
     console.print(
         f"persons.h5 and, with every name, prepare_report.json: {data_dir / FOLDER}", markup=False
     )

@@ -56,6 +56,8 @@ def follow_weights(cfg: DictConfig, source: str | None) -> DictConfig:
         target = {"_target_": f"{kind.__module__}.{kind.__name__}"}
         cfg.model = {**target, **network.pose_arguments, "num_joints": None}
         cfg.data.dim = network.dim
+    text = "finetune: the network is that of %s, %s; model=... is not used."
+    log.info(text, source, kind.__name__)
     return cfg
 
 

@@ -317,6 +317,8 @@ def test_pictures_of_another_size_are_left_out(tmp_path: Path) -> None:
     assert stems(persons) == ["video0_001.png"]
     (places,) = (places for what, places in report.notes.items() if "another size" in what)
     assert places == ["video0_000.png: 120x120, stated 240x240"]
+    _, persons = prepare(tmp_path, tmp_path, any_size=True)
+    assert len(persons) == 2
 
 
 def test_several_files(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def prepare_persons(
     *,
     category: str | None = None,
     flip_pairs: FlipPairs | None = None,
+    any_size: bool = False,
     workers: int = 2,
     progress: Callable[..., None] | None = None,
 ) -> tuple[PrepareReport, PersonSet]:
@@ -96,6 +97,7 @@ def prepare_persons(
         annotations: the files by split, ``train`` among them.
         output: gets ``persons.h5`` and ``prepare_report.json``.
         category, flip_pairs: see :func:`har.data.coco.skeleton.find_skeleton`.
+        any_size: use pictures of another size than the annotations state as well.
         workers: processes.
         progress: called as ``progress(done, total, errors=...)`` after every picture.
 
@@ -110,12 +112,12 @@ def prepare_persons(
     splits = _read_splits(annotations, PictureFolder(images), category, flip_pairs, notes)
     files = list(dict.fromkeys(file for split in splits for file in split.candidates()))
     checks = check_pictures(files, images, workers, progress)
-    upright = _upright_by_default(splits, checks)
+    views = _Views(checks, _upright_by_default(splits, checks), any_size, notes)
     layout = splits[0].skeleton.layout
     persons: list[Person] = []
     for split in reversed(splits):  # a picture in two files belongs to the later one
         taken = {person.image for person in persons}
-        own = list(_persons(split, checks, upright, notes))
+        own = list(_persons(split, views, notes))
         for person in own:
             if person.image in taken:
                 what = f"left out of {split.name}: the picture is in a later file as well"
@@ -185,17 +187,49 @@ def _upright_by_default(splits: list[_Split], checks: Mapping[str, PictureCheck]
     return votes[True] >= votes[False]
 
 
-def _persons(
-    split: _Split, checks: Mapping[str, PictureCheck], upright: bool, notes: Notes
-) -> Iterator[Person]:
+@dataclass(frozen=True)
+class _Views:
+    """Which picture is meant, upright or as stored, and whether it can be used."""
+
+    checks: Mapping[str, PictureCheck]
+    upright: bool  # where its size does not say
+    any_size: bool
+    notes: Notes
+
+    def of(self, file: str, stated: tuple[int, int]) -> tuple[bool, tuple[int, int]] | None:
+        """Whether the upright picture is meant, and its size; None: it cannot be used."""
+        check = self.checks.get(file)
+        if check is None:
+            return None
+        if check.problem:
+            note(self.notes, f"left out: the picture {check.problem}", file)
+            return None
+        if check.remark:
+            note(self.notes, f"the picture {check.remark} (used)", file)
+        turned, meant = check.turns, check.means_upright(stated)
+        if check.turns and meant is None:
+            turned = self.upright
+            how = "as viewers turn it" if turned else "as it is stored"
+            what = f"turned by EXIF, and its size does not say how: taken {how}"
+            note(self.notes, what, file)
+        elif check.turns:
+            turned = bool(meant)
+        size = check.upright if turned else check.stored
+        if min(stated) > 0 and not check.fits(stated):
+            what = "the picture has another size than the annotations state"
+            what = f"{what} (used: any_size)" if self.any_size else f"left out: {what}"
+            place = f"{file}: {size[0]}x{size[1]}, stated {stated[0]}x{stated[1]}"
+            note(self.notes, what, place)
+            if not self.any_size:
+                return None
+        return turned, size
+
+
+def _persons(split: _Split, pictures: _Views, notes: Notes) -> Iterator[Person]:
     """The persons of a file, then its pictures without anybody."""
     document, layout = split.document, split.skeleton.layout
-    views = {
-        key: view
-        for key, file in split.files.items()
-        if file in checks
-        and (view := _view(checks[file], document.pictures[key].size, upright, notes)) is not None
-    }
+    found = {key: pictures.of(f, document.pictures[key].size) for key, f in split.files.items()}
+    views = {key: view for key, view in found.items() if view is not None}
     read = []
     for entry in document.annotations:
         key = identity(entry.get("image_id"))
@@ -267,28 +301,6 @@ def _persons(
 def _is_crowd(entry: Mapping[str, Any]) -> bool:
     """Whether an annotation is of a crowd: ``iscrowd`` is 1, true or "1"."""
     return str(entry.get("iscrowd", 0)).strip().lower() in ("1", "1.0", "true")
-
-
-def _view(
-    check: PictureCheck, stated: tuple[int, int], upright: bool, notes: Notes
-) -> tuple[bool, tuple[int, int]] | None:
-    """Whether the upright picture is meant, and its size; None: it cannot be used."""
-    if check.problem:
-        note(notes, f"left out: the picture {check.problem}", check.file)
-        return None
-    if check.remark:
-        note(notes, f"the picture {check.remark} (used)", check.file)
-    turned = check.turns and check.means_upright(stated) is not False
-    if check.turns and check.means_upright(stated) is None:
-        turned = upright
-        how = "as viewers turn it" if turned else "as it is stored"
-        note(notes, f"turned by EXIF, and its size does not say how: taken {how}", check.file)
-    size = check.upright if turned else check.stored
-    if min(stated) > 0 and not check.fits(stated):
-        what = "left out: the picture has another size than the annotations state"
-        note(notes, what, f"{check.file}: {size[0]}x{size[1]}, stated {stated[0]}x{stated[1]}")
-        return None
-    return turned, size
 
 
 def _with_own_ids(persons: list[Person]) -> list[Person]:
