@@ -27,6 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from har.errors import HarError
+from har.numbers import check_numbers
 from har.runs.config import config_dir, har_error_behind
 
 log = logging.getLogger(__name__)
@@ -235,6 +236,7 @@ def entry_point(
 
     def guarded(cfg: DictConfig) -> Any:
         try:
+            check_numbers(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
             return pkgutil.resolve_name(run)(cfg)
         except (HarError, OmegaConfBaseException) as error:
             _fail(error, show_trace=bool(cfg.get("trace", False)))

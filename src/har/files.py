@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 
 import cv2
 import numpy as np
@@ -16,8 +17,41 @@ from har.errors import HarError
 Image = NDArray[np.uint8]
 
 _CLOSINGS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND", b"GIF8": b";"}  # start: end
+_PROBE_BYTES = 2**16
+_LONGEST_STEM = 100  # bytes: with what is added, names stay below the 255 that systems allow
 _USED_OF_16_BITS = 2**14  # values below it are of a camera of 10 to 14 bits
 _TRAILER_BYTES = 4096  # cameras and programs may append something to a whole file
+
+
+def check_writable(folder: Path) -> None:
+    """Writes a little into a folder and removes it.
+
+    Raises:
+        HarError: the disk is full, or the folder cannot be written to (any more).
+    """
+    probe = folder / f".{secrets.token_hex(4)}.probe"
+    try:
+        probe.write_bytes(bytes(_PROBE_BYTES))
+    except OSError as error:
+        raise HarError(f"{folder} cannot be written to: {error.strerror or error}.") from error
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+
+
+def refuse_overwriting(out: Path, *inputs: str | Path | None) -> None:
+    """Refuses an output that is one of the inputs, by whatever path or link.
+
+    Args:
+        out: the file to be written.
+        *inputs: files that are read; None for none.
+
+    Raises:
+        HarError: they are the same file.
+    """
+    for source in inputs:
+        if source is not None and out.exists() and Path(source).exists() and out.samefile(source):
+            raise HarError(f"out={out} is the file that is read: give another name.")
 
 
 @contextmanager
@@ -32,7 +66,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         HarError: the place cannot be written to.
     """
     # the ending stays: OpenCV chooses the container by it
-    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
+    stem = path.stem if len(os.fsencode(path.stem)) <= _LONGEST_STEM else path.stem[:20]
+    partial = path.with_name(f".{stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -122,7 +157,8 @@ def _decoded(path: str | Path, data: NDArray[np.uint8], upright: bool) -> Image 
             brand = data[8:12].tobytes().decode("ascii", "replace").strip()
             raise HarError(
                 f"The image {path} is of the kind {brand} (HEIC or similar), which OpenCV cannot "
-                "read: convert it to JPEG or PNG."
+                f"read: convert it with ffmpeg -i {quote(str(path))} "
+                f"{quote(Path(path).stem + '.jpg')}, or export it as JPEG or PNG."
             )
         if other is None:
             return None

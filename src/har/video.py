@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import math
 import os
-import re
-import struct
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # libav writes into the terminal whatever it dislikes in a file; har reports it in one sentence
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from har.animation import AnimationCapture, is_animation
+from har.containers import cannot_decode, mp4_duration_s
 from har.errors import HarError
-from har.files import Image, whole_file
+from har.files import Image, check_writable, whole_file
 
 _CODEC = "mp4v"  # MPEG-4 part 2 in .mp4: what OpenCV can write everywhere
 _USUAL_FPS, _HIGHEST_FPS = 30.0, 240.0
+_ROUNDED = 0.05  # share by which rounded intervals are off
+_CHECK_S = 2.0  # from look to look whether the disk takes more: OpenCV reports nothing
 _MEASURED_FRAMES = 60  # of which the time stamps tell the frame rate
-_MP4_STARTS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
-_LARGEST_HEADER = 2**28  # bytes
-_NOT_MP4 = (OSError, struct.error, ValueError, ZeroDivisionError, StopIteration)
-_VIDEO_TRACK = re.compile(rb"hdlr.{8}vide", re.DOTALL)
 
 
 class Frame(NamedTuple):
@@ -59,7 +59,7 @@ class Video:
         >>> video.num_read, video.last_s, video.missing_s()  # doctest: +SKIP
 
     Attributes:
-        name: of the file or camera.
+        name: of the file or camera; ``path``: of the file, None of a camera.
         live: whether it is a camera, which does not wait.
         size: width and height of the frames in pixels.
         duration_s: of what the file shows; None where it does not state it, or not consistently.
@@ -81,6 +81,7 @@ class Video:
     ) -> None:
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else str(source)
+        self.path = None if isinstance(source, int) else Path(source)
         self._source, self._bgr = source, bgr
         if not isinstance(source, int) and not Path(source).is_file():
             raise HarError(f"There is no video {source}.")
@@ -91,7 +92,7 @@ class Video:
                     f"There is no camera {source}, or another program uses it: try source=0, or "
                     "give a video file."
                 )
-            raise HarError(f"{source} is no video that OpenCV can read, or a broken one.")
+            raise HarError(cannot_decode(Path(str(source))))
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._stated_fps = fps if 0 < fps <= _HIGHEST_FPS else _USUAL_FPS
@@ -99,17 +100,20 @@ class Video:
         stated = not self.live and 0 < fps < math.inf and 0 < count < math.inf
         self.duration_s = count / fps if stated else None
         if not isinstance(source, int):
-            self.duration_s = _mp4_duration_s(Path(source)) or self.duration_s
+            self.duration_s = mp4_duration_s(Path(source)) or self.duration_s
         self.num_read, self.last_s, self.ended = 0, 0.0, False
         self._first = self._retrieve() if self._grab() else None
         if self._first is None:
             self.close()
-            raise HarError(f"{self.name} has no frame that can be read.")
+            if isinstance(source, int):
+                raise HarError(f"{self.name} has no frame that can be read.")
+            raise HarError(cannot_decode(Path(source)))
         self.size = self._first.shape[1], self._first.shape[0]
 
     @cached_property
     def fps(self) -> float:
-        """Frames per second, by the time stamps of the first frames; 30 where there are none."""
+        """Frames per second, by the median interval of the first frames' time stamps: a long gap
+        does not count. 30 where there are none."""
         if self.live:
             return self._stated_fps
         times: list[float] = []
@@ -119,7 +123,10 @@ class Video:
         capture.release()
         if len(times) < 2 or not (np.diff(times) > 0).all():
             return self._stated_fps
-        measured = (len(times) - 1) / (times[-1] - times[0])
+        measured = 1 / float(np.median(np.diff(times)))
+        mean = (len(times) - 1) / (times[-1] - times[0])
+        if abs(mean / measured - 1) < _ROUNDED:  # intervals rounded to 1 ms: 33, 33, 34
+            measured = mean
         # time stamps are rounded: a stated rate that agrees is the exact one
         return self._stated_fps if abs(self._stated_fps / measured - 1) < 0.01 else measured
 
@@ -224,53 +231,40 @@ class _TimeGrid:
         return True
 
 
-def _mp4_duration_s(path: Path) -> float | None:
-    """Seconds that an MP4 or MOV file shows of its video, by its edit list; None: another file. It
-    is a tree of boxes: 4 bytes of size, 4 of type, content (ISO/IEC 14496-12)."""
-    with suppress(*_NOT_MP4), path.open("rb") as file:
-        start, size, kind = 0, 0, b""
-        while kind != b"moov":
-            start += size
-            file.seek(start)
-            size, kind, long_size = struct.unpack(">I4sQ", file.read(16))
-            size = long_size if size == 1 else size
-            if size < 8 or (start == 0 and kind not in _MP4_STARTS):
-                return None
-        file.seek(start)
-        movie = file.read(min(size, _LARGEST_HEADER))
-        track = next(part for part in movie.split(b"trak")[1:] if _VIDEO_TRACK.search(part))
-        movie_clock, _ = _clock(movie, b"mvhd")
-        clock, duration = _clock(track, b"mdhd")
-        place = track.find(b"elst") + 4
-        if place >= 4:
-            entry = struct.Struct(">QqI" if track[place] else ">IiI")
-            (count,) = struct.unpack_from(">I", track, place + 4)
-            edits = [entry.unpack_from(track, place + 8 + entry.size * n) for n in range(count)]
-            shown = sum(length for length, begin, _ in edits if begin >= 0)  # else: a pause before
-            if shown:
-                return float(shown / movie_clock)
-        return duration / clock or None
-    return None
-
-
-def _clock(data: bytes, kind: bytes) -> tuple[int, int]:
-    """Units of a second, and the duration in them, of an ``mvhd`` or ``mdhd`` box."""
-    place = data.index(kind) + 4
-    clock, duration = struct.unpack_from(">20xIQ" if data[place] else ">12xII", data, place)
-    return clock, duration
-
-
-def _open(source: str | Path | int, threads: int | None = None) -> cv2.VideoCapture:
+def _open(source: str | Path | int, threads: int | None = None) -> Any:
     """A capture, opened or not, without OpenCV's own words about it."""
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         if isinstance(source, int):
             return cv2.VideoCapture(source)
-        if threads is None:
-            return cv2.VideoCapture(str(source))
-        return cv2.VideoCapture(str(source), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
+        if is_animation(Path(source)):
+            return AnimationCapture(Path(source))
+        with _plain_path(Path(source)) as path:
+            if threads is None:
+                return cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+            return cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
     finally:
         cv2.utils.logging.setLogLevel(level)
+
+
+@contextmanager
+def _plain_path(path: Path) -> Iterator[str]:
+    """A path that OpenCV and FFmpeg take for that file: absolute, since what stands before a colon
+    may be a protocol (``12:30.mp4``), and in UTF-8, without which OpenCV ends the process."""
+    whole = path.absolute()
+    try:
+        str(whole).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="har-") as folder:
+            link = Path(folder, "file")
+            if whole.exists():
+                link.symlink_to(whole)
+                yield str(link)
+            else:  # to be written: its name is ours
+                link.symlink_to(whole.parent)
+                yield str(link / whole.name)
+    else:
+        yield str(whole)
 
 
 @contextmanager
@@ -297,7 +291,8 @@ def video_file(path: Path, fps: float) -> Iterator[VideoFile]:
 class VideoFile:
     """Writes images at their times.
 
-    Where the frame rate varies, images are repeated or skipped to keep the duration.
+    Where the frame rate varies, images are repeated or skipped by their times, so that each is
+    shown when it was taken and as long as it was.
 
     Args:
         path: ending in .mp4.
@@ -307,6 +302,8 @@ class VideoFile:
     def __init__(self, path: Path, fps: float) -> None:
         self.path, self.fps, self.num_frames = path, fps, 0
         self._writer: cv2.VideoWriter | None = None
+        self._last: NDArray[Any] | None = None
+        self._checked_s = time.monotonic()
 
     def write(self, image: Image, time_s: float) -> None:
         """Adds an image.
@@ -316,7 +313,7 @@ class VideoFile:
             time_s: since the first image.
 
         Raises:
-            HarError: OpenCV cannot write here.
+            HarError: OpenCV cannot write here, or the disk is full by now.
         """
         height, width = image.shape[:2]
         picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
@@ -325,15 +322,23 @@ class VideoFile:
         if self._writer is None:
             size = picture.shape[1], picture.shape[0]
             code = cv2.VideoWriter.fourcc(*_CODEC)
-            self._writer = cv2.VideoWriter(str(self.path), code, self.fps, size)
+            with _plain_path(self.path) as path:
+                self._writer = cv2.VideoWriter(path, cv2.CAP_FFMPEG, code, self.fps, size)
             if not self._writer.isOpened():
                 raise HarError(
                     f"OpenCV cannot write a video of {size[0]}x{size[1]} to {self.path.parent}: is "
                     "there space, and may you write there? video=false leaves it out."
                 )
-        while self.num_frames < round(time_s * self.fps) + 1:
-            self._writer.write(picture)
+        place = round(time_s * self.fps)
+        while self.num_frames <= place:
+            # until its own time the picture before it stays
+            shown = picture if self.num_frames == place or self._last is None else self._last
+            self._writer.write(shown)
             self.num_frames += 1
+        self._last = picture
+        if time.monotonic() - self._checked_s > _CHECK_S:
+            self._checked_s = time.monotonic()
+            check_writable(self.path.parent)
 
     def close(self) -> None:
         """Closes the file."""
@@ -342,7 +347,7 @@ class VideoFile:
 
     def is_whole(self) -> bool:
         """Returns whether the file has all images: OpenCV does not report a full disk."""
-        capture = cv2.VideoCapture(str(self.path))
+        capture = _open(self.path)
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
         return count == self.num_frames > 0

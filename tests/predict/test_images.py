@@ -8,7 +8,7 @@ import pytest
 
 from har.errors import HarError
 from har.files import read_image
-from har.prediction.images import _result_names
+from har.prediction.sources import result_names
 from har.runtime.engine import Engine
 from tests.helpers.predicting import BOX, names, read_json, run, save
 from tests.helpers.red_person import (
@@ -83,10 +83,10 @@ def test_a_detector_s_people(
 
 def test_results_of_images_with_one_name_do_not_overwrite_each_other() -> None:
     paths = [Path("a.png"), Path("a.jpg"), Path("b.png"), Path("x/b.png"), Path("summary.png")]
-    made = _result_names(paths)
+    made = result_names(paths)
     assert len(set(made.values())) == 5
     assert "summary" not in made.values()
-    assert _result_names([Path("c.png")]) == {Path("c.png"): "c"}
+    assert result_names([Path("c.png")]) == {Path("c.png"): "c"}
 
 
 def test_results_do_not_go_where_the_source_is(tmp_path: Path, engine: Engine) -> None:

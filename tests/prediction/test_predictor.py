@@ -72,7 +72,9 @@ def test_sizes_of_images(predictor: Predictor, scale: int) -> None:
 
 
 def test_grey_images_are_taken(predictor: Predictor) -> None:
-    assert len(predictor(np.full((50, 80), 90, np.uint8)).poses) == 1
+    result = predictor(np.full((50, 80), 90, np.uint8))
+    assert result.plot().shape == (50, 80, 3)
+    assert len(result.poses) == 0  # the confidence says that nobody is there
 
 
 def test_several_people_in_given_boxes(predictor: Predictor) -> None:

@@ -2,19 +2,28 @@
 
 import datetime
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column
 
 from har.errors import HarError
 from har.prediction.boxes_file import Boxes, BoxesFile
 from har.prediction.images import predict_images
 from har.prediction.predictor import Predictor
-from har.prediction.sources import camera_number, find_files, is_image, read_pipe
+from har.prediction.sources import (
+    camera_number,
+    describe_left_out,
+    find_files,
+    is_image,
+    read_pipe,
+    result_names,
+)
 from har.prediction.videos import predict_video
 from har.video import Video
 from har.visual.terminal import make_table
@@ -39,11 +48,14 @@ def predict(cfg: DictConfig) -> None:
     with ExitStack() as stack:
         # missing files and cameras are reported before torch is imported, which takes seconds
         images, videos = _find(str(cfg.source), stack)
-        out = _make_folder(cfg, [*images, *(video for video in videos if isinstance(video, Path))])
-        boxes: Boxes = None
-        if cfg.boxes is not None:
-            boxes = BoxesFile(cfg.boxes)
-        elif cfg.finder == "detector":
+        files = [video for video in videos if isinstance(video, Path)]
+        given = None if cfg.boxes is None else BoxesFile(cfg.boxes)
+        if given is not None:
+            given.check_sources(images, files or [Path("camera")] * len(videos))
+        names = result_names([*images, *files])
+        out = _make_folder(cfg, names)
+        boxes: Boxes = given
+        if given is None and cfg.finder == "detector":
             from har.prediction.detector import PersonDetector
             from har.runtime.loading import choose_device
 
@@ -51,11 +63,13 @@ def predict(cfg: DictConfig) -> None:
         predictor = _predictor(cfg, None if videos else len(images) * (2 + cfg.refine))
         console = Console()
         if images:
-            rows = predict_images(predictor, images, out, boxes)
+            rows = predict_images(predictor, images, out, boxes, names)
             _print_images(console, rows)
         if videos:
-            rows = _predict_videos(cfg, predictor, videos, out, boxes, alone=not images)
+            rows = _predict_videos(cfg, predictor, videos, out, boxes, names, alone=not images)
             _print_videos(console, rows)
+        for remark in [] if given is None else given.remarks:
+            print(remark)
         print(f"Results: {out}")
 
 
@@ -68,17 +82,22 @@ def _find(source: str, stack: ExitStack) -> tuple[list[Path], list[Path | Video]
         path = read_pipe(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         return ([path], []) if is_image(path) else ([], [path])
     found = find_files(source)
-    if found.others:
-        print(f"{found.others} other files in {source} are skipped.")
+    if left_out := describe_left_out(found, source):
+        print(left_out)
     return found.images, list(found.videos)
 
 
-def _make_folder(cfg: DictConfig, files: list[Path]) -> Path:
-    """Makes the folder of the results, which is never that of the source."""
+def _make_folder(cfg: DictConfig, names: Mapping[Path, str]) -> Path:
+    """Makes the folder of the results, which is never one that is read from."""
     now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     out = Path(cfg.out) if cfg.out is not None else Path(cfg.paths.output_dir) / cfg.name / now
-    if any(file.resolve().parent == out.resolve() for file in files):
-        raise HarError(f"out={out} is where the source is: choose another folder for the results.")
+    folders = {out.resolve(), *((out / name).resolve() for name in names.values())}
+    read = [*names, *([Path(cfg.boxes)] if cfg.boxes is not None else [])]
+    for file in read:
+        if file.resolve().parent in folders:
+            raise HarError(
+                f"out={out} is where the source {file} is: choose another folder for the results."
+            )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -100,22 +119,29 @@ def _predict_videos(
     videos: list[Path | Video],
     out: Path,
     boxes: Boxes,
+    names: Mapping[Path, str],
     alone: bool,
 ) -> list[dict[str, Any]]:
-    """Predicts every video into a folder of its own, a single one directly into ``out``."""
+    """Predicts every video into a folder of its own, a single one directly into ``out``.
+
+    A video that cannot be read or predicted is reported and skipped.
+    """
     rows: list[dict[str, Any]] = []
     options = {key: cfg[key] for key in ("skeleton_3d", "show", "max_frames")}
     options["annotate"] = cfg.video
     for source in videos:
-        name = "camera" if isinstance(source, Video) else source.stem
+        name = "camera" if isinstance(source, Video) else names[source]
         folder = out if alone and len(videos) == 1 else out / name
         try:
             with closing(source if isinstance(source, Video) else Video(source)) as video:
                 rows.append(predict_video(predictor, video, folder, boxes, **options))
-        except HarError as error:
+        except KeyboardInterrupt:  # before the first frame
+            rows.append({"source": str(source), "failed": "It was interrupted.", "stopped": True})
+        except Exception as error:  # whatever is wrong with one video must not stop the others
             if len(videos) == 1:
                 raise
-            rows.append({"source": str(source), "failed": str(error)})
+            what = error if isinstance(error, HarError) else f"{source} fails: {error!r}"
+            rows.append({"source": str(source), "failed": str(what)})
         if rows[-1].get("stopped"):
             break
     if all("failed" in row for row in rows):
@@ -127,7 +153,7 @@ def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
     column = Column("image", overflow="fold")
     table = make_table("Poses in images", [column], ["persons", "confidence"])
     for row in rows[:_MOST_ROWS]:
-        name = Path(row["image"]).name
+        name = escape(Path(row["image"]).name)
         if "failed" in row:
             table.add_row(name, "[red]broken[/red]", "")
         else:
@@ -139,6 +165,9 @@ def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if "failed" in row:
             print(row["failed"])
+    if outside := [row for row in rows if row.get("boxes_outside")]:
+        count = sum(row["boxes_outside"] for row in outside)
+        print(f"{count} boxes lie outside their images ({outside[0]['image']}, for example).")
 
 
 def _print_videos(console: Console, rows: list[dict[str, Any]]) -> None:
@@ -146,17 +175,19 @@ def _print_videos(console: Console, rows: list[dict[str, Any]]) -> None:
     table = make_table("Poses and actions in videos", [column], numbers)
     table.add_column("action", overflow="fold")
     for row in rows:
-        name = Path(row["source"]).name
+        name = escape(Path(row["source"]).name)
         if "failed" in row:
             table.add_row(name, "", "", "", "[red]broken[/red]")
             continue
         people = row["people"] or [{"track": "none detected", "actions": []}]
         for number, person in enumerate(people[:5]):
             values = (name, str(row["frames"]), f"{row['frames_per_s']:.0f}")
-            best = [f"{a['label']} {100 * a['probability']:.0f}%" for a in person["actions"][:1]]
+            top = person["actions"][:1]
+            best = [escape(f"{a['label']} {100 * a['probability']:.0f}%") for a in top]
             begin = values if number == 0 else ("", "", "")
             table.add_row(*begin, str(person["track"]), *(best or [""]))
     console.print(table)
     for row in rows:
-        if note := row.get("failed") or row.get("note"):
-            print(note)
+        for note in (row.get("failed") or row.get("note"), *row.get("remarks", [])):
+            if note:
+                print(note)

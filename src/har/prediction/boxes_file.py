@@ -1,25 +1,35 @@
-"""Boxes from a file: where another program located the persons of images or of a video.
+"""A ``boxes`` file: where another program located the persons of images or of videos.
 
-A CSV file with a header, or a JSON list of objects: ``image``, the name of a file, or ``frame``,
-the number of the video's frame, from 0; ``x1``, ``y1``, ``x2``, ``y2``, the smallest rectangle
-around the person in pixels; ``id``, whole number of the person (optional: 0). In a video a person's
-box is interpolated between the frames that have one.
+A CSV file with a header, or a JSON list of objects: ``image``, the name of an image or video file;
+``frame``, the number of the video's frame, from 0; ``x1``, ``y1``, ``x2``, ``y2``, the smallest
+rectangle around the person in pixels; ``id``, whole number of the person. In a video a person's box
+is interpolated between the frames that have one. How the columns are read:
+:mod:`har.prediction.boxes_table`.
 """
 
-import csv
-import json
-import math
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path, PureWindowsPath
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
 from har.geometry import FloatArray
+from har.prediction.boxes_table import Row, fault_of, read_table
+from har.prediction.tracking import overlaps_image
 
-_SIDES = ("x1", "y1", "x2", "y2")
+
+class OfVideo(NamedTuple):
+    """The boxes of a video.
+
+    Attributes:
+        numbers: by person, the frames that have a box, ascending (K,).
+        boxes: by person, (K, 4) in pixels.
+    """
+
+    numbers: dict[int, NDArray[np.int64]]
+    boxes: dict[int, FloatArray]
 
 
 class BoxesFile:
@@ -28,86 +38,197 @@ class BoxesFile:
     Args:
         path: ending in .csv or .json.
 
+    Attributes:
+        path: the file.
+        remarks: sentences about what in it is not used.
+
     Raises:
-        HarError: it cannot be read, or a row is not valid.
+        HarError: it cannot be read, a row is not valid, or a person has two boxes in a frame.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        rows = _read_rows(self.path)
-        if not rows:
-            raise HarError(f"{path} has no boxes.")
-        self._of_image: dict[str, list[tuple[int, list[float]]]] = {}
-        self._of_frame: dict[int, dict[int, list[float]]] = {}
-        for number, row in enumerate(rows, start=1):
-            box, person = _box_of(self.path, number, row)
-            if row.get("image") not in (None, ""):
-                self._of_image.setdefault(Path(str(row["image"])).name, []).append((person, box))
-            else:
-                frame = _whole(self.path, number, row, "frame")
-                self._of_frame.setdefault(person, {})[frame] = box
+        self._rows, self.remarks = read_table(self.path)
+        self._names: dict[str, list[Row]] = {}  # rows by the name that they give, "" for none
+        for row in self._rows:
+            self._names.setdefault(row.image, []).append(row)
+        self._assigned: dict[Path, list[str]] = {}
+        seen: dict[tuple[str, int | None, int | None], Row] = {}
+        for row in self._rows:
+            if row.person is None and row.frame is None:
+                continue  # a person of an image: all are different ones
+            first = seen.setdefault((row.image, row.frame, row.person), row)
+            if first is not row:
+                whose = "without an id" if row.person is None else f"of the person {row.person}"
+                raise HarError(
+                    f"{self.path}, boxes {first.number} and {row.number}: two boxes {whose} in "
+                    "one image or frame; give every person an id of its own (a column id)."
+                )
 
-    def of_image(self, name: str) -> tuple[list[int], FloatArray]:
-        """Numbers of the N persons in an image, and their boxes (N, 4) in pixels; N may be 0."""
-        found = self._of_image.get(name, [])
-        return [person for person, _ in found], np.array([box for _, box in found]).reshape(-1, 4)
+    def check_sources(self, images: Sequence[Path], videos: Sequence[Path]) -> None:
+        """Assigns the rows to the sources, and remarks on names that are none of them.
 
-    def of_video(self) -> tuple[dict[int, NDArray[np.int64]], dict[int, FloatArray]]:
-        """By person, the frames that have a box, ascending (K,), and the boxes (K, 4) in pixels.
+        Args:
+            images, videos: paths of all; a video without a path has a name that no row gives.
+
+        Raises:
+            HarError: rows that may belong to several sources, or to none by their kind.
+        """
+        sources, films = [*images, *videos], set(videos)
+        assigned = self._assign(sources)
+        for path, names in assigned.items():
+            rows = [row for name in names for row in self._names[name]]
+            if len(names) > 1:
+                raise HarError(
+                    f"{self.path}: {names[0]} and {names[1]} are both taken for {path}; name "
+                    "files in one way."
+                )
+            if path in films and any(row.frame is None for row in rows):
+                raise HarError(self._lacks_frame())
+        if "" in self._names and not videos:
+            raise HarError(
+                f"{self.path} has the boxes of a video's frames: images need a column image."
+            )
+        if "" in self._names and len(videos) > 1:
+            raise HarError(
+                f"{self.path} does not say which of the {len(videos)} videos its frames belong to: "
+                "add a column image with the names of the videos."
+            )
+        if videos and not images and not any(row.frame is not None for row in self._rows):
+            raise HarError(self._lacks_frame())
+        unknown = sorted(set(self._names) - {""} - {n for ns in assigned.values() for n in ns})
+        if unknown:
+            count = sum(len(self._names[name]) for name in unknown)
+            self.remarks.append(
+                f"{count} boxes in {self.path} belong to no image or video of the source "
+                f"({_some(unknown)})."
+            )
+        self._assigned = assigned
+
+    def of_image(self, image: str | Path) -> tuple[list[int], FloatArray]:
+        """Numbers of the N persons in an image, and their boxes (N, 4) in pixels; N may be 0.
+
+        Persons without an id get the lowest numbers that are free.
+        """
+        rows = self._rows_of(Path(image))
+        taken = {row.person for row in rows}
+        free = (number for number in range(2 * len(rows)) if number not in taken)
+        people = [next(free) if row.person is None else row.person for row in rows]
+        return people, np.array([row.box for row in rows]).reshape(-1, 4)
+
+    def of_video(self, video: str | Path | None = None) -> OfVideo:
+        """The boxes of a video.
+
+        Args:
+            video: its path; None: a camera or a pipe, whose rows have no name.
 
         Raises:
             HarError: the boxes are those of images.
         """
-        if not self._of_frame:
-            raise HarError(f"{self.path} has the boxes of images: a video needs a column frame.")
-        ordered = {person: dict(sorted(boxes.items())) for person, boxes in self._of_frame.items()}
-        numbers = {person: np.array(list(boxes)) for person, boxes in ordered.items()}
-        return numbers, {person: np.array(list(b.values())) for person, b in ordered.items()}
+        if not any(row.frame is not None for row in self._rows):
+            raise HarError(self._lacks_frame())
+        rows = self._rows_of(None if video is None else Path(video))
+        by_person: dict[int, dict[int, list[float]]] = {}
+        for row in sorted(rows, key=lambda row: row.frame or 0):
+            if row.frame is not None:
+                by_person.setdefault(row.person or 0, {})[row.frame] = row.box
+        numbers = {person: np.array(list(boxes)) for person, boxes in by_person.items()}
+        return OfVideo(numbers, {p: np.array(list(b.values())) for p, b in by_person.items()})
+
+    def _lacks_frame(self) -> str:
+        return f"{self.path} has the boxes of images: a video needs a column frame."
+
+    def _rows_of(self, path: Path | None) -> list[Row]:
+        if path is not None and path not in self._assigned:
+            self._assigned.update(self._assign([path]))
+        names = [] if path is None else self._assigned.get(path, [])
+        return [row for name in ("", *names) for row in self._names.get(name, [])]
+
+    def _assign(self, sources: Sequence[Path]) -> dict[Path, list[str]]:
+        """The names in the file by the source that they mean.
+
+        A name means the file at the end of whose path it stands; where there is none, the one with
+        its last part. Both count with the ending first, and then without.
+
+        Raises:
+            HarError: a name that may mean two files.
+        """
+        found: dict[Path, list[str]] = {path: [] for path in sources}
+        by_last: dict[str, list[Path]] = {}
+        for path in sources:
+            for last in dict.fromkeys((path.name, path.stem)):
+                by_last.setdefault(last, []).append(path)
+        open_names = []
+        for name in self._names:
+            if not name:
+                continue
+            parts = _parts(name)
+            exact = [path for path in by_last.get(name, []) if path.name == name]
+            ends = [p for p in by_last.get(parts[-1], []) if _ends(p, parts)]
+            whole = [path for path in ends if path.name == parts[-1]]
+            if not self._claim(name, exact or whole or ends, found):
+                open_names.append((name, parts))
+        for name, parts in open_names:
+            others = [path for path in by_last.get(parts[-1], []) if not found[path]]
+            self._claim(name, [p for p in others if p.name == parts[-1]] or others, found)
+        return found
+
+    def _claim(self, name: str, paths: Sequence[Path], found: dict[Path, list[str]]) -> bool:
+        if len(paths) > 1:
+            raise HarError(
+                f"{self.path}, box {self._names[name][0].number}: {name} may be {paths[0]} or "
+                f"{paths[1]}; write the folder before the name."
+            )
+        for path in paths:
+            found[path].append(name)
+        return bool(paths)
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """The parts of a name without drive and root; both kinds of slashes part them."""
+    path = PureWindowsPath(name)
+    return path.parts[1:] if path.anchor and path.parts[1:] else path.parts or (name,)
+
+
+def _ends(path: Path, parts: tuple[str, ...]) -> bool:
+    """Whether a path ends in these parts, the last one with or without its ending."""
+    whole = path.absolute().parts
+    return whole[-len(parts) : -1] == parts[:-1]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 Boxes = BoxesFile | Callable[[NDArray[np.uint8]], FloatArray] | None
 """How persons are located: by a file, by a detector (image to boxes), or None, by the poses."""
 
 
-def _read_rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise HarError(f"The file of boxes {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise HarError(
-            f"The file of boxes {path} is no text: give a .csv or .json file."
-        ) from error
-    if path.suffix.lower() == ".csv":
-        return list(csv.DictReader(text.splitlines()))
-    try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise HarError(f"The file of boxes {path} is no JSON ({error}).") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise HarError(f"{path} is no list of objects with x1, y1, x2 and y2.")
-    return rows
+def checked_boxes(boxes: ArrayLike, size: tuple[int, int]) -> FloatArray:
+    """Boxes as a program gives them, (N, 4) float64.
 
+    Args:
+        boxes: (N, 4), or (4,) for one: x1, y1, x2, y2 in pixels.
+        size: width and height of the picture.
 
-def _box_of(path: Path, number: int, row: dict[str, Any]) -> tuple[list[float], int]:
+    Raises:
+        HarError: they are no boxes, or one lies outside the picture.
+    """
+    wanted = "x1, y1, x2, y2 in pixels, as (N, 4)"
     try:
-        box = [float(row[side]) for side in _SIDES]
-    except (KeyError, TypeError, ValueError) as error:
-        raise HarError(f"{path}, box {number}: x1, y1, x2 and y2 must be numbers.") from error
-    if not all(map(math.isfinite, box)) or box[2] <= box[0] or box[3] <= box[1]:
-        raise HarError(f"{path}, box {number}: its area is 0; x2 > x1 and y2 > y1 are needed.")
-    person = 0 if row.get("id") in (None, "") else _whole(path, number, row, "id")
-    return box, person
-
-
-def _whole(path: Path, number: int, row: dict[str, Any], key: str) -> int:
-    try:
-        value = int(row[key])
-    except (KeyError, TypeError, ValueError) as error:
-        raise HarError(
-            f"{path}, box {number}: give the name of an image (image) or the number of a frame "
-            "(frame), and the person as a whole number (id)."
-        ) from error
-    if value < 0:
-        raise HarError(f"{path}, box {number}: {key} counts from 0.")
-    return value
+        given = np.asarray(boxes, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise HarError(f"boxes are not numbers: give {wanted}.") from error
+    if given.size == 0:
+        return np.empty((0, 4))
+    if given.shape[-1:] != (4,) or given.ndim > 2:
+        raise HarError(f"boxes have the shape {given.shape}: give {wanted}.")
+    given = given.reshape(-1, 4)
+    for number, box in enumerate(given.tolist()):
+        fault = fault_of(box)
+        if fault is None and not overlaps_image(box, size)[0]:
+            fault = f"it lies outside the picture of {size[0]}x{size[1]} pixels"
+        if fault:
+            raise HarError(f"boxes[{number}] is {box}: {fault}.")
+    return given

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from har.data.targets import BOX_ENLARGEMENT
 from har.geometry import FloatArray, box_around, invert_affine, transform_points
 from har.models.spec import ModelSpec
-from har.prediction.locating import cut_crops
+from har.prediction.locating import NO_PERSON, cut_crops
 from har.prediction.tracking import Finder
 from har.runtime.clip_buffer import TimedClips
 from har.runtime.engine import Engine
@@ -104,11 +104,15 @@ def follow(
             around = box_around(joints_px, enlarge=BOX_ENLARGEMENT)
             confidence = np.stack([person.confidence for person in people]).mean(-1)
             finder.update(track, times, around, confidence)
-            for row, person in zip(rows, people, strict=True):
-                pending[row].people.append(person)
-            if engine.spec.labels:
+            there = confidence >= NO_PERSON  # elsewhere the box shows nobody, whoever gave it
+            for row, person in zip(rows[there], np.flatnonzero(there), strict=True):
+                pending[row].people.append(people[person])
+            if engine.spec.labels and there.any():
                 clip = clips.setdefault(track, TimedClips(engine, every_s=action_every_s))
-                for row, time_s, features in zip(rows, times, result.features, strict=True):
+                frames_of_clip = zip(rows, times, result.features, there, strict=True)
+                for row, time_s, features, is_there in frames_of_clip:
+                    if not is_there:
+                        continue
                     probabilities = clip.push(float(time_s), features)
                     if probabilities is not None:
                         pending[row].actions[track] = probabilities

@@ -1,9 +1,11 @@
 """Predicts image files: an annotated image and a JSON file for each."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from har.errors import HarError
 from har.files import Image, read_image
@@ -11,8 +13,11 @@ from har.prediction.annotation import draw_people
 from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_file import Boxes, BoxesFile
 from har.prediction.following import FramePrediction, Person
+from har.prediction.locating import check_size
 from har.prediction.predictor import Predictor
 from har.prediction.results import PredictionCollector, person_dict
+from har.prediction.sources import result_names
+from har.prediction.tracking import overlaps_image
 from har.prediction.writers import write_json
 from har.video import Frame
 from har.visual.draw import write_image
@@ -22,32 +27,39 @@ _WAITING = 2  # images between reading, network and drawing
 
 
 def predict_images(
-    predictor: Predictor, paths: list[Path], out: Path, boxes: Boxes = None
+    predictor: Predictor,
+    paths: list[Path],
+    out: Path,
+    boxes: Boxes = None,
+    names: Mapping[Path, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Writes the poses in images to ``<out>/<name>.png`` and ``.json``, and ``summary.json``.
 
-    An image that cannot be read is reported and skipped.
+    An image that cannot be read or predicted is reported and skipped. Whether all are done or it is
+    interrupted, everything until then is written.
 
     Args:
         predictor: the network.
         paths: of the images.
         out: folder of the results.
         boxes: a file, a detector, or None: one person is located.
+        names: of the results by image, without ending; None: those of :func:`result_names`.
 
     Returns:
-        For every image its ``image``, ``persons`` and ``confidence``, or the reason it ``failed``.
+        For every image its ``image``, ``persons`` and ``confidence``, or the reason it ``failed``;
+        with ``boxes_outside``, the number of given boxes that show nothing of it.
 
     Raises:
         HarError: none of the images can be read, or the results cannot be written.
+        KeyboardInterrupt: again, after what is done was written.
     """
     began = time.perf_counter()
     rows: list[dict[str, Any]] = []
-    names = _result_names(paths)
+    names = result_names(paths) if names is None else names
+    stopped = False
 
     def write(job: tuple[Path, FramePrediction]) -> None:
         path, prediction = job
-        people = draw_people(prediction.frame.image, prediction.people, predictor.engine.spec)
-        write_image(out / f"{names[path]}.png", people)
         collected = PredictionCollector(predictor.engine.spec)
         collected.add(prediction)
         poses = collected.poses()
@@ -58,24 +70,42 @@ def predict_images(
             "people": [person_dict(poses, row) for row in range(len(poses))],
             "model": predictor.engine.spec.to_dict(),
         }
-        write_json(out / f"{names[path]}.json", value)
+        write_json(out / f"{names[path]}.json", value)  # before the picture: the disk may be full
+        people = draw_people(prediction.frame.image, prediction.people, predictor.engine.spec)
+        write_image(out / f"{names[path]}.png", people)
+
+    def predict(path: Path, image: Image | HarError) -> dict[str, Any]:
+        try:
+            if isinstance(image, HarError):
+                raise image
+            check_size(str(path), (image.shape[1], image.shape[0]))
+            people, outside = _people(predictor, path, image, boxes)
+        except Exception as error:  # whatever is wrong with one image must not stop the others
+            what = error if isinstance(error, HarError) else f"{path} fails: {error!r}"
+            return {"image": str(path), "failed": str(what)}
+        drawing.put((path, FramePrediction(Frame(image, 0, 0.0), people, {})))
+        confidence = [float(person.confidence.mean()) for person in people]
+        mean = round(sum(confidence) / len(confidence), 4) if people else None
+        row = {"image": str(path), "persons": len(people), "confidence": mean}
+        return {**row, "boxes_outside": outside} if outside else row
 
     with progress_bar("images") as report, BackgroundWriter(write, _WAITING) as drawing:
-        for path, image in prefetch(_read(paths), _WAITING):
-            if isinstance(image, HarError):
-                rows.append({"image": str(path), "failed": str(image)})
-            else:
-                people = _people(predictor, path, image, boxes)
-                drawing.put((path, FramePrediction(Frame(image, 0, 0.0), people, {})))
-                confidence = [float(person.confidence.mean()) for person in people]
-                mean = round(sum(confidence) / len(confidence), 4) if people else None
-                rows.append({"image": str(path), "persons": len(people), "confidence": mean})
-            failed = sum("failed" in row for row in rows)
-            report(len(rows), len(paths), frames=len(rows), errors=failed)
-    if all("failed" in row for row in rows):
+        try:
+            for path, image in prefetch(_read(paths), _WAITING):
+                rows.append(predict(path, image))
+                failed = sum("failed" in row for row in rows)
+                report(len(rows), len(paths), frames=len(rows), errors=failed)
+        except KeyboardInterrupt:
+            stopped = True
+    if rows and all("failed" in row for row in rows):
         raise HarError(f"None of the {len(rows)} images can be read: {rows[0]['failed']}")
-    summary = {"images": rows, "seconds": round(time.perf_counter() - began, 2)}
+    seconds = round(time.perf_counter() - began, 2)
+    note = f"Stopped after {len(rows)} of {len(paths)} images." if stopped else None
+    summary = {"images": rows, "seconds": seconds, "complete": not stopped, "note": note}
     write_json(out / "summary.json", {**summary, "model": predictor.engine.spec.to_dict()})
+    if note is not None:
+        print(note)
+        raise KeyboardInterrupt
     return rows
 
 
@@ -87,25 +117,17 @@ def _read(paths: list[Path]) -> Iterator[tuple[Path, Image | HarError]]:
             yield path, error
 
 
-def _people(predictor: Predictor, path: Path, image: Image, boxes: Boxes) -> list[Person]:
+def _people(
+    predictor: Predictor, path: Path, image: Image, boxes: Boxes
+) -> tuple[list[Person], int]:
+    """The persons in an image, and how many of the file's boxes show nothing of it."""
     if boxes is None:
-        return predictor.people(image)
+        return predictor.people(image), 0
     if isinstance(boxes, BoxesFile):
-        numbers, given = boxes.of_image(path.name)
-        people = predictor.people(image, given)
-        return [p._replace(track=n) for p, n in zip(people, numbers, strict=True)]
-    return predictor.people(image, boxes(image))
-
-
-def _result_names(paths: list[Path]) -> dict[Path, str]:
-    """Returns names of the results, without ending, that differ for different images."""
-    stems = [path.stem for path in paths]
-    twice = {stem for stem in stems if stems.count(stem) > 1}
-    names: dict[Path, str] = {}
-    for path in paths:
-        name = path.name if path.stem in twice else path.stem
-        number = 2
-        while name in names.values() or name == "summary":  # the same name in another folder
-            name, number = f"{path.name}_{number}", number + 1
-        names[path] = name
-    return names
+        numbers, given = boxes.of_image(path)
+        shown = overlaps_image(given, (image.shape[1], image.shape[0]))
+        people = predictor.people(image, given[shown])
+        kept = np.array(numbers)[shown]
+        return [p._replace(track=int(kept[p.track])) for p in people], int((~shown).sum())
+    found = np.asarray(boxes(image), dtype=np.float64).reshape(-1, 4)
+    return predictor.people(image, found[overlaps_image(found, image.shape[1::-1])]), 0

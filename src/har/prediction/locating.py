@@ -12,12 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from har import geometry
 from har.data.targets import BOX_ENLARGEMENT
+from har.errors import HarError
 from har.geometry import FloatArray
 from har.runtime.engine import Engine
 
 # Mean confidence of the joints, a share of their maps: about 0.8 on a person, 0.3 beside one.
 DOUBTFUL, NO_PERSON = 0.5, 0.2
 _SMALLEST_WINDOW = 1 / 30  # of the image's longer side, as in the recipe (32 of 960 px)
+_FEWEST_PX = 2  # of a crop's side: less may hold no pixel
+SMALLEST_SIDE = 16  # pixels of an image in which a person can be found
 _LARGEST_WINDOW = 1.5
 
 
@@ -31,6 +34,23 @@ class Located(NamedTuple):
 
     boxes: FloatArray
     confidence: FloatArray
+
+
+def check_size(name: str, size: tuple[int, int]) -> None:
+    """Refuses an image or video in which no person can be found.
+
+    Args:
+        name: of the file.
+        size: width and height of the image in pixels.
+
+    Raises:
+        HarError: it is too small.
+    """
+    if min(size) < SMALLEST_SIDE:
+        raise HarError(
+            f"{name} has {size[0]}x{size[1]} pixels, too few to find a person in: give one of "
+            f"{SMALLEST_SIDE}x{SMALLEST_SIDE} or more."
+        )
 
 
 def cut_crops(
@@ -50,7 +70,8 @@ def cut_crops(
     size = np.array([width, height], dtype=np.float64)
     center, window = geometry.center_and_window(boxes)
     longer = size.max()
-    window = np.clip(window, _SMALLEST_WINDOW * longer, _LARGEST_WINDOW * longer)
+    smallest = max(_FEWEST_PX, _SMALLEST_WINDOW * longer)
+    window = np.clip(window, smallest, max(smallest, _LARGEST_WINDOW * longer))
     center = np.clip(center, 0, size)
     places = zip(center, window, strict=True)
     affines = np.stack([geometry.crop_affine(c, w, (width, height)) for c, w in places])

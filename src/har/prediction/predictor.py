@@ -13,9 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
 from har.files import Image, read_image
+from har.geometry import box_iou
+from har.numbers import check_number
 from har.prediction.background import prefetch
+from har.prediction.boxes_file import checked_boxes
 from har.prediction.following import FramePrediction, Person, follow, people_of
-from har.prediction.locating import cut_crops, locate_person, refine
+from har.prediction.locating import NO_PERSON, check_size, cut_crops, locate_person, refine
 from har.prediction.results import Prediction, PredictionCollector
 from har.prediction.sources import is_image
 from har.prediction.tracking import Finder, GivenBoxes, OnePerson, around_person
@@ -106,31 +109,42 @@ class Predictor:
             array = np.repeat(array[..., None], 3, axis=-1)
         if array.ndim not in (3, 4) or array.shape[-1] != 3:
             raise HarError(f"An image is RGB (H, W, 3), a clip (T, H, W, 3), not {array.shape}.")
+        check_number("fps", fps)
         if array.ndim == 3:
             return self.of_image(array, boxes)
+        check_size("The clip", (array.shape[2], array.shape[1]))
         frames = (Frame(image, number, number / fps) for number, image in enumerate(array))
         return self._of_frames(frames, array.shape[1:], len(array), boxes)
 
     def people(self, image: Image, boxes: ArrayLike | None = None) -> list[Person]:
-        """Returns the persons in an image.
+        """Returns the persons in an image; none where the confidence of the joints is too low.
 
         Args:
             image: uint8 RGB (H, W, 3).
             boxes: (N, 4) rectangles around them in pixels; None: the likeliest one is located in
-                the whole image.
+                the whole image. A person's track is the number of the box.
+
+        Raises:
+            HarError: a box that is none, or lies outside the image; an image of a few pixels.
         """
+        check_size("The image", (image.shape[1], image.shape[0]))
         if boxes is None:
             found = locate_person(self.engine, [image], self.refine).boxes
         else:
-            found = around_person(boxes)
+            given = checked_boxes(boxes, (image.shape[1], image.shape[0]))
+            found = around_person(given)
             if self.refine and len(found):
-                found = refine(self.engine, [image] * len(found), found, self.refine).boxes
+                refined = refine(self.engine, [image] * len(found), found, self.refine).boxes
+                # a pose that has left the box is of another person, or of none
+                stays = (box_iou(refined, given) > 0)[:, None]
+                found = np.where(stays, refined, found)
         if not len(found):
             return []
         crops, affines = cut_crops(self.engine, [image] * len(found), found)
         poses = self.engine.forward_frames(crops).poses
         people = people_of(self.engine.spec, 0, found, affines, poses)
-        return [person._replace(track=number) for number, person in enumerate(people)]
+        numbered = [person._replace(track=number) for number, person in enumerate(people)]
+        return [person for person in numbered if person.confidence.mean() >= NO_PERSON]
 
     def of_image(self, image: Image, boxes: ArrayLike | None = None) -> Prediction:
         """See :meth:`__call__`."""
@@ -149,6 +163,7 @@ class Predictor:
         if is_image(path):
             return self.of_image(read_image(path), boxes)
         with closing(Video(path)) as video:
+            check_size(str(path), video.size)
             shape = (video.size[1], video.size[0], 3)
             return self._of_frames(video, shape, video.num_frames or 0, boxes)
 
@@ -161,7 +176,12 @@ class Predictor:
     ) -> Prediction:
         finder: Finder = self.one_person()
         if boxes is not None:
-            box = np.asarray(boxes, dtype=np.float64).reshape(1, 4)
+            box = checked_boxes(boxes, (shape[1], shape[0]))
+            if len(box) != 1:
+                raise HarError(
+                    f"A clip or video takes one box (4,), not {len(box)}: give several persons in "
+                    "a file, boxes= of python -m har.predict."
+                )
             ends = np.array([0, np.iinfo(np.int64).max // 2])
             finder = GivenBoxes({0: ends}, {0: np.repeat(box, 2, axis=0)})
         groups = batches(frames, batch_length(shape, self.engine.batch_size))

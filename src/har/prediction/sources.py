@@ -1,31 +1,40 @@
 """What ``source=`` names: images, videos, cameras, and data from a pipe."""
 
 import glob
+import os
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from har.endings import ANIMATED_ENDINGS, ENDINGS, IMAGE_ENDINGS, ending_of
 from har.errors import HarError
 from har.files import read_image
+from har.video import is_animation
 
-_IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".pgm", ".ppm"}
-_VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"}
-_VIDEOS |= {".3gp", ".ts", ".mts", ".ogv"}
+_FOLDERS = "folders"
+_LONGEST_NAME = 120  # letters of a result's name: systems allow 255 bytes with all endings
 
 
 class Found(NamedTuple):
     """Files that a source names.
 
     Attributes:
-        images, videos: files by the endings of their names, sorted.
-        others: number of other files.
+        images, videos: files by the endings of their names, sorted; an animation is a video.
+        left_out: number of other files and folders by the ending of their names.
     """
 
     images: list[Path]
     videos: list[Path]
-    others: int
+    left_out: dict[str, int]
+
+    @property
+    def others(self) -> int:
+        """Number of files that are left out."""
+        return sum(count for kind, count in self.left_out.items() if kind != _FOLDERS)
 
 
 def find_files(source: str) -> Found:
@@ -36,30 +45,86 @@ def find_files(source: str) -> Found:
     """
     path = Path(source).expanduser()
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file())
+        try:
+            found = sorted(path.iterdir())
+        except OSError as error:
+            raise HarError(f"The folder {path} cannot be read: {error.strerror}.") from error
     elif path.exists():
-        files = [path]
+        found = [path]
     else:
-        names = glob.glob(str(path), recursive=True)
-        files = sorted(Path(name) for name in names if Path(name).is_file())
-        if not files:
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+        if not any(each.is_file() for each in found):
             raise HarError(
                 f"There is no file, folder or match of {source}: give an image, a folder, a "
                 "pattern such as 'photos/*.jpg', a video, the number of a camera, or - for a pipe."
             )
-    images = [file for file in files if file.suffix.lower() in _IMAGES]
-    videos = [file for file in files if file.suffix.lower() in _VIDEOS]
-    if len(files) == 1 and not images and not videos:  # named by hand: the content decides
-        (images if is_image(files[0]) else videos).append(files[0])
-    if not images and not videos:
-        raise HarError(f"No image or video among the {len(files)} files of {source}.")
-    return Found(images, videos, len(files) - len(images) - len(videos))
+    files = [each for each in found if each.is_file()]
+    if len(files) == 1 and len(found) == 1 and ending_of(files[0]) not in ENDINGS:
+        known = files  # named by hand: the content decides
+    else:
+        known = [file for file in files if ending_of(file) in ENDINGS]
+    images: list[Path] = []
+    videos: list[Path] = []
+    for file in known:
+        (images if is_image(file) else videos).append(file)
+    left_out = Counter(_kind(each) for each in found if each not in set(known))
+    if not known:
+        kinds = _counted(left_out)
+        raise HarError(f"No image or video among the {len(files)} files of {source} ({kinds}).")
+    return Found(images, videos, dict(left_out))
+
+
+def describe_left_out(found: Found, source: str) -> str:
+    """A sentence about the files and folders of a source that are left out; empty: none."""
+    parts = []
+    if found.others:
+        files = {kind: n for kind, n in found.left_out.items() if kind != _FOLDERS}
+        parts.append(f"{found.others} other files in {source} are skipped ({_counted(files)}).")
+    if count := found.left_out.get(_FOLDERS):
+        parts.append(f"{count} folders in {source} are not looked into: source='<folder>/**/*' is.")
+    return " ".join(parts)
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return _FOLDERS
+    return ending_of(path) or "no ending"
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "it is empty"
+
+
+def result_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """Returns names of the results, of images without ending and of videos of a folder, that differ
+    for different sources, on systems too that do not tell large from small letters."""
+    stems = Counter(path.stem.casefold() for path in paths)
+    names: dict[Path, str] = {}
+    taken = {"summary"}
+    for path in paths:
+        name = path.name if stems[path.stem.casefold()] > 1 else path.stem
+        base, name, number = path.name, _short(name), 2
+        # an image's files are the name and an ending, a video's folder is the name itself
+        while taken & {f"{name}{end}".casefold() for end in ("", ".png", ".json")}:
+            name, number = f"{_short(base)}_{number}", number + 1
+        taken |= {f"{name}{end}".casefold() for end in ("", ".png", ".json")}
+        names[path] = name
+    return names
+
+
+def _short(name: str) -> str:
+    """A name short enough to get an ending."""
+    return name[: _LONGEST_NAME // 2] if len(os.fsencode(name)) > _LONGEST_NAME else name
 
 
 def is_image(path: Path) -> bool:
-    """Returns whether a file is an image: by its ending, or else by its content."""
-    if path.suffix.lower() in _IMAGES | _VIDEOS:
-        return path.suffix.lower() in _IMAGES
+    """Returns whether a file is an image: by its ending, or else by its content; of a kind that may
+    be an animation by its content."""
+    ending = ending_of(path)
+    if ending in ANIMATED_ENDINGS:
+        return not is_animation(path)
+    if ending in ENDINGS:
+        return ending in IMAGE_ENDINGS
     with suppress(HarError):
         return read_image(path) is not None
     return False

@@ -135,11 +135,12 @@ class GivenBoxes(Finder):
 
     Args:
         numbers: by track, the frames that have a box, ascending, (K,).
-        boxes: by track, (K, 4), the smallest rectangles around the person.
+        boxes: by track, (K, 4), the smallest rectangles around the person. Where they lie outside
+            the frame, nobody is there.
     """
 
     def __init__(self, numbers: dict[int, NDArray[np.int64]], boxes: Boxes) -> None:
-        self._numbers = numbers
+        self._numbers, self._given = numbers, boxes
         self._boxes = {track: around_person(given) for track, given in boxes.items()}
 
     def boxes(self, frames: Sequence[Frame]) -> Boxes:
@@ -148,9 +149,24 @@ class GivenBoxes(Finder):
         for track, numbers in self._numbers.items():
             there = (wanted >= numbers[0]) & (wanted <= numbers[-1])
             if there.any():
-                columns = [np.interp(wanted, numbers, side) for side in self._boxes[track].T]
-                result[track] = np.where(there[:, None], np.stack(columns, axis=1), np.nan)
+                size = frames[0].image.shape[1::-1]
+                there &= overlaps_image(_between(wanted, numbers, self._given[track]), size)
+                boxes = _between(wanted, numbers, self._boxes[track])
+                result[track] = np.where(there[:, None], boxes, np.nan)
         return result
+
+
+def _between(
+    wanted: NDArray[np.int64], numbers: NDArray[np.int64], boxes: FloatArray
+) -> FloatArray:
+    """The boxes (F, 4) of wanted frames, between those of K frames."""
+    return np.stack([np.interp(wanted, numbers, side) for side in boxes.T], axis=1)
+
+
+def overlaps_image(boxes: ArrayLike, size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which of N boxes (N, 4), in pixels, show a part of an image of (width, height)."""
+    given = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    return np.asarray((given[:, :2] < size).all(-1) & (given[:, 2:] > 0).all(-1))
 
 
 class DetectedPeople(Finder):

@@ -15,15 +15,17 @@ import numpy as np
 from har.files import Image
 from har.prediction.annotation import Annotator
 from har.prediction.background import BackgroundWriter, prefetch
-from har.prediction.boxes_file import Boxes, BoxesFile
+from har.prediction.boxes_file import Boxes, BoxesFile, OfVideo
 from har.prediction.following import FramePrediction
+from har.prediction.locating import check_size
 from har.prediction.predictor import Predictor, batch_length, batches
 from har.prediction.results import PredictionCollector
-from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes
+from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes, overlaps_image
 from har.prediction.writers import write_actions, write_json, write_poses
 from har.video import Video, video_file
 from har.visual.terminal import progress_bar
 
+_HIGHEST_FPS = 60.0  # of the annotated video
 _WAITING = 2  # batches between decoding, network and drawing
 _WINDOW, _WIDEST_PX = "har", 1280
 
@@ -42,8 +44,9 @@ def predict_video(
     """Follows the persons in a video and writes their poses and actions.
 
     Decoding, network and drawing run at the same time. Whether the video ends, is interrupted or
-    reaches ``max_frames``, everything until then is written: ``annotated.mp4``, ``poses.npz``,
-    ``actions.csv`` and, last of all, ``summary.json``.
+    reaches ``max_frames``, everything until then is written: ``poses.npz``, ``actions.csv``,
+    ``annotated.mp4`` and, last of all, ``summary.json``. Where the annotated video cannot be
+    written any more (a full disk), the poses until then are kept.
 
     Args:
         predictor: the network.
@@ -59,9 +62,12 @@ def predict_video(
         The content of ``summary.json``.
 
     Raises:
-        HarError: the boxes are not those of a video, or results cannot be written.
+        HarError: the boxes are not those of a video, the frames are tiny, or results cannot be
+            written.
     """
     spec = predictor.engine.spec
+    check_size(video.name, video.size)
+    given = boxes.of_video(video.path) if isinstance(boxes, BoxesFile) else None
     total = video.num_frames
     if max_frames is not None:
         total = min(max_frames, total or max_frames)
@@ -75,7 +81,8 @@ def predict_video(
         window = stack.enter_context(_Window(show))
         file = None
         if annotate:
-            file = stack.enter_context(video_file(out / "annotated.mp4", video.fps))
+            fps = min(video.fps, _HIGHEST_FPS)
+            file = stack.enter_context(video_file(out / "annotated.mp4", fps))
 
         def draw(prediction: FramePrediction) -> None:
             picture = annotator.draw(prediction)
@@ -89,7 +96,7 @@ def predict_video(
         groups = batches(video.frames(limit=max_frames), length)
         ahead = prefetch(groups, _WAITING, newest=video.live)
         try:
-            for prediction in predictor.follow(ahead, _finder(predictor, boxes)):
+            for prediction in predictor.follow(ahead, _finder(predictor, boxes, given)):
                 collected.add(prediction)
                 if drawing is not None:
                     drawing.put(prediction)
@@ -99,21 +106,46 @@ def predict_video(
                     break
         except KeyboardInterrupt:  # the way to end a camera; results so far are kept
             stopped = True
+        finally:  # before the video is finished, which the disk may have no room for
+            if collected.num_frames:
+                write_poses(out / "poses.npz", collected.poses())
+                if spec.labels:
+                    write_actions(out / "actions.csv", collected.actions())
     seconds = time.perf_counter() - began
     summary = _summary(video, collected, seconds, stopped)
-    write_poses(out / "poses.npz", collected.poses())
-    if spec.labels:
-        write_actions(out / "actions.csv", collected.actions())
+    whole = max_frames is None and not stopped
+    summary["remarks"] = [] if given is None else _unused(given, video.size, collected, whole)
     write_json(out / "summary.json", {**summary, "model": spec.to_dict()})
     return summary
 
 
-def _finder(predictor: Predictor, boxes: Boxes) -> Finder:
-    if boxes is None:
+def _finder(predictor: Predictor, boxes: Boxes, given: OfVideo | None) -> Finder:
+    if given is not None:
+        return GivenBoxes(*given)
+    if boxes is None or isinstance(boxes, BoxesFile):
         return predictor.one_person()
-    if isinstance(boxes, BoxesFile):
-        return GivenBoxes(*boxes.of_video())
     return DetectedPeople(boxes, predictor.engine.spec.clip_span_s)
+
+
+def _unused(
+    given: OfVideo, size: tuple[int, int], collected: PredictionCollector, whole: bool
+) -> list[str]:
+    """Sentences about given boxes that fit no frame, or show nobody."""
+    remarks = []
+    outside = {t: int((~overlaps_image(boxes, size)).sum()) for t, boxes in given.boxes.items()}
+    if count := sum(outside.values()):
+        people = ", ".join(str(track) for track, number in outside.items() if number)
+        where = f"the frames of {size[0]}x{size[1]} pixels"
+        remarks.append(f"{count} boxes lie outside {where} (id {people}).")
+    late = {t: n[n >= collected.num_frames] for t, n in given.numbers.items()}
+    if whole and (count := sum(map(len, late.values()))):
+        first = min(int(numbers[0]) for numbers in late.values() if len(numbers))
+        end = f"the end of the video, which has {collected.num_frames} frames"
+        remarks.append(f"{count} boxes are of frames beyond {end} (frame {first}, for example).")
+    seen = set(collected.poses().track.tolist())
+    if empty := [str(track) for track in given.numbers if track not in seen]:
+        remarks.append(f"The boxes of id {', '.join(empty[:5])} show nobody in any frame.")
+    return remarks
 
 
 def _summary(

@@ -1,0 +1,198 @@
+"""The rows of a ``boxes`` file: CSV or JSON, and what is wrong with them."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from har.errors import HarError
+
+_SIDES = ("x1", "y1", "x2", "y2")
+# Other names of a column whose meaning is certain.
+_NAMES = {name: name for name in (*_SIDES, "image", "frame", "id")}
+_NAMES |= dict(zip(("xmin", "ymin", "xmax", "ymax"), _SIDES, strict=True))
+_NAMES |= dict(zip(("left", "top", "right", "bottom"), _SIDES, strict=True))
+_NAMES |= dict.fromkeys(("file", "filename", "file_name", "image_name", "video"), "image")
+_NAMES |= dict.fromkeys(("track", "track_id", "person", "person_id"), "id")
+# Columns that a box does without.
+_NOT_USED = {"score", "confidence", "conf", "label", "class", "category", "category_id", "class_id"}
+_OF_SIZES = {"bbox", "w", "h", "width", "height", "x", "y", "cx", "cy"}
+_LARGEST = 1e6  # pixels; frames and ids are whole numbers below 2**31
+_SEPARATORS = ",;\t|"
+
+
+class Row(NamedTuple):
+    """A box.
+
+    Attributes:
+        number: of the row, from 1.
+        image: name of the file; "": none.
+        frame: number of the frame; None: of an image.
+        person: its id; None: none is given.
+        box: x1, y1, x2, y2 in pixels.
+    """
+
+    number: int
+    image: str
+    frame: int | None
+    person: int | None
+    box: list[float]
+
+
+def read_table(path: Path) -> tuple[list[Row], list[str]]:
+    """The rows of a file, and remarks about what in it is not used.
+
+    Raises:
+        HarError: it cannot be read, or a row is not valid.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise HarError(f"The file of boxes {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        what = f"The file of boxes {path} is no text in UTF-8"
+        raise HarError(f"{what}: give a .csv or .json file.") from error
+    tables = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
+    found: list[Row] = []
+    unused: set[str] = set()
+    for number, cells in enumerate(tables, start=1):
+        row = _named_cells(path, number, cells, unused)
+        found.append(_row(path, number, row))
+    if not found:
+        raise HarError(f"{path} has no boxes.")
+    columns = ", ".join(sorted(unused))
+    return found, [f"{path}: {columns} are not used."] if unused else []
+
+
+def _csv_rows(path: Path, text: str) -> Iterable[list[tuple[str, Any]]]:
+    first = text.split("\n", 1)[0]
+    separator = max(_SEPARATORS, key=first.count)
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text), delimiter=separator) if line]
+    except csv.Error as error:
+        raise HarError(f"The file of boxes {path} is no CSV ({error}).") from error
+    for number, line in enumerate(lines[1:], start=1):
+        if not any(cell.strip() for cell in line):
+            continue
+        if len(line) > len(lines[0]):
+            raise HarError(
+                f"{path}, box {number}: it has {len(line)} values, and the header names "
+                f"{len(lines[0])} columns."
+            )
+        cells = [*line, *[""] * (len(lines[0]) - len(line))]
+        if separator == ";":  # as spreadsheets write where a comma is the decimal point
+            cells = [cell.replace(",", ".") if _is_number(cell) else cell for cell in cells]
+        yield list(zip(lines[0], cells, strict=True))
+
+
+def _is_number(cell: str) -> bool:
+    return cell.strip().lstrip("+-").replace(",", "", 1).isdigit()
+
+
+def _json_rows(path: Path, text: str) -> Iterable[list[tuple[str, Any]]]:
+    try:
+        rows = json.loads(text, object_pairs_hook=lambda pairs: pairs)
+    except (ValueError, RecursionError) as error:
+        raise HarError(f"The file of boxes {path} is no JSON ({error}).") from error
+    # an object is the list of its pairs here, so that none hides another
+    plain = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
+    if not plain or not all(isinstance(cell, tuple) for row in rows for cell in row):
+        raise HarError(
+            f"{path} is no list of objects with x1, y1, x2 and y2 (an annotation file of COCO is "
+            "none)."
+        )
+    yield from rows
+
+
+def _named_cells(
+    path: Path, number: int, cells: list[tuple[str, Any]], unused: set[str]
+) -> dict[str, Any]:
+    """The cells of a row by the columns' names."""
+    row: dict[str, Any] = {}
+    for given, value in cells:
+        column = given.strip().lower()
+        if column not in _NAMES:
+            if column in _NOT_USED:
+                unused.add(given.strip())
+                continue
+            what = f"{path}, box {number}: the column {given.strip()!r} is not known"
+            if column in _OF_SIZES:
+                raise HarError(
+                    f"{what}: x1, y1, x2 and y2 are needed; of a corner and a size (x, y, w, h, as "
+                    "in COCO) they are x, y, x + w and y + h."
+                )
+            raise HarError(
+                f"{what}; the columns are image, frame, id, x1, y1, x2 and y2, which must be "
+                "numbers: rename or remove it."
+            )
+        if _NAMES[column] in row:
+            raise HarError(
+                f"{path}, box {number}: two columns give {_NAMES[column]}; keep one of them."
+            )
+        row[_NAMES[column]] = value
+    return row
+
+
+def _row(path: Path, number: int, row: dict[str, Any]) -> Row:
+    box = [_number(row.get(side)) for side in _SIDES]
+    where = f"{path}, box {number}"
+    if any(value is None for value in box):
+        raise HarError(f"{where}: x1, y1, x2 and y2 must be numbers.")
+    sides = [float(value) for value in box if value is not None]
+    if (fault := fault_of(sides)) is not None:
+        raise HarError(f"{where}: {fault}.")
+    image = row.get("image")
+    if isinstance(image, bool) or not isinstance(image, (str, int, type(None))):
+        raise HarError(f"{where}: image is the name of a file.")
+    name = "" if image is None else str(image).strip()
+    frame, person = (_whole(where, row, key) for key in ("frame", "id"))
+    if not name and frame is None:
+        raise HarError(
+            f"{where}: give the name of an image (image) or the number of a frame (frame)."
+        )
+    return Row(number, name, frame, person, sides)
+
+
+def fault_of(box: Sequence[float]) -> str | None:
+    """What is wrong with x1, y1, x2, y2, whatever the picture; None: nothing."""
+    x1, y1, x2, y2 = box
+    if not all(map(math.isfinite, box)) or x2 <= x1 or y2 <= y1:
+        return (
+            "its area is 0; x2 > x1 and y2 > y1 are needed (of a corner and a size, as in COCO, "
+            "x2 is x + w)"
+        )
+    if max(map(abs, box)) > _LARGEST:
+        return "it is larger than any picture"
+    if max(x2 - x1, y2 - y1) <= 1 and max(x2, y2) <= 2:
+        return (
+            "it is no larger than a pixel; boxes are in pixels, so shares of the picture (0 to 1) "
+            "have to be multiplied by its width and height"
+        )
+    return None
+
+
+def _number(value: Any) -> float | None:
+    """A cell as a number; None: it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str) and "_" in value:
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _whole(where: str, row: dict[str, Any], key: str) -> int | None:
+    value = row.get(key)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    number = _number(value)
+    if number is None or not number.is_integer() or abs(number) >= 2**31:
+        raise HarError(f"{where}: {key} has to be a whole number, not {value!r}.")
+    if number < 0:
+        raise HarError(f"{where}: {key} counts from 0.")
+    return int(number)
