@@ -157,8 +157,8 @@ def _decoded(path: str | Path, data: NDArray[np.uint8], upright: bool) -> Image 
             brand = data[8:12].tobytes().decode("ascii", "replace").strip()
             raise HarError(
                 f"The image {path} is of the kind {brand} (HEIC or similar), which OpenCV cannot "
-                f"read: convert it with ffmpeg -i {quote(str(path))} "
-                f"{quote(Path(path).stem + '.jpg')}, or export it as JPEG or PNG."
+                f"read: convert it to JPEG, ffmpeg -i {quote(str(path))} "
+                f"{quote(Path(path).stem + '.jpg')}."
             )
         if other is None:
             return None

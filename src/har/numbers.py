@@ -94,7 +94,7 @@ TABLE: Mapping[str, Limits] = {
     "model.num_levels": COUNT,
     "model.num_pyramids": COUNT,
     "model.num_blocks": COUNT,
-    "model.num_joints": COUNT,
+    "model.num_joints": COUNT_OR_NONE,
     "model.dim": Limits(low=2, high=3),
     "model.num_pose_features": COUNT,
     "model.num_visual_features": COUNT,
