@@ -43,6 +43,11 @@ PAIRS = [
     "venstre_hånd højre_hånd",
     "左手 右手",
     "왼손 오른손",
+    "tay_trái tay_phải",
+    "يد_يسرى يد_يمنى",
+    "hand_v hand_h",
+    "left_eye_left_corner right_eye_right_corner",
+    "left_eye_right_corner right_eye_left_corner",
 ]
 
 
@@ -61,6 +66,8 @@ def test_pairs_in_many_languages_and_styles(names: str) -> None:
 def test_all_at_once_does_not_mix_them_up() -> None:
     """A skeleton in one style: no pair crosses to another joint."""
     parts = ["eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "leg", "rib"]
+    corners = [f"{a}_eye_{b}_corner" for a in ("left", "right") for b in ("left", "right")]
+    assert set(find_sides(corners).pairs) == {(0, 3), (1, 2)}
     for style in ("{}_left {}_right", "L{} R{}", "{}_l {}_r", "l{} r{}", "{}_g {}_d"):
         names = ["nose", *[word.format(p) for p in parts for word in style.split()]]
         assert set(find_sides(names).pairs) == {(n, n + 1) for n in range(1, len(names), 2)}
@@ -92,6 +99,10 @@ def test_a_joint_without_its_counterpart() -> None:
     assert layout.sides == ("left", "left", "right")
     with pytest.raises(LayoutError, match=r"left_hand.*flip_pairs"):
         _ = layout.flip
+
+
+def test_a_middle_joint_beside_a_pair() -> None:
+    assert find_sides(["eye_l", "eye_m", "eye_r"]).pairs == ((0, 2),)
 
 
 def test_names_of_several_data_sets_are_the_same() -> None:

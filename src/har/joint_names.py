@@ -21,7 +21,7 @@ izquierd* izq i          | derech* der d
 sinistr* sin sx s        | destr* dx dst des d
 esquerd* esq e           | direit* dir d
 esquerr* esq             | dret* d
-vanster* v               | hoger* h
+vanster* vanstra v       | hoger* hogra h
 venstre* v               | hojre* hoyre* h
 lew* l                   | praw* p
 lev* l                   | prav* desn* p d
@@ -32,6 +32,13 @@ sol                      | sag
 stang*                   | drept*
 αριστερ*                 | δεξι*
 kiri                     | kanan
+trai                     | phai
+vasak*                   | parem*
+kreis*                   | lab*
+kair*                    | desin*
+ляв* лев*                | десн* десен
+يسار يسرى ايسر أيسر      | يمين يمنى ايمن أيمن
+שמאל שמאלית שמאלי        | ימין ימנית ימני
 左 左の                  | 右 右の
 왼 왼쪽                  | 오른 오른쪽
 """
@@ -83,7 +90,7 @@ def find_sides(names: Sequence[str]) -> Sides:
     """
     words = [words_of(name) for name in names]
     partners: dict[int, set[tuple[str, int]]] = {number: set() for number in range(len(names))}
-    for candidates in (_by_words(words), _glued(words)):
+    for candidates in (_all_sides(words), _by_words(words), _glued(words)):
         lefts: dict[tuple[object, ...], list[int]] = {}
         rights: dict[tuple[object, ...], list[int]] = {}
         for number, side, key in candidates:
@@ -137,6 +144,7 @@ def _sides_of(tokens: Sequence[str], clear: bool = False) -> Iterator[tuple[str,
             yield said.pop(), place
 
 
+_MIDDLE_LETTERS = {"m", "c"}
 _CLEAR = 6  # so many languages have words that a single joint is called sided by
 
 
@@ -157,13 +165,34 @@ def _fits(token: str, pattern: str) -> bool:
 _Candidate = tuple[int, str, tuple[object, ...]]
 
 
+def _all_sides(words: Sequence[tuple[str, ...]]) -> Iterator[_Candidate]:
+    """Names with several clear sides, as in "left eye, right corner": all of them are exchanged."""
+    for number, tokens in enumerate(words):
+        said = {place: side for side, place in _sides_of(tokens, clear=True)}
+        if len(said) > 1:
+            first = said[min(said)]
+            pattern = tuple(side == first for _, side in sorted(said.items()))
+            rest = tuple("" if place in said else token for place, token in enumerate(tokens))
+            yield number, first, (pattern, rest)
+
+
 def _by_words(words: Sequence[tuple[str, ...]]) -> Iterator[_Candidate]:
-    """Every way to read a word of a name as a side: joint, side, language and the other words."""
+    """Every way to read a word of a name as a side: joint, side, language and the other words.
+
+    A letter is none where the same name occurs with letters that are no side: "point d" beside
+    "point a".
+    """
+    letters: dict[tuple[str, ...], set[str]] = {}
+    for tokens in words:
+        for place, token in enumerate(tokens):
+            if len(token) == 1:
+                letters.setdefault((*tokens[:place], *tokens[place + 1 :]), set()).add(token)
     for number, tokens in enumerate(words):
         for place, token in enumerate(tokens):
             rest = (*tokens[:place], *tokens[place + 1 :])
-            if rest:
-                for side, language in _said(token):
+            for side, language in _said(token) if rest else ():
+                one, other = ({w for w in words if len(w) == 1} for words in _LANGUAGES[language])
+                if len(token) > 1 or letters[rest] <= one | other | _MIDDLE_LETTERS:
                     yield number, side, (language, rest)
 
 

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from har.data.augment import Augmentation
 from har.data.coco.prepare import PrepareReport, open_prepared, prepare_persons
+from har.data.persons import PersonDataset
 from har.data.records import PersonSet
 from har.errors import HarError
 from har.files import read_stored_image
@@ -267,6 +269,31 @@ def test_annotations_with_the_least_that_is_needed(tmp_path: Path) -> None:
     assert report.persons["train"] == 2
     assert list(report.notes) == ["no box, or one without a size: taken from the joints"]
     assert persons.layout.links == ()
+
+
+def test_small_persons_have_a_crop(tmp_path: Path) -> None:
+    """Boxes of a pixel, a single joint, joints in the corner: none of them stops a training."""
+    path = write_dots(tmp_path, FIVE, pictures=2)
+
+    def shrink(content: Any) -> None:
+        one, two, three, four = content["annotations"]
+        one["bbox"] = [*one["keypoints"][:2], 1, 1]
+        two["keypoints"] = [219.5, 119.5, 2] + 4 * [0, 0, 0]
+        two["bbox"] = [219, 119, 30, 30]
+        three["keypoints"] = [[0.5, 0, 1]] + 4 * [[0, 0, 0]]
+        del three["bbox"]
+        four["bbox"] = [500, 500, 20, 20]
+
+    changed(path, path, shrink)
+    _, persons = prepare(tmp_path, tmp_path)
+    assert len(persons) == 4
+    boxes = persons.rows["box_px"]
+    assert ((boxes[:, 2:] - boxes[:, :2]).max(1) >= 4).all()
+    assert (boxes >= 0).all()
+    assert (boxes[:, 2:] <= [220, 120]).all()
+    data = PersonDataset(persons, resolution=(32, 32), augmentation=Augmentation(scales=(0.7,)))
+    for number in range(4):
+        assert data["pose", number, 0]["images"].shape == (32, 32, 3)
 
 
 def test_links_and_pairs(tmp_path: Path) -> None:

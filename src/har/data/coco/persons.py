@@ -15,6 +15,7 @@ Size = tuple[int, int]
 _TOLERANCE_PX = 2.0  # by which boxes and joints may leave a picture that was measured otherwise
 _MARGIN = 0.1  # of the box around joints: of its longer side, on every side
 _SMALLEST_BOX = 0.05  # of the picture's longer side: around a single joint
+_SMALLEST_PX = 4.0  # of a box: a smaller one has no crop
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ def read_labels(
         notes: gets what is odd.
     """
     values, count = entry.get("keypoints"), layout.num_joints
+    if isinstance(values, list) and len(values) == count:  # (x, y, visibility) in a list each
+        triples = [each for each in values if isinstance(each, list) and len(each) == 3]
+        values = [value for each in triples for value in each] if len(triples) == count else values
     if not isinstance(values, list) or len(values) != 3 * count:
         have = f"{len(values)} numbers" if isinstance(values, list) else "no list"
         what = "left out: key points that do not fit the skeleton"
@@ -123,14 +127,16 @@ def person_box(
         slack = 0.25 * (box[2:] - box[:2])
         inside = (joints >= box[:2] - slack) & (joints <= box[2:] + slack)
         corners = np.clip(box.reshape(2, 2), 0, size)
-        if inside.all(-1).any() and (corners[1] - corners[0] >= 1).all():
+        sides = corners[1] - corners[0]
+        if inside.all(-1).any() and sides.min() > 0 and sides.max() >= _SMALLEST_PX:
             return np.asarray(corners.ravel())
-        why = "a box that holds none of its joints"
+        why = "a box that holds none of its joints, or no picture"
     else:
         why = "no box, or one without a size"
     note(notes, f"{why}: taken from the joints", place)
-    margin = max(_MARGIN * float((high - low).max()), _SMALLEST_BOX * max(size))
-    return np.concatenate([np.maximum(low - margin, 0), np.minimum(high + margin, size)])
+    sizes = (_MARGIN * float((high - low).max()), _SMALLEST_BOX * max(size), _SMALLEST_PX)
+    margin = max(sizes)
+    return np.clip([low - margin, high + margin], 0, size).ravel()
 
 
 def person_area(entry: Mapping[str, Any], box: NDArray[np.float64]) -> float:

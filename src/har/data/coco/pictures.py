@@ -42,7 +42,12 @@ class PictureFolder:
             raise COCOError(f"There is no folder of pictures {root}: give images=<folder>.")
         self.root = root
         self.files: list[str] = []
+        seen: set[str] = set()
         for folder, folders, names in os.walk(root, followlinks=True):
+            if os.path.realpath(folder) in seen:  # a link to a folder around it
+                folders.clear()
+                continue
+            seen.add(os.path.realpath(folder))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             below = Path(folder).relative_to(root)
             files = ((below / name).as_posix() for name in sorted(names) if name[0] != ".")

@@ -345,4 +345,10 @@ def open_prepared(data_dir: Path) -> PersonSet:
             f"No own pictures are prepared in {data_dir.resolve()}: run `python -m har.prepare "
             f"persons images=<folder> annotations=<json> paths.data_dir={data_dir}`."
         )
-    return read_persons(path)
+    persons = read_persons(path)
+    if not persons.images_dir.is_dir():
+        raise DatasetNotFoundError(
+            f"The pictures of {path} are no longer in {persons.images_dir}: run `python -m "
+            "har.prepare persons images=<folder> annotations=<json>` once more."
+        )
+    return persons
