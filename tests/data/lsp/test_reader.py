@@ -120,7 +120,7 @@ def test_joints_and_pictures_that_do_not_belong_together(folder: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file", b"x" * 3000])
 def test_damaged_files(content: bytes, folder: Path) -> None:
     (folder / "lsp_dataset" / "joints.mat").write_bytes(content)
-    with pytest.raises(LSPError, match=r"cannot be read as a MATLAB file"):
+    with pytest.raises(LSPError, match=r"not a MATLAB 5 file"):
         read_files(folder)
 
 

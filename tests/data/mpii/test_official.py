@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.io
 
+from har.data.matlab import read_matlab
 from har.data.mpii import official
-from har.data.mpii.matlab import read_matlab
 from har.data.mpii.official import read_official
 from har.data.mpii.persons import MPIIError, Split, estimated_head_size_px, head_size_px
 from har.data.mpii.split import tompson_validation
@@ -81,7 +81,7 @@ def test_real_persons(monkeypatch: pytest.MonkeyPatch) -> None:
         records[0, place] = SimpleNamespace(image=name, annorect=rects.get(place + 1, EMPTY))
     trains = np.isin(np.arange(1, 24988), images)
     whole = SimpleNamespace(annolist=records, img_train=trains[None].astype(np.uint8))
-    monkeypatch.setattr(official, "read_matlab", lambda *_: [whole])
+    monkeypatch.setattr(official, "read_matlab", lambda *_, **__: [whole])
     persons = read_official(path).persons
     assert len(persons) == 2958
     assert (persons["split"] == Split.VALIDATION).all()

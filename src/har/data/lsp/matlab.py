@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from har.data.lsp.files import LSPError
+from har.data.matlab import read_matlab
 
 NUM_JOINTS = 14
 MAX_COORDINATE_PX = 1e5  # beyond it a number is damage, not a place
@@ -43,12 +43,10 @@ def read_joints(path: Path) -> Joints:
         LSPError: it cannot be read, has no ``joints``, or they have another shape.
     """
     try:
-        values = scipy.io.loadmat(path, variable_names=["joints"])["joints"]
+        (values,) = read_matlab(path, "joints", error=LSPError)
         joints = np.asarray(values, dtype=np.float64)
-    except KeyError as error:
-        raise LSPError(f"{path} has no array named joints: is it LSP's joints.mat?") from error
-    except Exception as error:  # scipy raises whatever a damaged file leads it to
-        raise LSPError(f"{path} cannot be read as a MATLAB file: download it again.") from error
+    except (TypeError, ValueError) as error:
+        raise LSPError(f"{path} has joints that are no numbers: download it again.") from error
     if joints.ndim == 2:  # of a single picture
         joints = joints[..., None]
     if joints.shape[:2] == (3, NUM_JOINTS):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from har.data.mpii.matlab import entries, field, number, numbers, read_matlab, text
+from har.data.matlab import entries, field, number, numbers, read_matlab, text
 from har.data.mpii.persons import NUM_JOINTS, Annotations, MPIIError, PersonList, Split
 
 
@@ -20,7 +20,7 @@ def read_deephar(path: Path) -> Annotations:
     """
     persons = PersonList("annotations of the original program")
     for variable, split in (("annot_tr", Split.TRAIN), ("annot_val", Split.VALIDATION)):
-        (table,) = read_matlab(path, variable)
+        (table,) = read_matlab(path, variable, error=MPIIError)
         table = np.asarray(table)
         if table.dtype != object or table.ndim != 2 or table.shape[0] != 3:
             raise MPIIError(

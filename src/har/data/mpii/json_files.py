@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from har.data.mpii.matlab import read_matlab
+from har.data.matlab import read_matlab
 from har.data.mpii.persons import NUM_JOINTS, Annotations, MPIIError, PersonList, Split
 
 SOURCE = "JSON annotations"
@@ -95,7 +95,9 @@ def _head_boxes(path: Path, valid: Path, rows: list[Any]) -> np.ndarray:
     """Head boxes (N, 4) of the persons of ``valid``, checked to be theirs."""
     boxes, truth, missing = (
         np.asarray(array)
-        for array in read_matlab(path, "headboxes_src", "pos_gt_src", "jnt_missing")
+        for array in read_matlab(
+            path, "headboxes_src", "pos_gt_src", "jnt_missing", error=MPIIError
+        )
     )
     count = boxes.shape[-1]
     shapes = (2, 2, count), (NUM_JOINTS, 2, count), (NUM_JOINTS, count)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from har.data.mpii.matlab import entries, field, number, numbers, read_matlab, text
+from har.data.matlab import entries, field, number, numbers, read_matlab, text
 from har.data.mpii.persons import NUM_JOINTS, Annotations, MPIIError, PersonList, Split
 from har.data.mpii.split import tompson_validation
 
@@ -24,7 +24,7 @@ def read_official(path: Path) -> Annotations:
     Raises:
         MPIIError: not the official file, or damaged.
     """
-    (release,) = read_matlab(path, "RELEASE")
+    (release,) = read_matlab(path, "RELEASE", error=MPIIError)
     images = entries(field(release, "annolist"))
     trains = numbers(field(release, "img_train"))
     apart = entries(field(release, "single_person"))

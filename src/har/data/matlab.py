@@ -15,46 +15,50 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from har.data.mpii.persons import MPIIError
+from har.errors import HarError
 
 _HEADER_BYTES = 128
 _MAX_BYTES = 1 << 30  # of a variable, unpacked; the official annotations are some 200 MB
 _MAX_DEPTH = 24
 _MATRIX, _COMPRESSED = 14, 15
 _CELL, _STRUCT, _CHAR = 1, 2, 4
+_FLUSH = b"\x00\x00\xff\xff"  # two files of Penn Action end so, without zlib's checksum
 _NUMBERS = range(6, 16)
 _TAG = struct.Struct("<II")
 _NUMBER_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}  # by type
 _TEXT_TYPES = (1, 2, 4, 16, 17, 18)  # of another type, even empty, scipy dies
 
 
-def read_matlab(path: Path, *variables: str) -> list[Any]:
+def read_matlab(path: Path, *variables: str, error: type[HarError] = HarError) -> list[Any]:
     """Variables of a MATLAB 5 file, as scipy gives them with ``struct_as_record=False``.
 
+    Args:
+        path: of the file.
+        variables: their names.
+        error: what is raised, the error of the data set.
+
     Raises:
-        MPIIError: no such file, not a MATLAB 5 file, damaged, or without one of the variables.
+        HarError: no such file, not a MATLAB 5 file, damaged, or without one of the variables.
     """
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise MPIIError(f"{path} cannot be read: {error.strerror}.") from error
+    except OSError as problem:
+        raise error(f"{path} cannot be read: {problem.strerror}.") from problem
     if data[:8] == b"\x89HDF\r\n\x1a\n" or b"MATLAB 7.3" in data[:_HEADER_BYTES]:
-        raise MPIIError(
-            f"{path} is a MATLAB 7.3 file, which none of MPII's is: take the original download, or "
-            "save it in MATLAB with -v7."
+        raise error(
+            f"{path} is a MATLAB 7.3 file, which the original is not: take the original download, "
+            "or save it in MATLAB with -v7."
         )
     try:
         _check_file(data)
         found = scipy.io.loadmat(
             io.BytesIO(data), struct_as_record=False, variable_names=list(variables)
         )
-    except Exception as error:  # scipy raises nearly everything for damaged files
-        raise MPIIError(
-            f"{path} is damaged or is not a MATLAB 5 file: download it again."
-        ) from error
+    except Exception as problem:  # scipy raises nearly everything for damaged files
+        raise error(f"{path} is damaged or is not a MATLAB 5 file: download it again.") from problem
     missing = [name for name in variables if name not in found]
     if missing:
-        raise MPIIError(
+        raise error(
             f"{path} has no variable {missing[0]}: it is another file than its name states."
         )
     return [found[name] for name in variables]
@@ -76,8 +80,9 @@ def _check_file(data: bytes) -> None:
         start, end = 0, size
         if kind == _COMPRESSED:
             unpacker = zlib.decompressobj()
+            flushed = content.endswith(_FLUSH)
             content = unpacker.decompress(content, _MAX_BYTES)
-            _require(unpacker.eof)
+            _require(unpacker.eof or flushed)
             kind, inner = _TAG.unpack_from(content, 0)
             start, end = 8, 8 + inner
         _require(kind == _MATRIX and end == len(content))
@@ -129,7 +134,7 @@ def _check_matrix(data: bytes, at: int, end: int, depth: int) -> None:
         _require(kind == 1 and 1 <= name_length <= 64 and size % name_length == 0)
         children = count * (size // name_length)
         _require(count <= 1 or children > 0)
-    else:  # sparse arrays, objects, functions: nothing that MPII has
+    else:  # sparse arrays, objects, functions: nothing that a data set has
         _require(array_class == _CELL)
         children = count
     _require(8 * children <= end - at)
