@@ -1,8 +1,9 @@
 """Which frames of a sequence make a clip.
 
 The rules are those of the published program of Luvizon et al. (TPAMI 2020), which stores 15 frames
-a second. Frames are chosen by time here: :func:`time_grid` returns the stored frame at every 1/15
-s, and the rules count positions on that grid, from 0, ``step`` of them from frame to frame.
+a second of NTU RGB+D. Frames are chosen by time here: :func:`time_grid` returns the stored frame at
+every 1/15 s (at every frame of a data set whose program counts frames, as Penn Action's does), and
+the rules count positions on that grid, from 0, ``step`` of them from frame to frame.
 """
 
 import math
@@ -17,11 +18,12 @@ FRAMES_PER_SECOND = 15
 _ROUNDING = 0.02  # of a grid step: clocks of files count milliseconds
 
 
-def time_grid(times_s: ArrayLike) -> NDArray[np.int64]:
+def time_grid(times_s: ArrayLike, per_second: float = FRAMES_PER_SECOND) -> NDArray[np.int64]:
     """Position of the stored frame closest to every 1/15 s of a sequence, from its first frame.
 
     Args:
         times_s: (F,) seconds, ascending.
+        per_second: points of the grid in a second, where a data set counts in other steps.
 
     Returns:
         (G,) positions, ascending; of two frames at the same distance the earlier one. Half a step
@@ -33,8 +35,8 @@ def time_grid(times_s: ArrayLike) -> NDArray[np.int64]:
     times = np.asarray(times_s, dtype=np.float64)
     if not len(times):
         raise HarError("A sequence without frames has no clip: leave this sample out.")
-    steps = (times[-1] - times[0]) * FRAMES_PER_SECOND
-    points = times[0] + np.arange(math.floor(steps + 0.5 - _ROUNDING) + 1) / FRAMES_PER_SECOND
+    steps = (times[-1] - times[0]) * per_second
+    points = times[0] + np.arange(math.floor(steps + 0.5 - _ROUNDING) + 1) / per_second
     after = np.clip(np.searchsorted(times, points), 1, max(1, len(times) - 1))
     before = after - 1
     if len(times) == 1:

@@ -94,7 +94,7 @@ class ClipDataset(Dataset[dict[str, Any]]):
         size, box = self.index.frame_size(sample), None
         if self.boxes is not None:
             boxes = self.boxes.of_sample(self.index.name(sample), len(annotation.joints_px))
-            box = box_of_clip(boxes[frames], size)
+            box = box_of_clip(boxes[frames], size, every_frame=self.boxes.every_frame)
         return clip_target(
             annotation.joints_px[frames],
             None if annotation.depth_mm is None else annotation.depth_mm[frames],
@@ -107,6 +107,7 @@ class ClipDataset(Dataset[dict[str, Any]]):
             box=box,
             # Where no joints were recorded the crop shows all of the picture, undistorted.
             use_true_box=bool(np.isfinite(annotation.joints_px).any()),
+            recipe_width_px=self.index.recipe_width_px,
         )
 
     def __getitem__(self, key: int | Key) -> dict[str, Any]:

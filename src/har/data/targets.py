@@ -1,8 +1,8 @@
 """From annotated joints to what a network learns: the crop of a clip, and the poses in it.
 
 Rules of the published program of Luvizon et al. (TPAMI 2020), for joints of any layout, with or
-without depth. Shifts and the smallest window mean pixels of frames 960 wide (the original's) and
-grow or shrink with the frames.
+without depth. Shifts and the smallest window mean pixels of frames 960 wide (the original's of NTU
+RGB+D) and grow or shrink with the frames, unless a data set's recipe counts pixels of its frames.
 """
 
 import math
@@ -105,6 +105,7 @@ def clip_target(
     width_px: float | None = None,
     box: ArrayLike | None = None,
     use_true_box: bool = True,
+    recipe_width_px: float | None = RECIPE_WIDTH_PX,
 ) -> Target:
     """Crop and poses of a clip (of one frame for an image).
 
@@ -124,6 +125,8 @@ def clip_target(
             multiplied by the drawn scale.
         use_true_box: without ``box``, crop around the true joints; else around the image's center,
             a square of the drawn scale times the longer side.
+        recipe_width_px: shifts and the smallest window are pixels of frames of this width; None: of
+            the frames themselves.
     """
     places = np.asarray(order)
     if params.flip:
@@ -131,7 +134,8 @@ def clip_target(
     joints, depth = known_joints(joints_px, depth_mm, places, frame_size, width_px)
     known = ~np.isnan(joints[..., 0])
 
-    affine = _clip_affine(joints, frame_size, params, box, use_true_box)
+    recipe_px = 1.0 if recipe_width_px is None else frame_size[0] / recipe_width_px
+    affine = _clip_affine(joints, frame_size, params, box, use_true_box, recipe_px)
     crop_xy = joints @ affine[:2, :2].T + affine[:2, 2]
     crop_xy[~known] = INVALID
     visible = ((crop_xy >= 0) & (crop_xy <= 1)).all(-1)
@@ -181,6 +185,7 @@ def _clip_affine(
     params: AugmentParams,
     box: ArrayLike | None,
     use_true_box: bool,
+    recipe_px: float,
 ) -> NDArray[np.float64]:
     """The crop of a clip: where it lies, how large it is, and what was drawn."""
     if box is not None:
@@ -191,7 +196,6 @@ def _clip_affine(
     else:
         center = np.asarray(frame_size) / 2
         window = np.full(2, params.scale * max(frame_size))
-    recipe_px = frame_size[0] / RECIPE_WIDTH_PX
     center = center + np.asarray(params.shift_px) * recipe_px
     window = np.maximum(window, MIN_WINDOW_PX * recipe_px)
     return crop_affine(center, window, frame_size, angle_deg=params.angle_deg, flip=params.flip)

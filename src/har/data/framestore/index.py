@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from har.data.augment import Augmentation, CropMargin
 from har.data.clips import FRAMES_PER_SECOND, time_grid
 from har.data.framestore.shards import PREPARE_AGAIN, merge_shards
+from har.data.targets import RECIPE_WIDTH_PX
 from har.errors import HarError
 from har.files import whole_file
 from har.layouts import get_layout
@@ -62,6 +63,9 @@ class FrameIndex:
         layout: of the stored joints.
         joints_width_px: joints are pixels of pictures of this width; None: of the stored frames.
         margin: how far crops may go from the true persons; None: whole frames are stored.
+        steps_per_second: of the grid on which clips count their frames; 15 where none is stated.
+        recipe_width_px: shifts of crops are pixels of frames of this width (960 where none is
+            stated); None: of the stored frames.
 
     Args:
         path: of ``index.h5``.
@@ -94,6 +98,11 @@ class FrameIndex:
             if f"{word}_scale" in self.settings:
                 x, y = self.settings[f"{word}_shift_px"]
                 self.margin = CropMargin(self.settings[f"{word}_scale"], (x, y))
+        self.steps_per_second = float(self.settings.get("steps_per_second", FRAMES_PER_SECOND))
+        # an attribute of the file is a number: 0 stands for the frames' own width
+        self.recipe_width_px: float | None = (
+            float(self.settings.get("recipe_width_px", RECIPE_WIDTH_PX)) or None
+        )
         self._columns: dict[str, Any] | None = None
         self._owner = -1
 
@@ -222,10 +231,10 @@ class FrameIndex:
         return self._rows_of("frame_number", sample) / _OLD_FRAMES_PER_SECOND
 
     def grid(self, sample: int) -> IntArray:
-        """Positions of the stored frames at every 1/15 s: :func:`har.data.clips.time_grid`."""
-        if self.on_grid[sample]:  # without reading
+        """Positions of the stored frames at every step: :func:`har.data.clips.time_grid`."""
+        if self.on_grid[sample] and self.steps_per_second == FRAMES_PER_SECOND:  # without reading
             return np.arange(self.num_frames[sample])
-        return time_grid(self.times(sample))
+        return time_grid(self.times(sample), self.steps_per_second)
 
     def joints(self, sample: int) -> NDArray[np.float32]:
         """Joints of all people in a sample, (F, P, J, C): see :class:`har.data.records.Clip`."""
@@ -275,7 +284,9 @@ def write_index(shards: Sequence[Path], path: Path, settings: dict[str, Any]) ->
         shards: what it lists.
         path: of the index.
         settings: how the frames were made, plain values; ``layout`` and ``joint_names`` of the
-            stored joints, ``joints_width_px`` where joints are not pixels of the frames.
+            stored joints, ``joints_width_px`` where joints are not pixels of the frames,
+            ``steps_per_second`` and ``recipe_width_px`` (0: of the frames) where clips are counted
+            and crops shifted otherwise than NTU's.
 
     Returns:
         Number of samples.

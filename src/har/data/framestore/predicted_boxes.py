@@ -4,7 +4,8 @@
 
 - ``name``: UTF-8 (N,), sorted; ``first_frame``: int64 (N + 1,), as in the index;
 - ``box``: float32 (F, 4), x1, y1, x2, y2 in pixels of the stored frames; NaN without a person;
-- attributes ``format``, ``weights_sha256`` and ``weights``: which network predicted them.
+- attributes ``format``, ``weights_sha256`` and ``weights``: which network predicted them;
+  ``every_frame``: a clip's box holds those of all its frames.
 """
 
 import os
@@ -68,6 +69,11 @@ class PredictedBoxes:
         """Checksum of the network that predicted the boxes."""
         return str(self.settings["weights_sha256"])
 
+    @property
+    def every_frame(self) -> bool:
+        """Whether a clip's box holds the boxes of all its frames, not of three."""
+        return bool(self.settings.get("every_frame", False))
+
     def num_frames(self, name: str) -> int:
         """Number of boxes of a sample that has some."""
         number = self.numbers[name]
@@ -102,7 +108,9 @@ def open_predicted_boxes(index: FrameIndex, boxes: str) -> PredictedBoxes | None
     return PredictedBoxes(index.path.with_name("boxes.h5")) if boxes == "predicted" else None
 
 
-def box_of_clip(boxes: ArrayLike, frame_size: tuple[int, int]) -> NDArray[np.float64]:
+def box_of_clip(
+    boxes: ArrayLike, frame_size: tuple[int, int], *, every_frame: bool = False
+) -> NDArray[np.float64]:
     """The box of a clip by the boxes of its frames, as :func:`har.data.targets.clip_box`.
 
     The smallest that holds those of the first, middle and last frame; the whole image stands in
@@ -111,21 +119,23 @@ def box_of_clip(boxes: ArrayLike, frame_size: tuple[int, int]) -> NDArray[np.flo
     Args:
         boxes: (T, 4), NaN where there is none.
         frame_size: width and height of the stored frames.
+        every_frame: the box holds those of all frames, as the original program's of Penn Action.
     """
     boxes = np.asarray(boxes, dtype=np.float64)
     last = len(boxes) - 1
-    chosen = boxes[[0, min(int(len(boxes) / 2 + 0.5), last), last]]
+    three = [0, min(int(len(boxes) / 2 + 0.5), last), last]
+    chosen = boxes if every_frame else boxes[three]
     whole_image = np.array([0, 0, *frame_size], dtype=np.float64)
     return union_box(np.where(np.isnan(chosen), whole_image, chosen))
 
 
 def write_predicted_boxes(
-    path: Path, names: Sequence[str], boxes: Sequence[NDArray[Any]], weights: dict[str, str]
+    path: Path, names: Sequence[str], boxes: Sequence[NDArray[Any]], weights: dict[str, Any]
 ) -> None:
     """Writes ``boxes.h5``, whole or not at all.
 
     Args:
-        path, weights: of the file; ``weights_sha256`` and ``weights``.
+        path, weights: of the file; ``weights_sha256`` and ``weights``, and ``every_frame``.
         names, boxes: of the samples, ascending, and (F_i, 4) of each.
 
     Raises:

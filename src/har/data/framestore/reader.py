@@ -150,15 +150,21 @@ class HDF5Frames(FrameStore):
 
 
 class JPEGFolders(FrameStore):
-    """The original program's extraction: ``<sample>/00001.jpg``, named by frame number from 1.
+    """Extracted frames where they lie: ``<sample>/00001.jpg``, named by frame number from 1.
 
     Args:
-        folder: where the samples' folders lie (``images-small``).
+        folder: where the samples' folders lie (the original program's ``images-small``).
         frame_numbers: which frames of the video, from 0, are the stored sequence of a sample.
+        digits: of the numbers in the names.
     """
 
-    def __init__(self, folder: Path, frame_numbers: Callable[[str], NDArray[np.int32]]) -> None:
-        self.folder, self.frame_numbers = folder, frame_numbers
+    def __init__(
+        self,
+        folder: Path,
+        frame_numbers: Callable[[str], NDArray[np.int32]],
+        digits: int = 5,
+    ) -> None:
+        self.folder, self.frame_numbers, self.digits = folder, frame_numbers, digits
 
     def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
         """See :class:`FrameStore`."""
@@ -168,7 +174,7 @@ class JPEGFolders(FrameStore):
                 raise StoreError(
                     f"{sample} has {len(numbers)} stored frames, but not number {frame}."
                 )
-            path = self.folder / sample / f"{numbers[frame] + 1:05d}.jpg"
+            path = self.folder / sample / f"{numbers[frame] + 1:0{self.digits}d}.jpg"
             try:
                 yield np.fromfile(path, dtype=np.uint8), str(path)
             except OSError as error:

@@ -8,7 +8,6 @@ import numpy as np
 
 from har.data.augment import Augmentation
 from har.data.clip_set import ClipReader, ClipSet
-from har.data.clips import FRAMES_PER_SECOND
 from har.data.clips_dataset import ClipDataset
 from har.data.framestore.predicted_boxes import open_predicted_boxes
 from har.data.modules.base import TrainingDataModule
@@ -31,7 +30,7 @@ class ClipDataModule(TrainingDataModule):
         batch_size: clips per batch and process.
         frame_batch_size: single frames per batch and process; None: clips only.
         clip_size: frames per clip.
-        step: between the frames of evaluation clips, in 1/15 s.
+        step: between the frames of evaluation clips, in 1/15 s (Penn Action: in frames).
         boxes: crop around the ``ground_truth`` joints, or around boxes ``predicted`` by
             ``python -m har.prepare boxes``.
         augmentation: for training clips.
@@ -121,8 +120,8 @@ class ClipDataModule(TrainingDataModule):
 
     @property
     def clip_seconds_between_frames(self) -> float:
-        """Pace of the evaluation clips, whatever rate the stored frames have."""
-        return self.step / FRAMES_PER_SECOND
+        """Pace of the evaluation clips, whatever rate the stored frames have; from ``setup`` on."""
+        return self.step / self.clips.index.steps_per_second
 
     def describe_protocol(self) -> dict[str, Any]:
         """Split, clips, boxes and classes."""
