@@ -12,6 +12,7 @@ TASKS = {
     "mpii": "har.prepare.mpii:prepare_mpii",
     "lsp": "har.prepare.lsp:prepare_lsp",
     "persons": "har.prepare.persons:prepare_persons",
+    "penn": "har.prepare.penn:prepare_penn",
     "actions": "har.prepare.actions:prepare_actions",
     "boxes": "har.prepare.boxes:prepare_boxes",
     "synthetic": "har.prepare.synthetic:prepare_synthetic",

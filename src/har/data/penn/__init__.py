@@ -1,0 +1,1 @@
+"""Penn Action: label files, prepared frames, and the boxes that the authors' program predicted."""

@@ -1,0 +1,96 @@
+"""The boxes that the original program predicted, ``pred_bboxes_penn.json``: those of the paper.
+
+A list of three mappings, of the test, the training and the (empty) validation split, from
+``"<sequence>.<frame>"`` to x1, y1, x2, y2 in pixels of the frames. Both numbers count from 0: the
+sequences of a split in the order of ``annotations.mat``, the frames of a sequence in its own.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har.data.framestore.index import FrameIndex
+from har.data.framestore.predicted_boxes import PredictedBoxes, write_predicted_boxes
+from har.data.penn.files import PREDICTED_BOXES, PennError
+from har.data.penn.labels import PennClip
+from har.errors import HarError
+from har.files import file_checksum
+
+_SPLITS = ("test", "train")
+_NO_BOX = (np.nan,) * 4
+
+
+def import_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennClip]) -> int | None:
+    """Writes ``boxes.h5`` from the authors' file, where that lies in the folder of the data.
+
+    Boxes that another network predicted stay; a clip for which a box is missing has none in that
+    frame, which means the whole image.
+
+    Args:
+        root: folder of the data.
+        index: of the prepared clips.
+        clips: all annotated clips by name, in the order of the annotation.
+
+    Returns:
+        Number of clips that have boxes now; None where boxes of another network stay.
+
+    Raises:
+        PennError: the file is damaged, or is of other clips.
+    """
+    path = root / PREDICTED_BOXES
+    target = index.path.with_name("boxes.h5")
+    checksum = file_checksum(path)
+    if target.is_file():
+        try:
+            if PredictedBoxes(target).weights_sha256 != checksum:
+                return None
+        except HarError:  # damaged: written anew
+            pass
+    boxes_of = read_boxes(path)
+    place = {
+        name: (split, number)
+        for split in _SPLITS
+        for number, name in enumerate(n for n, clip in clips.items() if clip.split == split)
+    }
+    names = [name.decode() for name in index.names.tolist()]
+    found: list[NDArray[np.float32]] = []
+    for name in names:
+        split, sequence = place.get(name, ("test", -1))
+        boxes = boxes_of[split].get(sequence, {})
+        numbers = index.frame_numbers(name)
+        rows = np.searchsorted(clips[name].numbers, numbers) if name in clips else numbers
+        of_frames = [boxes.get(row, _NO_BOX) for row in rows.tolist()]
+        found.append(np.array(of_frames, dtype=np.float32).reshape(-1, 4))
+    have = sum(bool(np.isfinite(boxes).any()) for boxes in found)
+    if names and not have:
+        raise PennError(f"{path} has no box of a clip in {root}: it is of other clips, remove it.")
+    stated = {"weights_sha256": checksum, "weights": PREDICTED_BOXES, "every_frame": True}
+    write_predicted_boxes(target, names, found, stated)
+    return have
+
+
+def read_boxes(path: Path) -> dict[str, dict[int, dict[int, Sequence[float]]]]:
+    """The authors' file: boxes by split, sequence and frame.
+
+    Raises:
+        PennError: it is of another form.
+    """
+    boxes: dict[str, dict[int, dict[int, Sequence[float]]]] = {split: {} for split in _SPLITS}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for split, entries in zip(_SPLITS, found[: len(_SPLITS)], strict=True):
+            for key, box in entries.items():
+                sequence, frame = (int(part) for part in key.split("."))
+                x1, y1, x2, y2 = (float(value) for value in box)
+                if not np.isfinite([x1, y1, x2, y2]).all():
+                    raise ValueError(f"{key} has the box {box}")
+                boxes[split].setdefault(sequence, {})[frame] = (x1, y1, x2, y2)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PennError(
+            f"{path} is not the boxes that the original program predicts ({error}): download it "
+            "again, or remove it."
+        ) from error
+    return boxes

@@ -1,0 +1,41 @@
+"""``python -m har.prepare penn``: annotations read, every frame decoded once."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from har.data.penn import prepare as prepared
+from har.data.penn.files import PREDICTED_BOXES
+from har.visual.terminal import make_table, progress_bar
+
+
+def prepare_penn(cfg: DictConfig) -> None:
+    """Reads Penn Action's annotations and frames, and writes what a run needs."""
+    with progress_bar("Penn Action clips") as progress:
+        report, folder = prepared.prepare_penn(
+            Path(cfg.paths.data_dir),
+            annotations=cfg.penn.annotations,
+            workers=cfg.workers,
+            progress=progress,
+        )
+    print_report(report, folder)
+
+
+def print_report(report: prepared.PennReport, folder: Path) -> None:
+    """The table at the end: how many clips, and why others were left out."""
+    table = make_table("Penn Action preparation", ["clips"], ["count"])
+    table.add_column("for example", overflow="fold")
+    table.add_row("annotations", "", report.source)
+    table.add_row("done now", str(report.done), "")
+    table.add_row("there already", str(report.kept), "")
+    train, test = report.clips
+    table.add_row("to train with / test", f"{train:,} / {test:,}", "official: 1,258 / 1,068")
+    if report.boxes is not None:
+        table.add_row("with predicted boxes", f"{report.boxes:,}", PREDICTED_BOXES)
+    if report.warnings:
+        name, remark = next(iter(report.warnings.items()))
+        table.add_row("of these, unusual", str(len(report.warnings)), f"{name}: {remark}")
+    for reason, names in report.skipped_by_reason().items():
+        table.add_row(f"left out: {reason}", str(len(names)), names[0])
+    Console().print(table, f"Index and prepare_report.json: {folder}; the frames stay in place")
