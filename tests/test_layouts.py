@@ -154,3 +154,10 @@ def test_a_network_with_flip_pairs_can_be_predicted_with():
     record = {"layout": "fish", "joint_names": ("left fin", "tail", "other fin")}
     restored = get_layout(record["layout"], record["joint_names"])
     assert restored.sides == ("left", "middle", "middle")
+
+
+def test_joints_are_found_in_another_style_of_writing():
+    own = get_layout({"name": "own", "joints": ["Nose", "KneeLeft", "R_knee"]})
+    other = get_layout({"name": "other", "joints": ["right knee", "left_knee", "nose", "tail"]})
+    assert own.order_from(other) == (2, 1, 0)
+    assert other.order_from(own) == (2, 1, 0, MISSING)

@@ -129,8 +129,8 @@ class Layout:
         Raises:
             LayoutError: no joint has a counterpart, or left and right mean different things.
         """
-        numbers = {_words(joint): number for number, joint in enumerate(source.joints)}
-        order = tuple(numbers.get(_words(joint), MISSING) for joint in self.joints)
+        numbers = {joint_key(joint): number for number, joint in enumerate(source.joints)}
+        order = tuple(numbers.get(joint_key(joint), MISSING) for joint in self.joints)
         if self.mirrored != source.mirrored or set(order) == {MISSING}:
             raise LayoutError(
                 f"Layout {self.name} cannot be made from the joints of {source.name}: choose a "
@@ -172,11 +172,6 @@ def plain_layout(layout: LayoutLike) -> str | dict[str, Any]:
     """What a checkpoint can hold of a layout: its name if it has an entry here, else attributes."""
     found = get_layout(layout)
     return found.name if LAYOUTS.get(found.name) == found else asdict(found)
-
-
-def _words(joint: str) -> str:
-    """The name as layouts are compared by: "Left_Knee" is "left knee"."""
-    return joint.lower().replace("_", " ").replace("-", " ")
 
 
 _FILE = resources.files("har").joinpath("layouts.json")
