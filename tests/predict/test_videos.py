@@ -112,6 +112,8 @@ def test_a_4k_video(tmp_path: Path, engine: Engine) -> None:
     out = run(tmp_path, video)
     with np.load(out / "poses.npz") as poses:
         assert np.abs(poses["joints_px"] - joints_of(box)).max() < 40
+    assert Video(out / "annotated.mp4").size[0] == 1280
+    out = run(tmp_path, video, "video_size=null")
     assert Video(out / "annotated.mp4").size[0] == 3840
 
 

@@ -1,9 +1,9 @@
 """``python -m har.benchmark model``: how fast a network is here, by mode and by block.
 
-One clip in every mode of computing, the mode that :mod:`har.runtime` takes here marked. A stream of
-frames, clip after clip against frame after frame. The network stopped after each of its prediction
-blocks: the plot of speed against accuracy of TPAMI 2020. With weights and data also the accuracy of
-every mode and every block on the test split.
+One clip and one frame in every mode of every runtime, the one that ``har.predict`` takes here
+marked. A stream of frames, clip after clip against frame after frame. The network stopped after
+each of its prediction blocks: the plot of speed against accuracy of TPAMI 2020. With weights and
+data also the accuracy of every mode and every block on the test split.
 """
 
 import copy
@@ -26,12 +26,14 @@ from har.benchmark.blocks import benchmark_blocks
 from har.benchmark.timing import print_variants, time_interleaved
 from har.models.base import PoseNetwork
 from har.models.spec import ModelSpec
+from har.precision import has_fast_bfloat16
 from har.runs.config import instantiate
 from har.runtime.engine import Engine
 from har.runtime.exporter import export_network
-from har.runtime.loading import choose_device, load_for_inference
+from har.runtime.loading import choose_device, choose_runtime, load_for_inference
 from har.runtime.modes import PLAIN, Mode, fastest_mode
 from har.runtime.onnx_runtime import OnnxRuntime
+from har.runtime.openvino_runtime import OpenVINORuntime, openvino_is_here
 from har.runtime.streaming import ClipStream
 from har.runtime.torch_runtime import TorchRuntime
 from har.transforms import normalize_images
@@ -58,7 +60,12 @@ def benchmark_model(cfg: DictConfig) -> None:
     )
     variants, engines = _variants(cfg, network, spec, device)
     print_variants("one clip", time_interleaved(variants), spec.clip_size, "frames/s")
-    console.print(f"[dim]* the mode of predict and evaluate here: {fastest_mode(device)}[/dim]")
+    one = {
+        name: partial(engine.forward_frames, _clip(spec)[:1])
+        for name, engine in _engines(cfg, network, spec, device, 1).items()
+    }
+    print_variants("one frame, poses and features", time_interleaved(one), 1, "frames/s")
+    console.print("[dim]* the runtime and mode of har.predict here[/dim]")
     if spec.labels:
         _stream(network, spec, device)
         if cfg.weights is not None and cfg.measure:
@@ -82,37 +89,52 @@ def _variants(
     cfg: DictConfig, network: PoseNetwork, spec: ModelSpec, device: torch.device
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, Engine]]:
     """One clip in every mode, and the engines among them."""
-    console, images = Console(), _clip(spec)
+    images = _clip(spec)
     variants: dict[str, Callable[[], Any]] = {
         "plain layout, float32": _as_trained(network, images, device, torch.contiguous_format),
         "channels last, float32": _as_trained(network, images, device, torch.channels_last),
     }
-    best = fastest_mode(device)
+    engines = {"float32": _engine(network, spec, device, PLAIN)}
+    engines |= _engines(cfg, network, spec, device, spec.clip_size)
+    timed = {name: engine for name, engine in engines.items() if name != "float32"}
+    return variants | {n: partial(_predict, e, images) for n, e in timed.items()}, engines
+
+
+def _engines(
+    cfg: DictConfig, network: PoseNetwork, spec: ModelSpec, device: torch.device, batch_size: int
+) -> dict[str, Engine]:
+    """The network in every mode of every runtime that is installed, by name; the one that is taken
+    here has a star."""
+    console, best = Console(), fastest_mode(device)
     low = {torch.float32, best.precision}
     modes = [Mode(precision=p, compiled=False) for p in sorted(low, key=str, reverse=True)]
     if cfg.compile:
         modes += [Mode(precision=mode.precision) for mode in modes]
-    engines = {"float32": _engine(network, spec, device, PLAIN)}
+    taken = choose_runtime("auto", Path("network.ckpt"), device, fast=True)
+    engines: dict[str, Engine] = {}
     for mode in modes:
-        engine = _engine(network, spec, device, mode)
-        name = str(mode)
+        engine = _engine(network, spec, device, mode, batch_size)
         if mode.compiled:
-            console.print(f"compiling ({mode.precision}) ...")
+            console.print(f"compiling ({mode.precision}, {batch_size} frames) ...")
             if not engine.compile():
                 continue
-        if dataclasses.replace(best, compiled=best.compiled and cfg.compile) == mode:
-            name += " *"
-        engines[name] = engine
+        is_best = dataclasses.replace(best, compiled=best.compiled and cfg.compile) == mode
+        engines[str(mode) + " *" * (taken == "torch" and is_best)] = engine
+    if device.type == "cpu" and openvino_is_here():
+        for fast in sorted({False, has_fast_bfloat16("cpu")}):
+            runtime = OpenVINORuntime(network, spec.resolution, batch_size=batch_size, fast=fast)
+            name = f"OpenVINO, {'bfloat16' if fast else 'float32'}"
+            is_taken = taken == "openvino" and fast == has_fast_bfloat16("cpu")
+            engines[name + " *" * is_taken] = Engine(runtime, spec, batch_size=batch_size)
     if cfg.onnx and importlib.util.find_spec("onnxruntime") is not None:
         console.print("exporting to ONNX ...")
         with tempfile.TemporaryDirectory(prefix="har-") as folder:
             path = Path(folder) / "network.onnx"
             plain: Any = copy.deepcopy(network).cpu()
             export_network(plain.to(memory_format=torch.contiguous_format), spec, path, "onnx")
-            runtime = OnnxRuntime(path, device.type)
-        engines["onnxruntime, float32"] = Engine(runtime, spec, batch_size=spec.clip_size)
-    timed = {name: engine for name, engine in engines.items() if name != "float32"}
-    return variants | {n: partial(_predict, e, images) for n, e in timed.items()}, engines
+            exported = OnnxRuntime(path, device.type)
+        engines["onnxruntime, float32"] = Engine(exported, spec, batch_size=batch_size)
+    return engines
 
 
 def _as_trained(
@@ -135,9 +157,16 @@ def _as_trained(
     return run
 
 
-def _engine(network: PoseNetwork, spec: ModelSpec, device: torch.device, mode: Mode) -> Engine:
-    runtime = TorchRuntime(network, device, mode, batch_size=spec.clip_size)
-    return Engine(runtime, spec, batch_size=spec.clip_size)
+def _engine(
+    network: PoseNetwork,
+    spec: ModelSpec,
+    device: torch.device,
+    mode: Mode,
+    batch_size: int | None = None,
+) -> Engine:
+    size = batch_size or spec.clip_size
+    runtime = TorchRuntime(network, device, mode, batch_size=size)
+    return Engine(runtime, spec, batch_size=size)
 
 
 def _predict(engine: Engine, images: NDArray[np.uint8]) -> None:

@@ -1,7 +1,7 @@
 """Variants timed in turn, and their table."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any
 
@@ -12,7 +12,7 @@ from har.visual.terminal import make_table
 ROUNDS = 5
 
 
-def time_interleaved(variants: dict[str, Callable[[], Any]]) -> dict[str, float]:
+def time_interleaved(variants: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
     """Median seconds of every variant, after one round of warming up."""
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for round_number in range(ROUNDS + 1):

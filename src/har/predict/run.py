@@ -127,7 +127,7 @@ def _predict_videos(
     A video that cannot be read or predicted is reported and skipped.
     """
     rows: list[dict[str, Any]] = []
-    options = {key: cfg[key] for key in ("skeleton_3d", "show", "max_frames")}
+    options = {key: cfg[key] for key in ("video_size", "skeleton_3d", "show", "max_frames")}
     options["annotate"] = cfg.video
     for source in videos:
         name = "camera" if isinstance(source, Video) else names[source]

@@ -1,5 +1,6 @@
 """Annotated frames: skeletons, the action of each person, and a timeline of the actions."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,15 +58,25 @@ class Annotator:
         spec: of the network.
         size: width and height of the frames in pixels.
         duration_s: of the video; None: not known.
+        longest_px: longer side of the pictures; larger frames are shrunk to it before they are
+            drawn on. None: as they are.
         skeleton_3d: adds a turning 3-D skeleton beside the frame.
     """
 
     def __init__(
-        self, spec: ModelSpec, size: tuple[int, int], duration_s: float | None, *, skeleton_3d: bool
+        self,
+        spec: ModelSpec,
+        size: tuple[int, int],
+        duration_s: float | None,
+        *,
+        longest_px: int | None = None,
+        skeleton_3d: bool,
     ) -> None:
-        self.spec, self.size = spec, size
+        self._scale = min(1.0, (longest_px or max(size)) / max(size))
+        self.spec = spec
+        self.size = round(self._scale * size[0]), round(self._scale * size[1])
         self.skeleton_3d = skeleton_3d and spec.dim == 3
-        self._panel = min(size)
+        self._panel = min(self.size)
         self._duration_s = duration_s
         self._timeline = self._new_timeline()
         self._shown: int | None = None  # the person whose actions the timeline shows
@@ -78,7 +89,13 @@ class Annotator:
             self._last[track] = now, top_actions(probabilities, self.spec.labels, 1)[0]
         self._last = {t: (s, a) for t, (s, a) in self._last.items() if now - s <= _KEPT_S}
         tags = {person.track: self._tag(person.track, len(people)) for person in people}
-        picture = draw_people(prediction.frame.image, people, self.spec, tags)
+        image, drawn = prediction.frame.image, people
+        if self._scale < 1:
+            drawn = [p._replace(joints_px=self._scale * p.joints_px) for p in people]
+            # averaging takes ten times as long, and is needed where pixels would be skipped only
+            how = cv2.INTER_LINEAR if self._scale >= 0.5 else cv2.INTER_AREA
+            image = np.asarray(cv2.resize(image, self.size, interpolation=how), np.uint8)
+        picture = draw_people(image, drawn, self.spec, tags)
         main = self._main(people)
         if self.skeleton_3d:
             picture = np.hstack([picture, self._panel_of(main, now)])

@@ -27,7 +27,8 @@ from har.visual.terminal import progress_bar
 
 _HIGHEST_FPS = 60.0  # of the annotated video
 _WAITING = 2  # batches between decoding, network and drawing
-_WINDOW, _WIDEST_PX = "har", 1280
+_WINDOW = "har"
+WIDEST_PX = 1280  # of annotated videos and of the window
 
 
 def predict_video(
@@ -37,6 +38,7 @@ def predict_video(
     boxes: Boxes = None,
     *,
     annotate: bool = True,
+    video_size: int | None = WIDEST_PX,
     skeleton_3d: bool = False,
     show: bool = False,
     max_frames: int | None = None,
@@ -54,6 +56,7 @@ def predict_video(
         out: folder of the results.
         boxes: a file, a detector, or None: one person is located and followed.
         annotate: write the annotated video.
+        video_size: its longer side in pixels at most; None: the frames' own.
         skeleton_3d: a turning 3-D skeleton beside the frame.
         show: also in a window, where there is a screen; q ends.
         max_frames: stop after this number of frames.
@@ -73,7 +76,9 @@ def predict_video(
         total = min(max_frames, total or max_frames)
     length = 1 if video.live else batch_length((*video.size, 3), predictor.engine.batch_size)
     duration_s = total / video.fps if total and not video.live else None
-    annotator = Annotator(spec, video.size, duration_s, skeleton_3d=skeleton_3d)
+    annotator = Annotator(
+        spec, video.size, duration_s, longest_px=video_size, skeleton_3d=skeleton_3d
+    )
     collected = PredictionCollector(spec)
     stopped, began = False, time.perf_counter()
     with ExitStack() as stack:
@@ -204,8 +209,8 @@ class _Window:
         if not self.is_open or self.picture is None:
             return False
         picture, self.picture = self.picture, None
-        if picture.shape[1] > _WIDEST_PX:
-            size = _WIDEST_PX, round(picture.shape[0] * _WIDEST_PX / picture.shape[1])
+        if picture.shape[1] > WIDEST_PX:
+            size = WIDEST_PX, round(picture.shape[0] * WIDEST_PX / picture.shape[1])
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         cv2.imshow(_WINDOW, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         return cv2.waitKey(1) in (ord("q"), 27)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from har.errors import HarError
 from har.models.base import PoseNetwork
@@ -59,6 +60,20 @@ def compile_for_cpu(model: Any, shape: Sequence[int] | None = None, *, fast: boo
     return openvino.Core().compile_model(model, "CPU", options).create_infer_request()
 
 
+def _converted(part: nn.Module, *example: Tensor) -> Any:
+    """A part of a network as a model of OpenVINO, for inputs of these shapes."""
+    openvino = require_openvino()
+    with torch.no_grad(), warnings.catch_warnings():
+        # that Python's conditions on shapes are traced as they are: the shape is fixed
+        warnings.simplefilter("ignore")
+        traced: Any = torch.jit.trace(part, example, check_trace=False)
+        model = openvino.convert_model(traced, example_input=example)
+    for given, values in zip(model.inputs, example, strict=True):
+        given.get_node().set_partial_shape(openvino.PartialShape(list(values.shape)))
+    model.validate_nodes_and_infer_types()
+    return model
+
+
 class OpenVINORuntime:
     """Computes a network on the CPU, one frame or a full batch at a time.
 
@@ -80,24 +95,20 @@ class OpenVINORuntime:
         batch_size: int = 8,
         fast: bool = True,
     ) -> None:
-        openvino = require_openvino()
+        require_openvino()
         self.batch_size, self.fast = batch_size, fast
-        prepared = network.fuse().to(memory_format=torch.contiguous_format)
-        self._clip_part = ClipPart(prepared)
+        self._network = network.fuse().to(memory_format=torch.contiguous_format)
         width, height = resolution
         self._crop = (height, width, 3)
         example = torch.zeros((2, *self._crop), dtype=torch.uint8)
         try:
-            with torch.no_grad(), warnings.catch_warnings():
-                # that Python's conditions on shapes are traced as they are: the shape is fixed
-                warnings.simplefilter("ignore")
-                traced: Any = torch.jit.trace(FramePart(prepared), example, check_trace=False)
-                self._model = openvino.convert_model(traced, example_input=example)
+            self._model = _converted(FramePart(self._network), example)
         except Exception as error:  # both libraries raise kinds of their own
             text = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise HarError(
                 f"OpenVINO cannot read this {type(network).__name__} ({text}): use runtime=torch."
             ) from error
+        self._clip_requests: dict[int, Any] = {}  # by number of frames
         self._requests: dict[int, Any] = {}
 
     def forward_frames(
@@ -118,14 +129,19 @@ class OpenVINORuntime:
     def classify_clips(
         self, clips: Sequence[Sequence[tuple[NDArray[np.float32], ...]]]
     ) -> NDArray[np.float32]:
-        """Features of the T frames of N clips to probabilities (N, C), by PyTorch in float32."""
-        gathered = [
-            torch.from_numpy(np.stack([np.stack([frame[i] for frame in clip]) for clip in clips]))
-            for i in range(len(clips[0][0]))
-        ]
-        with torch.inference_mode():
-            probabilities: NDArray[np.float32] = self._clip_part(*gathered).numpy()
-        return probabilities
+        """Features of the T frames of N clips to probabilities (N, C)."""
+        return np.concatenate([self._classify_clip(clip) for clip in clips])
+
+    def _classify_clip(self, clip: Sequence[tuple[NDArray[np.float32], ...]]) -> NDArray[Any]:
+        gathered = [np.stack(parts)[None] for parts in zip(*clip, strict=True)]  # (1, T, J, ...)
+        frames = len(clip)
+        if frames not in self._clip_requests:
+            example = tuple(map(torch.from_numpy, gathered))
+            model = _converted(ClipPart(self._network), *example)
+            self._clip_requests[frames] = compile_for_cpu(model, fast=self.fast)
+        request = self._clip_requests[frames]
+        request.infer(gathered)
+        return np.array(request.output_tensors[0].data)
 
     def compile(self, images: NDArray[np.uint8]) -> bool:
         """Compiles for batches like this one, which takes a second."""

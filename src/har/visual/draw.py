@@ -161,17 +161,21 @@ def _stroke(
     x2, y2 = np.clip(np.ceil(np.maximum(a, b) + rim + 1), 0, (wide, height)).astype(int)
     if x1 >= x2 or y1 >= y2:
         return
-    # pixel centers, from a
-    x = np.arange(x1, x2)[None, :] + 0.5 - a[0]
-    y = np.arange(y1, y2)[:, None] + 0.5 - a[1]
-    along = b - a
-    share = np.clip((x * along[0] + y * along[1]) / max(float(along @ along), 1e-9), 0.0, 1.0)
-    distance = np.hypot(x - share * along[0], y - share * along[1])
-    cover = opacity * np.clip(rim + 0.5 - distance, 0.0, 1.0)[..., None]  # (h, w, 1)
-    bright = np.clip(width / 2 + 0.5 - distance, 0.0, 1.0)[..., None]
+    # pixel centers from the middle of the line, along it and across
+    length = float(np.hypot(b[0] - a[0], b[1] - a[1]))
+    dx, dy = ((b - a) / length).tolist() if length > 0 else (1.0, 0.0)
+    x = (np.arange(x1, x2) + 0.5 - (a[0] + b[0]) / 2).astype(np.float32)[None, :]
+    y = (np.arange(y1, y2) + 0.5 - (a[1] + b[1]) / 2).astype(np.float32)[:, None]
+    beyond = np.maximum(np.abs(x * dx + y * dy) - length / 2, 0.0)
+    distance = np.hypot(beyond, x * dy - y * dx)
+    rows, columns = np.nonzero(distance < rim + 0.5)
+    distance = distance[rows, columns, None]  # (n, 1), of the pixels that change
+    cover = opacity * np.clip(rim + 0.5 - distance, 0.0, 1.0)
+    bright = np.clip(width / 2 + 0.5 - distance, 0.0, 1.0)
     ink = np.array(_RIM) + bright * (np.array(color) - np.array(_RIM))
     part = image[y1:y2, x1:x2]
-    part[:] = np.rint(part + cover * (ink - part))
+    before = part[rows, columns]
+    part[rows, columns] = np.rint(before + cover * (ink - before))
 
 
 def label(image: Image, text: str) -> Image:
