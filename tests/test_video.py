@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from har.errors import HarError
-from har.video import Video, _open, h264_is_here, video_file
+from har.video import Video, open_capture
 from tests.helpers import mp4_boxes
 from tests.helpers.red_person import walking, write_video
 
@@ -168,7 +168,7 @@ def test_whatever_rate_is_stated_the_frames_are_the_same(
             wrong = {cv2.CAP_PROP_FPS: stated, cv2.CAP_PROP_FRAME_COUNT: 2 * stated}
             return wrong.get(key, self._capture.get(key))
 
-    monkeypatch.setattr("har.video._open", lambda *arguments: States(_open(*arguments)))
+    monkeypatch.setattr("har.video.open_capture", lambda *arguments: States(open_capture(*arguments)))
     video = Video(path)
     kept = list(video.frames(every_s=0.1))
     assert [frame.number for frame in kept] == list(range(0, 40, 2))
@@ -243,55 +243,3 @@ def test_a_camera_that_is_not_there_is_said(capfd: pytest.CaptureFixture[str]) -
     with pytest.raises(HarError, match="There is no camera 97"):
         Video(97)
     assert capfd.readouterr().err == ""
-
-
-# ------------------------------------------------------------------------------------------ writing
-
-
-def h264_of(path: Path) -> tuple[str, str, list[float]]:
-    """Codec, pixel format and times of a video, by PyAV's own reader."""
-    av = pytest.importorskip("av", reason="the extra `video` is not installed")
-    with av.open(str(path)) as file:
-        stream = file.streams.video[0]
-        times = [float(frame.time) for frame in file.decode(stream)]
-        return stream.codec_context.name, stream.codec_context.pix_fmt, times
-
-
-def test_a_written_video_plays_in_browsers(tmp_path: Path) -> None:
-    if not h264_is_here():
-        pytest.skip("the extra `video` is not installed")
-    path = tmp_path / "film.mp4"
-    with video_file(path, 25) as file:
-        for number, picture in enumerate(walking(10)):
-            file.write(picture[:-1, :-1], number / 25)  # 319x239: odd sizes become even
-    codec, pixels, found = h264_of(path)
-    assert (codec, pixels) == ("h264", "yuv420p")
-    np.testing.assert_allclose(found, np.arange(10) / 25, atol=1e-3)
-    data = path.read_bytes()
-    assert data.index(b"moov") < data.index(b"mdat")  # plays while it is still loading
-    frames = list(Video(path))
-    assert frames[0].image.shape == (240, 320, 3)
-    for number in (0, 9):
-        error = np.abs(frames[number].image[:-1, :-1].astype(int) - walking(10)[number][:-1, :-1])
-        assert error.mean() < 4
-
-
-def test_without_pyav_opencv_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("har.video.h264_is_here", lambda: False)
-    path = tmp_path / "film.mp4"
-    with video_file(path, 25) as file:
-        for number, picture in enumerate(walking(10)):
-            file.write(picture, number / 25)
-    assert len(times(path)) == 10
-
-
-@pytest.mark.parametrize("encoder", [True, False])
-def test_a_place_that_cannot_be_written_to(
-    encoder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if encoder and not h264_is_here():
-        pytest.skip("the extra `video` is not installed")
-    monkeypatch.setattr("har.video.h264_is_here", lambda: encoder)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(HarError), video_file(tmp_path / "file" / "film.mp4", 25) as file:
-        file.write(walking(1)[0], 0)

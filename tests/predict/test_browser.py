@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from har.video import h264_is_here, video_file
+from har.video_writer import h264_is_here, video_file
 from tests.helpers.red_person import walking
 
 BROWSER = shutil.which("chromium")

@@ -10,7 +10,8 @@ from har import Predictor
 from har.errors import HarError
 from har.prediction.results import Actions
 from har.prediction.writers import write_actions, write_json, write_poses
-from har.video import Video, video_file
+from har.video import Video
+from har.video_writer import video_file
 from tests.helpers.red_person import picture, red_engine, walking
 
 
@@ -78,7 +79,7 @@ def test_a_video_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         write(broken=True)
     assert list(tmp_path.iterdir()) == []
     # a full disk: OpenCV writes on without a word, and the file has too few frames
-    monkeypatch.setattr("har.video.VideoFile.is_whole", lambda self: False)
+    monkeypatch.setattr("har.video_writer.VideoFile.is_whole", lambda self: False)
     with pytest.raises(HarError, match="is the disk full"):
         write(broken=False)
     assert list(tmp_path.iterdir()) == []

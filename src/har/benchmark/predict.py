@@ -28,7 +28,8 @@ from har.runs.config import instantiate
 from har.runtime.engine import Engine
 from har.runtime.loading import load_engine
 from har.synthetic.ntu import synthetic_samples, write_ntu
-from har.video import Video, video_file
+from har.video import Video
+from har.video_writer import video_file
 from har.visual.terminal import make_table
 from har.weights import save_weights, spec_of
 

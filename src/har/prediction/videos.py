@@ -22,7 +22,8 @@ from har.prediction.predictor import Predictor, batch_length, batches
 from har.prediction.results import PredictionCollector
 from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes, overlaps_image
 from har.prediction.writers import write_actions, write_json, write_poses
-from har.video import Video, video_file
+from har.video import Video
+from har.video_writer import video_file
 from har.visual.terminal import progress_bar
 
 _HIGHEST_FPS = 60.0  # of the annotated video
