@@ -9,6 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from har.data.coco.prepare import PrepareReport, prepare_persons
+from har.data.records import PersonSet
+
 FIVE = ("head", "hand_left", "hand_right", "foot_left", "foot_right")
 TWENTY_ONE = tuple(f"point {number}" for number in range(21))  # without left and right
 
@@ -63,3 +66,17 @@ def changed(path: Path, out: Path, change: Any) -> Path:
     change(content)
     out.write_text(json.dumps(content), encoding="utf-8")
     return out
+
+
+def prepare(
+    folder: Path, out: Path, name: str = "annotations.json", **options: Any
+) -> tuple[PrepareReport, PersonSet]:
+    """Prepares the pictures and annotations of a folder."""
+    return prepare_persons(folder / "images", {"train": folder / name}, out, workers=0, **options)
+
+
+def stems(persons: PersonSet, somebody: bool = True) -> list[str]:
+    """The images of somebody, or of nobody."""
+    rows = persons.rows
+    chosen = np.isfinite(rows["joints_px"]).any((1, 2)) == somebody
+    return [name.decode() for name in rows["image"][chosen].tolist()]
