@@ -44,8 +44,8 @@ def measure(cfg: DictConfig) -> dict[str, float]:
     data = build_data(cfg, "test")
     if data.num_test_samples == 0:
         raise HarError(
-            f"The test split of {cfg.data.data_dir} has no sample of these actions: nothing can "
-            "be measured; prepare more samples, or change data.protocol or data.actions."
+            f"The test split of {cfg.data.data_dir} has no sample of what is chosen: nothing can "
+            "be measured; prepare more samples, or change data.protocol, data.actions or shares."
         )
     cfg, data = match_classes(cfg, data, source)
     cfg = decide(cfg, data)
