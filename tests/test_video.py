@@ -168,7 +168,9 @@ def test_whatever_rate_is_stated_the_frames_are_the_same(
             wrong = {cv2.CAP_PROP_FPS: stated, cv2.CAP_PROP_FRAME_COUNT: 2 * stated}
             return wrong.get(key, self._capture.get(key))
 
-    monkeypatch.setattr("har.video.open_capture", lambda *arguments: States(open_capture(*arguments)))
+    monkeypatch.setattr(
+        "har.video.open_capture", lambda *arguments: States(open_capture(*arguments))
+    )
     video = Video(path)
     kept = list(video.frames(every_s=0.1))
     assert [frame.number for frame in kept] == list(range(0, 40, 2))

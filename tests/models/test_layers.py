@@ -155,3 +155,22 @@ def test_padding_same_of_any_size(height: int, width: int, kernel: int, stride: 
     torch.testing.assert_close(y, F.conv2d(F.pad(x, padding), layer.weight, stride=stride))
     lowest = F.pad(x, padding, value=float(x.min()) - 1)
     torch.testing.assert_close(max_pool(x, kernel, stride), F.max_pool2d(lowest, kernel, stride))
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_depthwise_kernels_learn_in_float32(learning: bool) -> None:
+    """Under autocast on a CPU: the result of float32, in the precision that was asked for."""
+    torch.manual_seed(0)
+    layer = Conv2d(8, 8, 5, groups=8)
+    x = torch.randn(2, 8, 12, 12)
+    with torch.set_grad_enabled(learning):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = layer(x)
+        exact = layer(x)
+    assert y.dtype == torch.bfloat16
+    torch.testing.assert_close(y.float(), exact, atol=0.02, rtol=0.01)
+    if learning:
+        assert torch.equal(y, exact.bfloat16())
+        y.float().square().sum().backward()
+        assert layer.weight.grad is not None
+        assert layer.weight.grad.dtype == torch.float32
