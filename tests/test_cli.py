@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from har.cli import find_last_checkpoint, help_text, quote_argument, rewrite_arguments
+from har.cli import _REFERENCE, find_last_checkpoint, help_text, quote_argument, rewrite_arguments
 from har.errors import HarError
 from har.runs.config import config_dir
 
@@ -29,13 +29,20 @@ def compose(name: str, overrides: list[str]):
 
 @example("\\0")
 @example("a\\'b\\")
+@example("[2024] dance.mp4")
+@example("{x}.mp4")
+@example("${env}.mp4")
+@example("\\${env}")
+@example("2024-01-01T12:30:00.mp4")
+@example("'q'.mp4")
+@example("C:\\data\\own clips\\")
+@example("\\\\server\\share\\${x}")
 @settings(deadline=None, max_examples=15)  # every example composes a configuration
 @given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1))
 def test_any_path_survives_the_command_line(path: str) -> None:
-    if path[0] in "'\"[{" or path == "null" or "$" in path:
+    quoted = len(path) > 1 and path[0] == path[-1] and path[0] in "'\""
+    if quoted or path == "null" or _REFERENCE.search(path):
         return  # quoted already, or meant for Hydra
-    if path != path.strip():
-        return
     words = rewrite_arguments([f"ckpt_path={path}"])
     assert compose("train", words).ckpt_path == path
 

@@ -5,15 +5,18 @@ Hydra composes the configuration; here the command line becomes forgiving (paths
 the run to resume is found, and errors meant for people are one sentence and exit code 2.
 """
 
+import io
 import logging
 import os
 import pkgutil
 import re
+import signal
 import sys
 import tempfile
 import textwrap
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +25,10 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from har.errors import HarError
@@ -38,6 +43,8 @@ _PATH_KEYS = (
     *("annotations", "val_annotations", "test_annotations", "data.group_by"),
 )
 _PATH_ENDINGS = ("_path", "_dir", ".dir")
+_REFERENCE = re.compile(r"\$\{(oc\.|now:|hydra:|paths\.|name\}|seed\})")
+_LAST = ("ckpt_path=last", "ckpt_path='last'")
 _NO_CHOICE = {"callbacks=null": "callbacks=none", "logger=null": "logger=none"}
 _CHECKPOINT = {
     "callbacks.checkpoint.every_n_steps": "callbacks.last.every_n_train_steps",
@@ -104,11 +111,20 @@ def quote_argument(argument: str) -> str:
     key, separator, value = argument.partition("=")
     name = key.lstrip("+~")
     is_path = name in _PATH_KEYS or name.endswith(_PATH_ENDINGS) or name.startswith("paths.")
-    if not separator or not is_path or value == "" or value == "null" or value[0] in "'\"[{":
+    if not separator or not is_path or value in ("", "null") or _is_quoted(value):
         return argument
+    # A reference of a configuration stays one; any other dollar sign is part of a name.
+    if Path(value).exists() or not _REFERENCE.search(value):
+        value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     # In Hydra's quotes a backslash is special only in front of a quote.
     escaped = re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value))
     return f"{key}='{escaped}'"
+
+
+def _is_quoted(value: str) -> bool:
+    """Whether a value stands in quotes already, and is no name that begins and ends with one."""
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return quoted and not Path(value).exists()
 
 
 def rewrite_arguments(arguments: Sequence[str], has_task: bool = False) -> list[str]:
@@ -190,7 +206,7 @@ def _resolve_last(
     config_name: str, words: list[str], resume: bool, config: Path | None
 ) -> list[str]:
     """Replaces ``ckpt_path=last``; a resumed run goes on in its own folder."""
-    if not any(word in ("ckpt_path=last", "ckpt_path='last'") for word in words):
+    if _is_sweep(words) or not any(word in _LAST for word in words):
         return words
     overrides = [word for word in words if _is_override(word)]
     folder, name = (config_dir(), config_name) if config is None else (config.parent, config.stem)
@@ -202,6 +218,57 @@ def _resolve_last(
     if resume:
         words = add_override(words, f"hydra.run.dir={checkpoint.parent.parent}")
     return words
+
+
+def _is_sweep(words: Sequence[str]) -> bool:
+    return any(word in ("-m", "--multirun") for word in words)
+
+
+def _begin_job(cfg: DictConfig) -> DictConfig:
+    """One job of a sweep: ``ckpt_path=last`` is the checkpoint in its own folder, and processes
+    that it starts get its own words, not those of the sweep.
+
+    Returns:
+        The configuration of the job.
+    """
+    hydra_config: Any = HydraConfig.instance().cfg
+    folder = str(hydra_config.hydra.runtime.output_dir)
+    with read_write(hydra_config.hydra), open_dict(hydra_config.hydra):
+        hydra_config.hydra.run.dir = folder
+    words = [word for word in hydra_config.hydra.overrides.task if word not in _LAST]
+    if cfg.get("ckpt_path") == "last":
+        checkpoint = Path(folder, "checkpoints", "last.ckpt")
+        cfg.ckpt_path = str(checkpoint) if checkpoint.is_file() else None
+        if cfg.ckpt_path is None:
+            log.info("There is no %s: this job of the sweep begins anew.", checkpoint)
+        else:
+            words.append(quote_argument(f"ckpt_path={checkpoint}"))
+    sys.argv[1:] = words
+    return cfg
+
+
+def _end_job(environment: Mapping[str, str]) -> None:
+    """Leaves nothing of a job to the next one of the sweep: Lightning takes variables that it has
+    set itself, and a group of processes that is there, for those of a cluster."""
+    distributed: Any = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _end_by_sigterm() -> None:
+    """SIGTERM ends a command as Ctrl-C does. Processes that are forked from it end at once."""
+    process = os.getpid()
+
+    def end(number: int, _: Any) -> None:
+        if os.getpid() == process:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
 
 
 def _own_folder(words: list[str]) -> list[str]:
@@ -235,15 +302,34 @@ def entry_point(
     """
 
     def guarded(cfg: DictConfig) -> Any:
+        sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+        words, environment = list(sys.argv), dict(os.environ)
         try:
+            if sweep:
+                cfg = _begin_job(cfg)
             check_numbers(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
             return pkgutil.resolve_name(run)(cfg)
         except (HarError, OmegaConfBaseException) as error:
+            if sweep:  # it ends this job alone
+                log.error("This job of the sweep has failed: %s", _sentence(error))
+                raise
             _fail(error, show_trace=bool(cfg.get("trace", False)))
+        except Exception as error:  # a job's mistake of any kind; Hydra goes on and shows it last
+            if sweep:
+                log.error("This job of the sweep has failed: %r", error)
+            raise
+        finally:
+            if sweep:
+                sys.argv[:] = words
+                _end_job(environment)
 
     def main() -> None:
         # Without this Hydra would print errors itself, several lines of them, and exit with 1.
         os.environ["HYDRA_FULL_ERROR"] = "1"
+        for stream in (sys.stdout, sys.stderr):  # names that are no text are shown all the same
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        _end_by_sigterm()
         try:
             if {"--help", "-h"} & set(sys.argv[1:]):
                 print(help_text(config_name))
@@ -266,8 +352,11 @@ def entry_point(
             # Hydra names the job after the function's file: the command is meant, not this file.
             guarded.__name__ = config_name
             decorate(guarded)()
-        except (HarError, HydraException) as error:
+        except (HarError, HydraException, OmegaConfBaseException) as error:
             _fail(error, show_trace=False)
+        except KeyboardInterrupt:
+            print("har: interrupted; what was finished is kept.", file=sys.stderr)
+            raise SystemExit(130) from None
 
     return main
 
@@ -275,8 +364,12 @@ def entry_point(
 def _fail(error: Exception, *, show_trace: bool) -> None:
     if show_trace:
         traceback.print_exc()
+    print(f"har: {_sentence(error)}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _sentence(error: Exception) -> str:
     sentence = str(har_error_behind(error) or error).split("Config search path")[0]
     if "Original Traceback" in sentence:  # raised in a loader process: its last line says what
         sentence = sentence.strip().splitlines()[-1].partition(": ")[2]
-    print(f"har: {' '.join(sentence.split())}", file=sys.stderr)
-    raise SystemExit(2)
+    return " ".join(sentence.split())

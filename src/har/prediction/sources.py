@@ -43,7 +43,10 @@ def find_files(source: str) -> Found:
     Raises:
         HarError: there is no such file, or no image or video among them.
     """
-    path = Path(source).expanduser()
+    path = Path(source)
+    if not path.exists():
+        with suppress(RuntimeError):  # no home folder
+            path = path.expanduser()
     if path.is_dir():
         try:
             found = sorted(path.iterdir())

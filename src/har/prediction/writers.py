@@ -37,4 +37,5 @@ def write_json(path: Path, value: Any) -> None:
     """Writes plain values as JSON."""
     with whole_file(path) as partial:
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-        partial.write_text(text + "\n", encoding="utf-8")
+        # names that are no text become escapes of JSON
+        partial.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -160,4 +160,6 @@ def _print_report(report: BoxesReport, index: FrameIndex, layout: str) -> None:
         table.add_row("mean overlap with the true joints' boxes (IoU)", f"{fit.mean():.3f}")
         share = f"{100 * (fit >= 0.5).mean():.1f} %"
         table.add_row("frames with an overlap of 0.5 and more", share)
-    Console().print(table, f"Boxes: {report.path}; use them with data.boxes=predicted")
+    Console().print(
+        table, f"Boxes: {report.path}; use them with data.boxes=predicted", markup=False
+    )

@@ -42,4 +42,6 @@ def _print(report: PrepareReport, folder: Path) -> None:
     for what, places in found.items():
         if places:
             table.add_row(what, str(len(places)), places[0])
-    Console().print(table, f"persons.h5 and, with every name, prepare_report.json: {folder}")
+    Console().print(
+        table, f"persons.h5 and, with every name, prepare_report.json: {folder}", markup=False
+    )

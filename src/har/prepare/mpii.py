@@ -49,4 +49,6 @@ def print_report(report: prepared.PrepareReport, folder: Path) -> None:
     for note, names in report.notes.items():
         kept = "(kept" in note
         table.add_row(note if kept else f"left out: {note}", str(len(names)), names[0])
-    Console().print(table, f"persons.h5 and, with every name, prepare_report.json: {folder}")
+    Console().print(
+        table, f"persons.h5 and, with every name, prepare_report.json: {folder}", markup=False
+    )

@@ -66,4 +66,4 @@ def print_report(report: PrepareReport, folder: Path) -> None:
         table.add_row("of these, unusual", str(len(report.warnings)), f"{name}: {remark}")
     for reason, names in report.skipped_by_reason().items():
         table.add_row(f"left out: {reason}", str(len(names)), names[0])
-    Console().print(table, f"Frames, index and prepare_report.json: {folder}")
+    Console().print(table, f"Frames, index and prepare_report.json: {folder}", markup=False)

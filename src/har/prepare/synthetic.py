@@ -30,4 +30,4 @@ def prepare_synthetic(cfg: DictConfig) -> None:
         else:
             report = mpii_files.write_mpii(root, int(options.images), **shared)
     written = f"{report.written} {what.split()[1]} written"
-    Console().print(f"{written}, {report.skipped} were there: {root}")
+    Console().print(f"{written}, {report.skipped} were there: {root}", markup=False)

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.runs.building import build_data
+from har.runs.config import escape_references
 from har.runs.legacy import translate
 from har.weights import read_run
 
@@ -25,6 +26,7 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
         HarError: no experiment, and weights that do not say what they were trained on; or a way of
             measuring that the data does not have.
     """
+    composed = cfg
     cfg = OmegaConf.create(OmegaConf.to_container(cfg))  # type: ignore[assignment]
     hydra = HydraConfig.get()
     if hydra.runtime.choices.get("experiment") is None:
@@ -35,11 +37,12 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
             )
         saved = read_run(source)["config"]
         for section, value in translate({name: saved[name] for name in _FROM_CHECKPOINT}).items():
-            cfg[section] = value
+            cfg[section] = escape_references(value)
         cfg.module.network = "${model}"  # one place for what the command line changes
         words = [word.lstrip("+") for word in hydra.overrides.task]
-        given = [word for word in words if word.split(".")[0] in _FROM_CHECKPOINT and "." in word]
-        cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(given))  # type: ignore[assignment]
+        for key in (word.partition("=")[0] for word in words):
+            if key.split(".")[0] in _FROM_CHECKPOINT and "." in key:
+                OmegaConf.update(cfg, key, OmegaConf.select(composed, key), force_add=True)
         if any(word.startswith("paths.data_dir=") for word in words):
             cfg.data.data_dir = cfg.paths.data_dir
     if cfg.limit is not None:

@@ -48,12 +48,25 @@ def plain_config(cfg: DictConfig) -> dict[str, Any]:
     return found
 
 
+def escape_references(value: Any) -> Any:
+    """Plain values as a configuration has to state them: ``${`` in a name is no reference. That to
+    the run's folder, which :func:`plain_config` writes, stays one."""
+    if isinstance(value, dict):
+        return {key: escape_references(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [escape_references(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    start = _RUN_FOLDER if value.startswith(_RUN_FOLDER) else ""
+    return start + re.sub(r"(\\*)\$\{", r"\1\1\\${", value[len(start) :])
+
+
 def write_config(cfg: DictConfig, folder: Path) -> None:
     """``config.yaml``: what the run is made from, see :func:`plain_config`."""
     ranks = (os.environ.get(name, "0") for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
     if all(rank == "0" for rank in ranks):  # the first process of all machines
         with whole_file(folder / "config.yaml") as partial:
-            text = OmegaConf.to_yaml(OmegaConf.create(plain_config(cfg)))
+            text = OmegaConf.to_yaml(OmegaConf.create(escape_references(plain_config(cfg))))
             partial.write_text(text, encoding="utf-8")
 
 

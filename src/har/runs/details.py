@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column
 
 from har.files import whole_file
@@ -92,7 +93,8 @@ def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
         table = make_table("most confused", names, ["clips", "of its clips"])
         for pair in results["most_confused"]:
             share = f"{pair['percent']:.0f} %"
-            table.add_row(pair["true"], pair["recognised"], str(pair["count"]), share)
+            classes = escape(pair["true"]), escape(pair["recognised"])
+            table.add_row(*classes, str(pair["count"]), share)
         console.print(table)
     # an entry that is a protocol itself is that of a second data set
     others = {name.upper(): part for name, part in protocol.items() if isinstance(part, dict)}
@@ -100,7 +102,7 @@ def print_details(results: dict[str, Any], protocol: dict[str, Any]) -> None:
         plain = {name: value for name, value in part.items() if not isinstance(value, dict)}
         shown = plain.keys() - {"actions", "prediction_block"}
         words = (f"{k.replace('_', ' ')}: {v}" for k, v in plain.items() if k in shown)
-        console.print(f"{title}: {'; '.join(words)}", highlight=False)
+        console.print(f"{title}: {'; '.join(words)}", highlight=False, markup=False)
 
 
 def _print_blocks(console: Console, results: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from har.files import whole_file
@@ -67,7 +68,7 @@ def print_table(
     if per_class and len(per_class) <= 20:
         classes = make_table("accuracy by class", ["action"], ["top-1"])
         for label, accuracy in zip(labels, per_class, strict=True):
-            classes.add_row(label, "-" if accuracy is None else f"{accuracy:.0f} %")
+            classes.add_row(escape(label), "-" if accuracy is None else f"{accuracy:.0f} %")
         console.print(classes)
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,8 @@ _LARGEST_COLUMN = 40  # bars in a column
 
 def figure_to_image(figure: Figure) -> NDArray[np.uint8]:
     """Renders a figure as uint8 RGB (H, W, 3)."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a class may be called $100
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -6,15 +6,17 @@ from typing import Any, Protocol
 
 from rich import progress
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 
 def make_table(
     title: str, texts: Iterable[str | Column], numbers: Iterable[str] = (), **options: Any
 ) -> Table:
-    """A table with columns of texts, then columns of numbers, aligned to the right."""
+    """A table with columns of texts, then columns of numbers, aligned to the right. The title is
+    plain text; in cells ``[red]`` is a style, so names in them have to be escaped."""
     columns = [*texts, *(Column(name, justify="right") for name in numbers)]
-    return Table(*columns, title=title, title_justify="left", **options)
+    return Table(*columns, title=escape(title), title_justify="left", **options)
 
 
 class ProgressCallback(Protocol):
@@ -38,7 +40,7 @@ def progress_bar(what: str) -> Iterator[ProgressCallback]:
         console=console,
         disable=not console.is_terminal,
     )
-    task = bar.add_task(what, total=None, rate="", errors="")
+    task = bar.add_task(escape(what), total=None, rate="", errors="")
     printed_tenth = -1
 
     def report(done: int, total: int | None, frames: int = 0, errors: int = 0) -> None:
@@ -50,7 +52,7 @@ def progress_bar(what: str) -> Iterator[ProgressCallback]:
         tenth = 10 * done // max(total, 1) if total is not None else -1  # None: unknown
         if bar.disable and tenth > printed_tenth:
             printed_tenth = tenth
-            console.print(f"{what}: {done}/{total} {failed}".rstrip())
+            console.print(f"{what}: {done}/{total} {failed}".rstrip(), markup=False)
 
     with bar:
         yield report
