@@ -1,5 +1,6 @@
 """A prepared data set of clips as data modules take it, and who returns one: readers."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,11 @@ class StoredReader:
         camera: Camera | None = None,
     ) -> None:
         self._chosen = None if labels is None else [str(label) for label in labels]
+        twice = [label for label, count in Counter(self._chosen or ()).items() if count > 1]
+        if twice:
+            raise HarError(f"data.actions names the class {twice[0]} twice: name each once.")
+        if self._chosen == []:
+            raise HarError("data.actions is empty: name the classes, or null for all of them.")
         self.labels: Sequence[str] = self._chosen or ()
         self.actions: Sequence[int] = ()
         self.camera = camera

@@ -1,5 +1,6 @@
 """What the LightningModules share: a network that learns in phases, and what every step logs."""
 
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -16,6 +17,8 @@ from har.metrics import ClipMetrics, PersonMetrics, scalars
 from har.models.base import PoseNetwork
 from har.models.registry import build_network
 from har.modules.schedule import Phase, Schedule
+
+log = logging.getLogger(__name__)
 
 HEAT_MAP_WEIGHT = 0.05  # of the cross-entropy of heat maps beside the error of the poses
 # Of a learning rate schedule's state: a run that is continued may be longer than it was.
@@ -232,5 +235,19 @@ class PhasedModule(MeasuringModule):
         if self._schedule is not None and saved in self._schedule.phases:
             self.phase = saved
         for state in checkpoint.get("lr_schedulers", []):
+            if (steps := state.get("total_steps")) is not None:
+                self._say_new_length(int(steps))
             for name in _LENGTHS:
                 state.pop(name, None)
+
+    def _say_new_length(self, steps: int) -> None:
+        """Logs that the learning rate follows another curve than in the run that goes on."""
+        phase = self.schedule.phases[self.phase]
+        epoch = self.schedule.epoch(self.schedule.first_epoch(self.phase))
+        now = phase.total_steps(phase.epochs * self.data.batches_in_epoch(*epoch))
+        if now != steps:
+            log.info(
+                "The schedule of the learning rate was made for %d steps and is rebuilt for %d.",
+                steps,
+                now,
+            )

@@ -52,12 +52,16 @@ class Phase:
             return {"optimizer": optimizer}
         target = getattr(self.scheduler, "func", self.scheduler)
         takes_total = "total_steps" in inspect.signature(target).parameters
-        # OneCycleLR divides by zero where its warm-up is a single step.
-        warm_up = getattr(self.scheduler, "keywords", {}).get("pct_start", 0.1)
-        extra = {"total_steps": max(total_steps, math.ceil(2 / warm_up))} if takes_total else {}
+        extra = {"total_steps": self.total_steps(total_steps)} if takes_total else {}
         schedule = self.scheduler(optimizer, **extra)
         lr_scheduler = {"scheduler": schedule, "interval": self.scheduler_interval}
         return {"optimizer": optimizer, "lr_scheduler": lr_scheduler}
+
+    def total_steps(self, steps: int) -> int:
+        """What a schedule that takes a total of steps is given for a phase of so many."""
+        # OneCycleLR divides by zero where its warm-up is a single step.
+        warm_up = getattr(self.scheduler, "keywords", {}).get("pct_start", 0.1)
+        return max(steps, math.ceil(2 / warm_up))
 
 
 class Schedule:

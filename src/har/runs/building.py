@@ -10,10 +10,11 @@ from omegaconf import DictConfig, open_dict
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from har.data.modules.base import TrainingDataModule
+from har.data.modules.clips import ClipDataModule
 from har.errors import HarError
 from har.layouts import get_layout, plain_layout
 from har.modules.base import PhasedModule
-from har.modules.schedule import Schedule
+from har.modules.schedule import KINDS, Schedule
 from har.precision import trainer_precision
 from har.runs.config import instantiate, instantiate_all, plain_config
 from har.weights import fine_tune, load_weights, open_weights, read_run, spec_of
@@ -146,7 +147,32 @@ def begin_with(module: PhasedModule, cfg: DictConfig) -> None:
         log.info("%s", fine_tune(module.network, get_layout(module.layout), cfg.weights))
     elif cfg.weights is not None:
         # Not strict: a pose-only network, or one with other classes, initializes what it has.
-        log.info("%s", load_weights(module.network, cfg.weights, strict=False))
+        labels = list(module.run_info["labels"])
+        log.info("%s", load_weights(module.network, cfg.weights, strict=False, labels=labels))
+
+
+def check_training_classes(cfg: DictConfig, data: TrainingDataModule) -> None:
+    """Actions are learned from two classes or more, each with a training sample.
+
+    Raises:
+        HarError: names the class.
+    """
+    learns = {kind for name in _chosen(cfg.module.phases) for kind in KINDS.get(name, ())}
+    if "action" not in learns or not isinstance(data, ClipDataModule):
+        return
+    if len(data.labels) < 2:
+        raise HarError(
+            f"The data in {data.data_dir} has the class {', '.join(data.labels)} alone: a network "
+            "needs two classes or more to tell apart."
+        )
+    classes = data.clips.classes[data.clips.splits["train"]]
+    empty = [label for number, label in enumerate(data.labels) if number not in set(classes)]
+    if empty:
+        raise HarError(
+            f"No training sample in {data.data_dir} is of the class {empty[0]}"
+            f"{f' (and {len(empty) - 1} more)' if empty[1:] else ''}: prepare some, or leave it "
+            "out of data.actions."
+        )
 
 
 def check_kinds(schedule: Schedule, data: TrainingDataModule) -> None:

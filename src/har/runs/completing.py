@@ -11,7 +11,7 @@ from har.errors import HarError
 from har.runs.building import build_data
 from har.runs.config import escape_references
 from har.runs.legacy import translate
-from har.weights import read_run
+from har.weights import open_weights, read_run
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +59,34 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
 
 
 def match_classes(
-    cfg: DictConfig, data: TrainingDataModule, source: str
+    cfg: DictConfig,
+    data: TrainingDataModule,
+    source: str,
+    *,
+    stage: str = "test",
+    fresh: bool = False,
 ) -> tuple[DictConfig, TrainingDataModule]:
     """The data with its classes in the order of the network's outputs, by their names.
+
+    Args:
+        cfg: the configuration.
+        data: set up.
+        source: weights; where they do not state their classes, nothing is matched.
+        stage: for which the data is set up.
+        fresh: other classes are allowed: the network learns them anew.
 
     Raises:
         HarError: the names differ.
     """
-    run = read_run(source) if Path(source).suffix == ".ckpt" else {}
-    trained, found = list(run.get("labels", ())), list(data.labels)
+    opened = open_weights(source)
+    trained = list(opened.run.get("labels") or opened.stated.get("labels") or ())
+    found = list(data.labels)
     if not trained or not found or trained == found:
         return cfg, data
-    if sorted(trained) != sorted(found) or "actions" not in cfg.data:
+    same = sorted(trained) == sorted(found)
+    if fresh and (not same or "actions" not in cfg.data):
+        return cfg, data
+    if not same or "actions" not in cfg.data:
         pairs = ((trained, found), (found, trained))
         only = [", ".join(sorted(set(a) - set(b))) or "none" for a, b in pairs]
         raise HarError(
@@ -82,4 +98,4 @@ def match_classes(
     # NTU's classes are chosen by their numbers, own ones by their names
     numbers = dict(zip(found, data.actions, strict=bool(data.actions)))
     cfg.data.actions = [numbers.get(label, label) for label in trained]
-    return cfg, build_data(cfg, "test")
+    return cfg, build_data(cfg, stage)

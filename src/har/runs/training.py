@@ -12,6 +12,7 @@ from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.modules.base import PhasedModule
 from har.runs import building
+from har.runs.completing import match_classes
 from har.runs.config import run_folder, write_config
 from har.runs.person_report import report_persons
 from har.runs.report import print_table, write_metrics
@@ -36,6 +37,10 @@ def train(cfg: DictConfig) -> dict[str, float] | float:
     torch.set_float32_matmul_precision("high")
     cfg = building.follow_weights(cfg, cfg.ckpt_path or cfg.weights)
     data = building.build_data(cfg, "fit")
+    building.check_training_classes(cfg, data)
+    if (source := cfg.ckpt_path or cfg.weights) is not None:
+        fresh = cfg.ckpt_path is None
+        cfg, data = match_classes(cfg, data, source, stage="fit", fresh=fresh)
     cfg = building.decide(building.decide_phases(cfg), data)
     write_config(cfg, folder)
     module = building.build_module(cfg, data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,9 @@ class WeightsFile:
         self.load_into(network)
         return network.eval()
 
-    def load_into(self, network: PoseNetwork, strict: bool = True) -> LoadReport:
+    def load_into(
+        self, network: PoseNetwork, strict: bool = True, labels: Sequence[str] | None = None
+    ) -> LoadReport:
         """Puts the weights into a network, see :func:`har.weights.load_weights`."""
         kind, inner = type(network).__name__, network.pose_network
         if self.network == type(inner).__name__ != kind and not strict:
@@ -117,7 +119,10 @@ class WeightsFile:
         unexpected = [key for key in self.state if key not in known and not is_counter(key)]
         report = LoadReport(str(self.path), unexpected=unexpected)
         free = TABLES[kind].class_weights(network) if kind in TABLES else ()
+        stated = list(self.run.get("labels") or self.stated.get("labels") or ())
+        others = not strict and bool(labels) and bool(stated) and stated != list(labels or ())
         options: Any = {"strict": strict, "hint": what_would_fit(network, self.arguments)}
+        options["other_classes"] = others
         return put_weights(network, self.state, report, names=names, class_weights=free, **options)
 
     def _load_layers(self, network: PoseNetwork, layers: Layers, strict: bool) -> LoadReport:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from har.weights.report import LoadReport
 log = logging.getLogger(__name__)
 
 
-def load_weights(network: PoseNetwork, source: str | Path, strict: bool = True) -> LoadReport:
+def load_weights(
+    network: PoseNetwork,
+    source: str | Path,
+    strict: bool = True,
+    labels: Sequence[str] | None = None,
+) -> LoadReport:
     """Puts weights into a network.
 
     Args:
@@ -23,6 +29,8 @@ def load_weights(network: PoseNetwork, source: str | Path, strict: bool = True) 
         strict: False takes what has the same name, as initial weights for training: poses for a
             network with actions, or another number of classes (those layers stay as they are).
             A network around a ``pose_net`` also takes the weights of such a one alone.
+        labels: names of the network's classes; where the source states other ones, the layers of
+            classes stay as they are (not with ``strict``). None: not known.
 
     Returns:
         The report; as text it is one line.
@@ -30,7 +38,7 @@ def load_weights(network: PoseNetwork, source: str | Path, strict: bool = True) 
     Raises:
         HarError: no such file or name, a file that cannot be read, weights of another network.
     """
-    return open_weights(source).load_into(network, strict)
+    return open_weights(source).load_into(network, strict, labels)
 
 
 def load_network(source: str | Path, **arguments: Any) -> PoseNetwork:

@@ -23,7 +23,7 @@ class LoadReport:
         verified: layers of the file that are computed here; their stored values are the same.
         missing: weights of the network that the file does not have; they stay as they were.
         unexpected: weights of the file that the network does not have.
-        reinitialized: weight -> why it was not taken, for layers with another number of classes.
+        reinitialized: weight -> why it was not taken, for layers of other classes.
     """
 
     source: str
@@ -39,7 +39,7 @@ class LoadReport:
             parts.append(f"{len(self.verified)} fixed layers verified")
         for what, names in (
             ("not in the file, left as initialized", self.missing),
-            ("left as initialized for another number of classes", list(self.reinitialized)),
+            ("left as initialized for other classes", list(self.reinitialized)),
             ("of the file not used", self.unexpected),
         ):
             if names:
@@ -94,6 +94,7 @@ def put_weights(
     *,
     names: Mapping[str, str],
     class_weights: Collection[str] = (),
+    other_classes: bool = False,
     strict: bool = True,
     hint: str = "",
 ) -> LoadReport:
@@ -105,6 +106,7 @@ def put_weights(
         report: completed and returned.
         names: the network's weights that a file has to hold -> what the file calls them.
         class_weights: weights that may have another shape unless ``strict``.
+        other_classes: ``class_weights`` are not taken, whatever their shape.
         strict: every weight in ``names``, and nothing besides (``report.unexpected``).
         hint: what would fit, appended to errors.
 
@@ -117,6 +119,8 @@ def put_weights(
         value, target = state.get(name), targets[name]
         if value is None:
             report.missing.append(name)
+        elif other_classes and name in class_weights:
+            report.reinitialized[name] = "the file has other classes"
         elif value.shape == target.shape:
             taken[name] = value.detach().to(target.dtype)
             report.loaded[name] = theirs

@@ -219,14 +219,51 @@ class TrainingDataModule(LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         assert self.trainer is not None
         done = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        return {"batches_done": done, "samples_per_batch": self._samples_per_batch()}
+        epochs = range(self.trainer.current_epoch + 1)
+        return {
+            "batches_done": done,
+            "samples_per_batch": self._samples_per_batch(),
+            "samples": self._fingerprint(),
+            "epochs": [self._planned(epoch) for epoch in epochs],
+        }
+
+    def _fingerprint(self) -> dict[str, list[int]]:
+        """By which other training samples are known: their numbers, of every kind."""
+        return {kind: [len(samples)] for kind, samples in self.datasets.items()}
+
+    def _planned(self, epoch: int) -> list[Any]:
+        """The kinds of an epoch's batches, and how many of each."""
+        assert self.schedule is not None
+        kinds, steps = self.schedule.epoch(epoch)
+        return [list(kinds), steps]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on after the batches of a checkpoint.
 
         Raises:
-            HarError: its batches, over all processes, had other sizes.
+            HarError: its batches, over all processes, had other sizes; it has seen other samples,
+                or other phases.
         """
+        samples = self._fingerprint()
+        if state_dict.get("samples", samples) != samples:
+            counts = (
+                ", ".join(f"{n[0]} ({kind})" for kind, n in each.items())
+                for each in (state_dict["samples"], samples)
+            )
+            was, has = counts
+            raise HarError(
+                f"The checkpoint is of a run on other training samples: it had {was}, and the "
+                f"data here {has}, not all of them the same; go on with the same data, or begin a "
+                "new run with weights=<the checkpoint>."
+            )
+        for epoch, planned in enumerate(state_dict.get("epochs", [])):
+            if self.schedule is not None and planned != self._planned(epoch):
+                raise HarError(
+                    f"Epoch {epoch + 1} of the run in the checkpoint had batches of "
+                    f"{' and '.join(planned[0])}, {planned[1] or 'a pass'} of each, and "
+                    "module.phases plans it otherwise: phases that were trained stay as they are, "
+                    "later ones may change."
+                )
         now = self._samples_per_batch()
         saved = state_dict.get("samples_per_batch", now)
         if saved != now:

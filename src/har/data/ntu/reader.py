@@ -31,7 +31,14 @@ class NTUReader(StoredReader):
         val_subjects: Sequence[int] = (),
     ) -> None:
         count = 120 if protocol.endswith("120") else 60
-        numbers = [int(n) for n in (range(1, count + 1) if actions is None else actions)]
+        numbers = list(range(1, count + 1)) if actions is None else list(actions)
+        for number in numbers:
+            if isinstance(number, bool) or number not in range(1, count + 1):
+                raise HarError(
+                    f"data.actions names {number!r}: the actions of {protocol} are numbers from 1 "
+                    f"to {count}."
+                )
+        numbers = [int(number) for number in numbers]
         super().__init__([ACTION_NAMES[n - 1] for n in numbers], protocol, COLOR_CAMERA)
         self.actions, self.val_subjects = numbers, tuple(val_subjects)
 
