@@ -10,12 +10,13 @@ if TYPE_CHECKING:
         NTUDataModule,
         OwnActionsDataModule,
     )
-    from har.data.modules.mixed import MixedPoseDataModule
+    from har.data.modules.mixed import ClipsAndPersonsDataModule, MixedPoseDataModule
     from har.data.modules.own_poses import OwnPosesDataModule
     from har.data.modules.persons import MPIIDataModule, PersonDataModule
 
 __all__ = [
     "ClipDataModule",
+    "ClipsAndPersonsDataModule",
     "MPIIDataModule",
     "MixedPoseDataModule",
     "MultitaskDataModule",
@@ -28,6 +29,7 @@ __all__ = [
 _MODULES = {
     "MPIIDataModule": "har.data.modules.persons",
     "PersonDataModule": "har.data.modules.persons",
+    "ClipsAndPersonsDataModule": "har.data.modules.mixed",
     "MixedPoseDataModule": "har.data.modules.mixed",
     "OwnPosesDataModule": "har.data.modules.own_poses",
 }

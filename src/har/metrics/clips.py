@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from har.geometry import Camera
 from har.layouts import LayoutLike, get_layout
 from har.metrics.action import ActionMetrics
-from har.metrics.camera import pose_to_camera_mm
+from har.metrics.camera import crop_to_image, pose_to_camera_mm
+from har.metrics.pck import PCK
 from har.metrics.pose3d import PCK3D, MeanJointError
 
 
@@ -24,7 +25,8 @@ class ClipMetrics(nn.Module):
         num_classes: number of actions.
         num_pose_outputs, num_action_outputs: of the network. Known beforehand, since every
             process needs the same metrics, one that gets no batch as well.
-        camera: which took the clips; None: errors in pixels of the crops only.
+        camera: which took the clips; None: errors in pixels of the crops, and PCK at 0.2 of the
+            longer side of the box around the joints that count.
         depth_range_mm: that z of 0 to 1 spans in a crop of scale 1; None as ``camera``.
     """
 
@@ -49,6 +51,7 @@ class ClipMetrics(nn.Module):
         self.error_absolute: Any = MeanJointError(root=None)
         self.error_px: Any = MeanJointError(root=None)
         self.pck: Any = PCK3D(threshold_mm=150, root=root)
+        self.pck_box: Any = PCK(threshold=0.2, layout=layout) if self.camera is None else None
 
     def update(
         self, poses: Sequence[Tensor], batch: Mapping[str, Any], probabilities: Sequence[Tensor]
@@ -71,6 +74,8 @@ class ClipMetrics(nn.Module):
                 metric.update(last_mm, true_mm, valid)
             self.error_absolute.update(last_mm, true_mm, valid)
             self.pck.update(last_mm, true_mm, valid)
+        else:
+            self._update_pck(poses[-1], true, batch["affine"], valid)
         height, width = batch["images"].shape[-3:-1]
         # The size by arithmetic: a tensor of it would be copied to the device.
         last_px, true_px = (
@@ -78,6 +83,17 @@ class ClipMetrics(nn.Module):
             for pose in (poses[-1], true)
         )
         self.error_px.update(last_px.flatten(0, 1), true_px.flatten(0, 1), valid)
+
+    def _update_pck(self, pose: Tensor, true: Tensor, affine: Tensor, valid: Tensor) -> None:
+        """Counts joints in pixels of the frames: a clip's crop need not be a square."""
+        last_px, true_px = (crop_to_image(p[..., :2], affine).flatten(0, 1) for p in (pose, true))
+        infinity = torch.full_like(true_px, torch.inf)
+        known = valid[..., None]
+        low = torch.where(known, true_px, infinity).amin(1)
+        high = torch.where(known, true_px, -infinity).amax(1)
+        # A frame without a joint counts in neither number, whatever its length.
+        length = torch.where(valid.any(1), (high - low).amax(1), 1.0)
+        self.pck_box.update(last_px, true_px, valid, length)
 
     def _in_mm(self, pose: Tensor, batch: Mapping[str, Any]) -> Tensor:
         """Poses (N, T, J, 3 or more) in the crop as (N T, J, 3) in mm."""
@@ -106,6 +122,8 @@ class ClipMetrics(nn.Module):
                 "pck3d_auc": pck["auc"],
                 "joint_error_mm_by_block": errors,
             }
+        if self.pck_box is not None:
+            results["pck_box"] = self.pck_box.compute()["total"]
         results["joint_error_px"] = self.error_px.compute()["total"]
         return {name: plain(value) for name, value in results.items()}
 

@@ -14,6 +14,7 @@ from har.losses import action_loss
 from har.metrics import ClipMetrics, PersonMetrics
 from har.models.base import PoseNetwork
 from har.modules.base import PhasedModule
+from har.modules.pose2d import poses_of_views
 from har.modules.schedule import Phase
 from har.transforms import normalize_images
 
@@ -99,13 +100,12 @@ class MultitaskModule(PhasedModule):
     def validation_step(
         self, batch: Mapping[str, Any], batch_idx: int, dataloader_idx: int = 0
     ) -> STEP_OUTPUT:
-        images = normalize_images(batch["images"], batch["gamma"])
-        out = self.network(images)
         kinds = self.data.test_kinds if self.trainer.testing else self.data.val_kinds
         if kinds[dataloader_idx] == "person":
             assert self.person_scores is not None
-            self.person_scores.update(out.poses, batch)
+            self.person_scores.update(poses_of_views(self.network, batch), batch)
             return None
+        out = self.network(normalize_images(batch["images"], batch["gamma"]))
         self.scores.update(out.poses, batch, out.actions)
         return {"pose": out.poses[-1], "probabilities": out.actions[-1] if out.actions else None}
 

@@ -26,7 +26,7 @@ def poses_of_views(network: PoseNetwork, batch: Mapping[str, Any]) -> list[Tenso
         Of every prediction block, (N, V, J, dim + 1).
     """
     images = normalize_images(batch["images"], batch["gamma"])  # (N, V, 3, H, W)
-    out = network(images.flatten(0, 1))
+    out = network.forward_frames(images.flatten(0, 1))
     return [pose.unflatten(0, images.shape[:2]) for pose in out.poses]
 
 

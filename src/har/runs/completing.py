@@ -48,7 +48,7 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
     if cfg.limit is not None:
         cfg.data.limit_eval = cfg.limit
     if cfg.views is not None and cfg.mpii_dir is None:
-        persons = cfg.data.get("mpii", cfg.data)
+        persons = cfg.data.get("mpii") or cfg.data.get("persons") or cfg.data
         if "views" not in persons:
             raise HarError(
                 "views= says how often a person of MPII is looked at, and these weights are "

@@ -34,6 +34,7 @@ ROWS = {
     "joint_error_mm": ("joint error, root-relative", "{:.0f} mm"),
     "joint_error_absolute_mm": ("joint error, true root depth", "{:.0f} mm"),
     "joint_error_px": ("joint error in the crop", "{:.2f} px"),
+    "pck_box": ("PCK at 0.2 of the joints' box", "{:.1f} %"),
     "pck3d_150mm": ("3-D PCK at 150 mm", "{:.1f} %"),
     "pckh": ("PCKh at 0.5 of MPII's persons", "{:.1f} %"),
     "pckh_inside_crop": ("PCKh at 0.5, joints in the crop", "{:.1f} %"),

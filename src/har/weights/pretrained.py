@@ -21,11 +21,14 @@ from urllib.request import url2pathname
 import pooch
 
 from har.data.ntu.labels import ACTION_NAMES
+from har.data.penn.labels import ACTIONS as PENN_ACTIONS
 from har.errors import HarError
 from har.models.registry import build_network
 from har.models.spec import ModelSpec
 from har.weights.describe import DEPTH_RANGE_MM, RESOLUTION, spec_of, stated_by
 from har.weights.file import WeightsFile, save_weights
+
+_LABELS = {"ntu60": ACTION_NAMES[:60], "penn15": PENN_ACTIONS}
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class PublishedWeights:
 
 
 def _published(name: str, entry: Mapping[str, Any]) -> PublishedWeights:
-    """An entry of ``pretrained.json``: pace as a fraction of a second, NTU's labels by name."""
+    """An entry of ``pretrained.json``: pace as a fraction of a second, labels by the data set."""
     pose = entry["arguments"].get("pose_net", entry["arguments"])
     same = ("network", "arguments", "license", "paper", "data", "published")
     spec = ModelSpec(
@@ -56,7 +59,7 @@ def _published(name: str, entry: Mapping[str, Any]) -> PublishedWeights:
         num_joints=pose["num_joints"],
         dim=pose["dim"],
         resolution=RESOLUTION,
-        labels=ACTION_NAMES[:60] if entry["labels"] == "ntu60" else (),
+        labels=_LABELS[entry["labels"]] if entry["labels"] else (),
         clip_size=entry["frames"],
         clip_seconds_between_frames=entry["pace_s"] and entry["pace_s"][0] / entry["pace_s"][1],
         depth_range_mm=DEPTH_RANGE_MM if pose["dim"] == 3 else None,

@@ -6,6 +6,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+from torch.utils.data import Dataset
 
 from har.data.augment import Augmentation
 from har.data.clip_set import ClipReader, ClipSet
@@ -89,14 +90,18 @@ class ClipDataModule(TrainingDataModule):
         self.val_samples, self.test_samples = self.val_clips, self.test_clips
         self.datasets = {"action": self._dataset(train, self.clip_size, self.augmentation)}
         if "pose" in self.batch_sizes:
-            with_poses = train[self.clips.index.has_joints[train]]
-            self.datasets["pose"] = self._dataset(with_poses, None, self.frame_augmentation)
+            self.datasets["pose"] = self._pose_samples(train)
         if stage == "fit" and len(train) == 0:
             raise HarError(
                 f"No training sample of {self.clips.protocol} lies in {self.data_dir} for the "
                 f"actions {self.actions or self.labels}; prepare more samples, or change "
                 "data.protocol or data.actions."
             )
+
+    def _pose_samples(self, train: np.ndarray) -> Dataset[dict[str, Any]]:
+        """What batches of poses are drawn from: here single frames of the training clips."""
+        with_poses = train[self.clips.index.has_joints[train]]
+        return self._dataset(with_poses, None, self.frame_augmentation)
 
     def _dataset(
         self, selection: np.ndarray, clip_size: int | None, augmentation: Augmentation | None

@@ -1,13 +1,14 @@
-"""Batches that mix 2-D and 3-D poses: images of MPII and frames of NTU RGB+D."""
+"""Poses of one data set beside those, or the actions, of another."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from har.data.modules.base import TrainingDataModule
-from har.data.modules.clips import MultitaskDataModule
-from har.data.modules.persons import MPIIDataModule
+from har.data.modules.clips import ClipDataModule, MultitaskDataModule
+from har.data.modules.persons import MPIIDataModule, PersonDataModule
 from har.data.sampling import Key, MixedOrder, Order, SampleOrder
 from har.errors import HarError
 
@@ -16,15 +17,26 @@ class PosesOnly(Dataset[dict[str, Any]]):
     """What the samples of every data set with poses have in common, so that they fit in a batch.
 
     Args:
-        samples: items with ``images``, ``gamma``, ``pose`` and ``name``, and more.
+        samples: a data set of items with ``images``, ``gamma``, ``pose`` and ``name``, and more.
     """
 
-    def __init__(self, samples: Dataset[dict[str, Any]]) -> None:
+    def __init__(self, samples: Any) -> None:
         self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         item = self.samples[key]
         return {name: item[name] for name in ("images", "gamma", "pose", "name")}
+
+
+def clips_and_persons(
+    data: TrainingDataModule, clips: Any, persons: Any
+) -> tuple[list[DataLoader[dict[str, Any]]], tuple[str, ...]]:
+    """Loaders of the evaluation samples that there are, and their kinds: clips, then persons."""
+    there = {kind: part for kind, part in (("clip", clips), ("person", persons)) if part}
+    return [data._eval_loader(part) for part in there.values()], tuple(there)
 
 
 class MixedPoseDataModule(TrainingDataModule):
@@ -97,15 +109,60 @@ class MixedPoseDataModule(TrainingDataModule):
         del ntu["actions"]  # not evaluated here
         return {"split": f"{ntu['split']} and {mpii['split']}", "ntu": ntu, "mpii": mpii}
 
-    def _loaders(self, *samples: Any) -> tuple[list[DataLoader[dict[str, Any]]], tuple[str, ...]]:
-        """Loaders of the samples that there are, and their kinds: clips, then persons."""
-        there = {kind: part for kind, part in zip(("clip", "person"), samples, strict=True) if part}
-        return [self._eval_loader(part) for part in there.values()], tuple(there)
-
     def val_dataloader(self) -> Any:
-        loaders, self.val_kinds = self._loaders(self.ntu.val_clips, self.mpii.val_samples)
+        samples = self.ntu.val_clips, self.mpii.val_samples
+        loaders, self.val_kinds = clips_and_persons(self, *samples)
         return loaders
 
     def test_dataloader(self) -> Any:
-        loaders, self.test_kinds = self._loaders(self.ntu.test_clips, self.mpii.test_samples)
+        samples = self.ntu.test_clips, self.mpii.test_samples
+        loaders, self.test_kinds = clips_and_persons(self, *samples)
         return loaders
+
+
+class ClipsAndPersonsDataModule(ClipDataModule):
+    """Clips with actions, and images of persons for poses: the authors' recipe for Penn Action,
+    whose poses are learned from MPII alone.
+
+    Clips are measured first, then persons, where these have a test split.
+
+    Source: the authors' published program (TPAMI 2020).
+
+    Args:
+        data_dir: folder with both prepared data sets.
+        persons: builds the data module of the persons; its ``batch_size`` is the number of images
+            in a batch and process. An epoch without clips is a pass over its images.
+        dim: of the network's poses.
+        **clips: everything else, see :class:`har.data.ClipDataModule`.
+    """
+
+    def __init__(
+        self, data_dir: str, persons: Callable[..., PersonDataModule], *, dim: int = 2, **clips: Any
+    ) -> None:
+        super().__init__(data_dir, **clips)
+        same = ("layout", "resolution", "limit_eval", "num_workers", "seed")
+        self.persons = persons(data_dir, dim=dim, **{name: getattr(self, name) for name in same})
+        self.batch_sizes["pose"] = self.persons.batch_sizes["pose"]
+        self.person_metric = self.persons.person_metric
+
+    def setup(self, stage: str | None = None) -> None:
+        if not self.datasets:
+            self.persons.setup(stage)
+        super().setup(stage)
+
+    def _pose_samples(self, train: np.ndarray) -> Dataset[dict[str, Any]]:
+        return PosesOnly(self.persons.datasets["pose"])
+
+    def val_dataloader(self) -> Any:
+        samples = self.val_clips, self.persons.val_samples
+        loaders, self.val_kinds = clips_and_persons(self, *samples)
+        return loaders
+
+    def test_dataloader(self) -> Any:
+        samples = self.test_clips, self.persons.test_samples
+        loaders, self.test_kinds = clips_and_persons(self, *samples)
+        return loaders
+
+    def describe_protocol(self) -> dict[str, Any]:
+        """The protocol of the clips and, as ``persons``, of the persons."""
+        return {**super().describe_protocol(), "persons": self.persons.describe_protocol()}
