@@ -13,7 +13,8 @@ from har.predict.run import predict
 from har.runs.config import config_dir
 
 BOX = (60, 80, 100, 180)
-VIDEO_FILES = {"annotated.mp4", "poses.npz", "actions.csv", "summary.json"}
+VIDEO_FILES = {"annotated.mp4", "poses.npz", "poses.csv", "actions.csv", "summary.json"}
+IMAGE_FILES = {"poses.npz", "poses.csv", "summary.json"}  # of all together
 
 
 def run(tmp_path: Path, source: object, *overrides: str, out: str = "out") -> Path:

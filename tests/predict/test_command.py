@@ -13,7 +13,7 @@ import pytest
 
 from har.errors import HarError
 from har.runtime.engine import Engine
-from tests.helpers.predicting import BOX, VIDEO_FILES, names, run, save
+from tests.helpers.predicting import BOX, IMAGE_FILES, VIDEO_FILES, names, run, save
 from tests.helpers.red_person import (
     picture,
     walking,
@@ -30,7 +30,7 @@ def test_a_pipe(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch,
     stdin = SimpleNamespace(buffer=io.BytesIO(content), isatty=lambda: False)
     monkeypatch.setattr(sys, "stdin", stdin)
     out = run(tmp_path, "-")
-    images = {"stdin.png", "stdin.json", "summary.json"}
+    images = {"stdin.png", "stdin.json", *IMAGE_FILES}
     assert names(out) == (images if kind == "image" else VIDEO_FILES)
 
 

@@ -10,7 +10,7 @@ from har.errors import HarError
 from har.files import read_image
 from har.prediction.sources import result_names
 from har.runtime.engine import Engine
-from tests.helpers.predicting import BOX, names, read_json, run, save
+from tests.helpers.predicting import BOX, IMAGE_FILES, names, read_json, run, save
 from tests.helpers.red_person import (
     joints_of,
     picture,
@@ -27,7 +27,7 @@ def test_images_of_a_folder_with_a_broken_one_and_other_files(
     (folder / "c.png").write_bytes(b"\x89PNG\r\n broken")
     (folder / "a.txt").write_text("x")
     out = run(tmp_path, folder)
-    assert names(out) == {"b.png", "b.json", "d ö.png", "d ö.json", "summary.json"}
+    assert names(out) == {"b.png", "b.json", "d ö.png", "d ö.json", *IMAGE_FILES}
     answer = read_json(out / "d ö.json")
     assert answer["size"] == [320, 240]
     (person,) = answer["people"]
@@ -61,7 +61,7 @@ def test_images_by_pattern_with_boxes(tmp_path: Path, engine: Engine) -> None:
         + "\n".join(f"x1.png,{i},{','.join(map(str, b))}" for i, b in ((4, BOX), (2, other)))
     )
     out = run(tmp_path, folder / "x*.png", f"boxes={tmp_path / 'boxes.csv'}")
-    assert names(out) == {"x1.png", "x1.json", "x2.png", "x2.json", "summary.json"}
+    assert names(out) == {"x1.png", "x1.json", "x2.png", "x2.json", *IMAGE_FILES}
     people = {p["track"]: p["joints_px"] for p in read_json(out / "x1.json")["people"]}
     assert set(people) == {2, 4}
     assert np.abs(np.array(people[2]) - joints_of(other)).max() < 3

@@ -81,7 +81,7 @@ def test_video_false_and_a_network_without_actions(
     info = ModelSpec(**{**INFO.to_dict(), "labels": ()})  # type: ignore[arg-type]
     monkeypatch.setattr("har.runtime.loading.load_engine", lambda *_, **__: red_engine(spec=info))
     video = write_video(tmp_path / "film.avi", walking(10))
-    assert names(run(tmp_path, video, "video=false")) == {"poses.npz", "summary.json"}
+    assert names(run(tmp_path, video, "video=false")) == {"poses.npz", "poses.csv", "summary.json"}
     assert Video(run(tmp_path, video, out="b") / "annotated.mp4").size == (320, 240)
 
 

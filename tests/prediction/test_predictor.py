@@ -13,7 +13,7 @@ import har
 from har import Predictor
 from har.errors import HarError
 from har.models.spec import ModelSpec
-from har.prediction.results import Prediction
+from har.prediction.prediction import Prediction
 from har.prediction.videos import predict_video
 from har.runtime.engine import Engine
 from har.video import Video

@@ -14,6 +14,7 @@ from rich.table import Column
 
 from har.errors import HarError
 from har.prediction.boxes_file import Boxes, BoxesFile
+from har.prediction.formats import check_formats, check_layout
 from har.prediction.images import predict_images
 from har.prediction.predictor import Predictor
 from har.prediction.sources import (
@@ -45,6 +46,7 @@ def predict(cfg: DictConfig) -> None:
         )
     if cfg.finder not in ("pose", "detector"):
         raise HarError(f"finder={cfg.finder}: choose pose or detector, or give boxes=<file>.")
+    formats = check_formats(cfg.formats)
     with ExitStack() as stack:
         # missing files and cameras are reported before torch is imported, which takes seconds
         images, videos = _find(str(cfg.source), stack)
@@ -61,9 +63,10 @@ def predict(cfg: DictConfig) -> None:
 
             boxes = PersonDetector(cfg.detector_weights, choose_device(cfg.device))
         predictor = _predictor(cfg, None if videos else len(images) * (2 + cfg.refine))
+        check_layout(formats, predictor.engine.spec.joint_layout)
         console = Console()
         if images:
-            rows = predict_images(predictor, images, out, boxes, names)
+            rows = predict_images(predictor, images, out, boxes, names, formats)
             _print_images(console, rows)
         if videos:
             rows = _predict_videos(cfg, predictor, videos, out, boxes, names, alone=not images)
@@ -128,7 +131,7 @@ def _predict_videos(
     """
     rows: list[dict[str, Any]] = []
     options = {key: cfg[key] for key in ("video_size", "skeleton_3d", "show", "max_frames")}
-    options["annotate"] = cfg.video
+    options |= {"annotate": cfg.video, "formats": check_formats(cfg.formats)}
     for source in videos:
         name = "camera" if isinstance(source, Video) else names[source]
         folder = out if alone and len(videos) == 1 else out / name

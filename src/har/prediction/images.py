@@ -1,7 +1,9 @@
 """Predicts image files: an annotated image and a JSON file for each."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from har.prediction.annotation import draw_people
 from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_file import Boxes, BoxesFile
 from har.prediction.following import FramePrediction, Person
+from har.prediction.formats import NAMES, write_formats
 from har.prediction.locating import check_size
 from har.prediction.predictor import Predictor
+from har.prediction.rerun_file import rerun_file
 from har.prediction.results import PredictionCollector, person_dict
 from har.prediction.sources import result_names
 from har.prediction.tracking import overlaps_image
@@ -32,8 +36,10 @@ def predict_images(
     out: Path,
     boxes: Boxes = None,
     names: Mapping[Path, str] | None = None,
+    formats: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """Writes the poses in images to ``<out>/<name>.png`` and ``.json``, and ``summary.json``.
+    """Writes the poses in images to ``<out>/<name>.png`` and ``.json``, ``summary.json``,
+    and the poses in all of them in other formats.
 
     An image that cannot be read or predicted is reported and skipped. Whether all are done or it is
     interrupted, everything until then is written.
@@ -44,6 +50,7 @@ def predict_images(
         out: folder of the results.
         boxes: a file, a detector, or None: one person is located.
         names: of the results by image, without ending; None: those of :func:`result_names`.
+        formats: of :data:`har.prediction.formats.FORMATS`, files for all images together.
 
     Returns:
         For every image its ``image``, ``persons`` and ``confidence``, or the reason it ``failed``;
@@ -57,10 +64,17 @@ def predict_images(
     rows: list[dict[str, Any]] = []
     names = result_names(paths) if names is None else names
     stopped = False
+    spec = predictor.engine.spec
+    everything = PredictionCollector(spec)
+    same = Counter(path.name for path in paths)
+    shown = {p: p.name if same[p.name] == 1 else p.as_posix() for p in paths}
 
     def write(job: tuple[Path, FramePrediction]) -> None:
         path, prediction = job
-        collected = PredictionCollector(predictor.engine.spec)
+        everything.add(prediction, (shown[path], names[path]))
+        if rerun is not None:
+            rerun.add_frame(prediction, shown[path])
+        collected = PredictionCollector(spec)
         collected.add(prediction)
         poses = collected.poses()
         value = {
@@ -68,10 +82,10 @@ def predict_images(
             "size": list(prediction.frame.image.shape[1::-1]),
             "joint_names": list(poses.joint_names),
             "people": [person_dict(poses, row) for row in range(len(poses))],
-            "model": predictor.engine.spec.to_dict(),
+            "model": spec.to_dict(),
         }
         write_json(out / f"{names[path]}.json", value)  # before the picture: the disk may be full
-        people = draw_people(prediction.frame.image, prediction.people, predictor.engine.spec)
+        people = draw_people(prediction.frame.image, prediction.people, spec)
         write_image(out / f"{names[path]}.png", people)
 
     def predict(path: Path, image: Image | HarError) -> dict[str, Any]:
@@ -83,13 +97,19 @@ def predict_images(
         except Exception as error:  # whatever is wrong with one image must not stop the others
             what = error if isinstance(error, HarError) else f"{path} fails: {error!r}"
             return {"image": str(path), "failed": str(what)}
-        drawing.put((path, FramePrediction(Frame(image, 0, 0.0), people, {})))
+        number = sum("failed" not in row for row in rows)
+        drawing.put((path, FramePrediction(Frame(image, number, 0.0), people, {})))
         confidence = [float(person.confidence.mean()) for person in people]
         mean = round(sum(confidence) / len(confidence), 4) if people else None
         row = {"image": str(path), "persons": len(people), "confidence": mean}
         return {**row, "boxes_outside": outside} if outside else row
 
-    with progress_bar("images") as report, BackgroundWriter(write, _WAITING) as drawing:
+    with ExitStack() as stack:
+        report = stack.enter_context(progress_bar("images"))
+        rerun = None
+        if "rerun" in formats:
+            rerun = stack.enter_context(rerun_file(out / NAMES["rerun"], spec))
+        drawing = stack.enter_context(BackgroundWriter(write, _WAITING))
         try:
             for path, image in prefetch(_read(paths), _WAITING):
                 rows.append(predict(path, image))
@@ -97,12 +117,13 @@ def predict_images(
                 report(len(rows), len(paths), frames=len(rows), errors=failed)
         except KeyboardInterrupt:
             stopped = True
-    if rows and all("failed" in row for row in rows):
-        raise HarError(f"None of the {len(rows)} images can be read: {rows[0]['failed']}")
+        if rows and all("failed" in row for row in rows):
+            raise HarError(f"None of the {len(rows)} images can be read: {rows[0]['failed']}")
+    write_formats(out, formats, everything.poses(), everything.frames(), spec)
     seconds = round(time.perf_counter() - began, 2)
     note = f"Stopped after {len(rows)} of {len(paths)} images." if stopped else None
     summary = {"images": rows, "seconds": seconds, "complete": not stopped, "note": note}
-    write_json(out / "summary.json", {**summary, "model": predictor.engine.spec.to_dict()})
+    write_json(out / "summary.json", {**summary, "model": spec.to_dict()})
     if note is not None:
         print(note)
         raise KeyboardInterrupt

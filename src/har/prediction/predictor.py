@@ -19,7 +19,8 @@ from har.prediction.background import prefetch
 from har.prediction.boxes_file import checked_boxes
 from har.prediction.following import FramePrediction, Person, follow, people_of
 from har.prediction.locating import NO_PERSON, check_size, cut_crops, locate_person, refine
-from har.prediction.results import Prediction, PredictionCollector
+from har.prediction.prediction import Prediction
+from har.prediction.results import PredictionCollector
 from har.prediction.sources import is_image
 from har.prediction.tracking import Finder, GivenBoxes, OnePerson, around_person
 from har.runtime.engine import Engine
@@ -165,7 +166,7 @@ class Predictor:
         with closing(Video(path)) as video:
             check_size(str(path), video.size)
             shape = (video.size[1], video.size[0], 3)
-            return self._of_frames(video, shape, video.num_frames or 0, boxes)
+            return self._of_frames(video, shape, video.num_frames or 0, boxes, path.name)
 
     def _of_frames(
         self,
@@ -173,6 +174,7 @@ class Predictor:
         shape: tuple[int, ...],
         num_frames: int,
         boxes: ArrayLike | None,
+        source: str = "",
     ) -> Prediction:
         finder: Finder = self.one_person()
         if boxes is not None:
@@ -185,10 +187,12 @@ class Predictor:
             ends = np.array([0, np.iinfo(np.int64).max // 2])
             finder = GivenBoxes({0: ends}, {0: np.repeat(box, 2, axis=0)})
         groups = batches(frames, batch_length(shape, self.engine.batch_size))
-        return self._collect(self.follow(prefetch(groups, 2), finder), num_frames)
+        return self._collect(self.follow(prefetch(groups, 2), finder), num_frames, source)
 
-    def _collect(self, predictions: Iterable[FramePrediction], num_frames: int) -> Prediction:
-        collected = PredictionCollector(self.engine.spec)
+    def _collect(
+        self, predictions: Iterable[FramePrediction], num_frames: int, source: str = ""
+    ) -> Prediction:
+        collected = PredictionCollector(self.engine.spec, source)
         images: dict[int, Image] = {}
         every = max(1, num_frames // _KEPT)
         for prediction in predictions:
@@ -199,7 +203,8 @@ class Predictor:
             if len(images) > 2 * _KEPT:  # longer than expected: keep half of them
                 every *= 2
                 images = {n: image for n, image in images.items() if n % every == 0}
-        return Prediction(collected.poses(), collected.actions(), self.engine.spec, images)
+        arrays = collected.poses(), collected.actions()
+        return Prediction(*arrays, self.engine.spec, images, collected.frames())
 
 
 def batch_length(shape: tuple[int, ...], most: int) -> int:

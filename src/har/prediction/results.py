@@ -1,18 +1,18 @@
-"""The prediction for an image or a video: poses, actions, and figures of them."""
+"""Poses and actions as arrays, and the collector that makes them of frames."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from har.files import Image
 from har.models.spec import ModelSpec
-from har.prediction.following import FramePrediction
-from har.visual.draw import contact_sheet, draw_skeleton, probability_bars
+from har.prediction.following import FramePrediction, Person
 
 FloatArray = NDArray[np.float32]
 _DECIMALS = 4
+_OF_PERSON = ("frame", "time_s", "track")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,59 @@ class Poses:
         """Returns the arrays of ``poses.npz`` by name."""
         return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Returns a long table by column: a row for every joint of every person in every frame.
+
+        Returns:
+            frame, time_s, track, joint (its name), x_px, y_px, depth_mm (NaN of a 2-D network) and
+            confidence, each (M * J,).
+        """
+        people, joints = self.confidence.shape
+        each = {name: np.repeat(getattr(self, name), joints) for name in _OF_PERSON}
+        return {
+            **each,
+            "joint": np.tile(np.array(self.joint_names, dtype=object), people),
+            "x_px": self.joints_px[..., 0].ravel(),
+            "y_px": self.joints_px[..., 1].ravel(),
+            "depth_mm": self.depth_mm.ravel(),
+            "confidence": self.confidence.ravel(),
+        }
+
+    def person(self, row: int) -> Person:
+        """Returns one row."""
+        values = (self.box, self.joints_px, self.depth_mm, self.confidence)
+        return Person(int(self.track[row]), *(value[row].astype(np.float64) for value in values))
+
+    def rows_of(self, frames: NDArray[np.int64]) -> Iterator[range]:
+        """Yields the rows of every one of some frames; rows are in the order of the frames."""
+        begins = np.searchsorted(self.frame, frames, side="left").tolist()
+        ends = np.searchsorted(self.frame, frames, side="right").tolist()
+        yield from map(range, begins, ends)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames that were predicted, those without a person too.
+
+    Attributes:
+        source: name of the video; "" of images and arrays.
+        number: (F,) of the frame, from 0, ascending.
+        time_s: (F,) seconds since the first frame.
+        size: (F, 2) width and height in pixels.
+        names: of the F images, where they are files; () of a video.
+        stems: of the names of results of the F images.
+    """
+
+    source: str
+    number: NDArray[np.int64]
+    time_s: NDArray[np.float64]
+    size: NDArray[np.int64]
+    names: tuple[str, ...] = ()
+    stems: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.number)
+
 
 class TopAction(NamedTuple):
     """An action and its probability."""
@@ -74,6 +127,16 @@ class Actions:
 
     def __len__(self) -> int:
         return len(self.time_s)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Returns a long table by column: time_s, track, action and probability, each (K * C,)."""
+        clips, labels = self.probabilities.shape
+        return {
+            "time_s": np.repeat(self.time_s, labels),
+            "track": np.repeat(self.track, labels),
+            "action": np.tile(np.array(self.labels, dtype=object), clips),
+            "probability": self.probabilities.ravel(),
+        }
 
     def top(self, count: int = 5, track: int | None = None) -> list[TopAction]:
         """Returns the likeliest actions of the video: mean probability over all clips.
@@ -104,26 +167,47 @@ class PredictionCollector:
 
     Args:
         spec: of the network.
+        source: name of the video.
 
     Attributes:
         num_frames: so far; ``last_s``: time of the last of them.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec, self.num_frames, self.last_s = spec, 0, 0.0
+    def __init__(self, spec: ModelSpec, source: str = "") -> None:
+        self.spec, self.source, self.num_frames, self.last_s = spec, source, 0, 0.0
+        self._names: list[tuple[str, str]] = []
+        self._frames: list[tuple[int, float, int, int]] = []
         # one row of numbers per person and frame: hours of video fit into memory
         self._when: list[tuple[int, float, int]] = []
         self._rows: list[FloatArray] = []
         self._actions: list[tuple[float, int, FloatArray]] = []
 
-    def add(self, prediction: FramePrediction) -> None:
-        """Adds one frame; its image is not kept."""
+    def add(self, prediction: FramePrediction, names: tuple[str, str] | None = None) -> None:
+        """Adds one frame; its image is not kept.
+
+        Args:
+            prediction: of the frame.
+            names: of an image's file and, without ending, of its results.
+        """
         number, time_s = prediction.frame.number, prediction.frame.time_s
+        height, width = prediction.frame.image.shape[:2]
+        self._frames.append((number, time_s, width, height))
+        self._names += [] if names is None else [names]
         self.num_frames, self.last_s = self.num_frames + 1, time_s
         for person in prediction.people:
             self._when.append((number, time_s, person.track))
             self._rows.append(np.concatenate([p.ravel() for p in person[1:]], dtype=np.float32))
         self._actions += [(time_s, track, values) for track, values in prediction.actions.items()]
+
+    def frames(self) -> Frames:
+        """Returns all frames so far."""
+        number = np.array([frame[0] for frame in self._frames], np.int64)
+        time_s = np.array([frame[1] for frame in self._frames], np.float64)
+        size = np.array([frame[2:] for frame in self._frames], np.int64).reshape(-1, 2)
+        names = tuple(name for name, _ in self._names)
+        return Frames(
+            self.source, number, time_s, size, names, tuple(stem for _, stem in self._names)
+        )
 
     def poses(self) -> Poses:
         """Returns all poses so far."""
@@ -144,71 +228,6 @@ class PredictionCollector:
         track = np.array([track for _, track, _ in self._actions], np.int64)
         rows = np.array([values for _, _, values in self._actions], np.float32)
         return Actions(time_s, track, rows.reshape(len(time_s), len(labels)), labels)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What :class:`har.Predictor` returns.
-
-    Attributes:
-        poses: of every person in every frame.
-        actions: of the clips; no rows for an image, or a network without actions.
-        spec: of the network.
-        images: some of the frames by number, which :meth:`plot` shows.
-    """
-
-    poses: Poses
-    actions: Actions
-    spec: ModelSpec
-    images: dict[int, Image]
-
-    def plot(self) -> Image:
-        """Draws skeletons on the image, or on some frames of a video, and the likeliest actions.
-
-        Returns:
-            uint8 RGB (H, W, 3).
-        """
-        drawn = []
-        for number, image in sorted(self.images.items()):
-            for row in np.flatnonzero(self.poses.frame == number):
-                joints, confidence = self.poses.joints_px[row], self.poses.confidence[row]
-                image = draw_skeleton(image, joints, self.spec.joint_layout, confidence)
-            drawn.append(image)
-        if len(drawn) == 1:
-            picture = drawn[0]
-        else:
-            times = dict(zip(self.poses.frame.tolist(), self.poses.time_s.tolist(), strict=True))
-            shown = sorted(self.images)
-            captions = [f"{times[n]:.1f} s" if n in times else f"frame {n}" for n in shown]
-            picture = contact_sheet(drawn, 4, captions)
-        if len(self.actions):
-            mean = self.actions.probabilities.mean(0)
-            bars = probability_bars(picture.shape[1], self.spec.labels, mean)
-            picture = np.vstack([picture, bars])
-        return picture
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain values for JSON; unknown values are None."""
-        return {
-            "joint_names": list(self.poses.joint_names),
-            "poses": [
-                {
-                    "frame": int(self.poses.frame[row]),
-                    "time_s": round(float(self.poses.time_s[row]), _DECIMALS),
-                    **person_dict(self.poses, row),
-                }
-                for row in range(len(self.poses))
-            ],
-            "actions": [
-                {
-                    "time_s": round(float(self.actions.time_s[row]), _DECIMALS),
-                    "track": int(self.actions.track[row]),
-                    "top": [a._asdict() for a in top_actions(values, self.actions.labels)],
-                }
-                for row, values in enumerate(self.actions.probabilities)
-            ],
-            "model": self.spec.to_dict(),
-        }
 
 
 def person_dict(poses: Poses, row: int) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def result_names(paths: Sequence[Path]) -> dict[Path, str]:
     for different sources, on systems too that do not tell large from small letters."""
     stems = Counter(path.stem.casefold() for path in paths)
     names: dict[Path, str] = {}
-    taken = {"summary"}
+    taken = {"summary", "poses", "poses_coco", "openpose"}
     for path in paths:
         name = path.name if stems[path.stem.casefold()] > 1 else path.stem
         base, name, number = path.name, _short(name), 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from har.prediction.annotation import Annotator
 from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_file import Boxes, BoxesFile, OfVideo
 from har.prediction.following import FramePrediction
+from har.prediction.formats import NAMES, write_formats
 from har.prediction.locating import check_size
 from har.prediction.predictor import Predictor, batch_length, batches
+from har.prediction.rerun_file import rerun_file
 from har.prediction.results import PredictionCollector
 from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes, overlaps_image
-from har.prediction.writers import write_actions, write_json, write_poses
+from har.prediction.writers import write_actions, write_json
 from har.video import Video
 from har.video_writer import video_file
 from har.visual.terminal import progress_bar
@@ -43,13 +46,14 @@ def predict_video(
     skeleton_3d: bool = False,
     show: bool = False,
     max_frames: int | None = None,
+    formats: Collection[str] = ("npz", "csv"),
 ) -> dict[str, Any]:
     """Follows the persons in a video and writes their poses and actions.
 
     Decoding, network and drawing run at the same time. Whether the video ends, is interrupted or
-    reaches ``max_frames``, everything until then is written: ``poses.npz``, ``actions.csv``,
-    ``annotated.mp4`` and, last of all, ``summary.json``. Where the annotated video cannot be
-    written any more (a full disk), the poses until then are kept.
+    reaches ``max_frames``, everything until then is written: the poses in the formats,
+    ``actions.csv``, ``annotated.mp4`` and, last of all, ``summary.json``. Where the annotated video
+    cannot be written any more (a full disk), the poses until then are kept.
 
     Args:
         predictor: the network.
@@ -61,6 +65,7 @@ def predict_video(
         skeleton_3d: a turning 3-D skeleton beside the frame.
         show: also in a window, where there is a screen; q ends.
         max_frames: stop after this number of frames.
+        formats: of :data:`har.prediction.formats.FORMATS`.
 
     Returns:
         The content of ``summary.json``.
@@ -80,7 +85,7 @@ def predict_video(
     annotator = Annotator(
         spec, video.size, duration_s, longest_px=video_size, skeleton_3d=skeleton_3d
     )
-    collected = PredictionCollector(spec)
+    collected = PredictionCollector(spec, Path(video.name).name)
     stopped, began = False, time.perf_counter()
     with ExitStack() as stack:
         report = stack.enter_context(progress_bar(Path(video.name).name[:24]))
@@ -89,15 +94,22 @@ def predict_video(
         if annotate:
             fps = min(video.fps, _HIGHEST_FPS)
             file = stack.enter_context(video_file(out / "annotated.mp4", fps))
+        rerun = None
+        if "rerun" in formats:
+            rerun = stack.enter_context(rerun_file(out / NAMES["rerun"], spec))
 
         def draw(prediction: FramePrediction) -> None:
+            if rerun is not None:
+                rerun.add_frame(prediction)
+            if file is None and not window.is_open:
+                return
             picture = annotator.draw(prediction)
             if file is not None:
                 file.write(picture, prediction.frame.time_s)
             window.picture = picture
 
         drawing = None
-        if file is not None or window.is_open:
+        if file is not None or window.is_open or rerun is not None:
             drawing = stack.enter_context(BackgroundWriter(draw, _WAITING * length))
         groups = batches(video.frames(limit=max_frames), length)
         ahead = prefetch(groups, _WAITING, newest=video.live)
@@ -114,8 +126,8 @@ def predict_video(
             stopped = True
         finally:  # before the video is finished, which the disk may have no room for
             if collected.num_frames:
-                write_poses(out / "poses.npz", collected.poses())
-                if spec.labels:
+                write_formats(out, formats, collected.poses(), collected.frames(), spec)
+                if spec.labels and "csv" in formats:
                     write_actions(out / "actions.csv", collected.actions())
     seconds = time.perf_counter() - began
     summary = _summary(video, collected, seconds, stopped)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from har.files import Image
-from har.geometry import center_and_window
+from har.geometry import FloatArray, center_and_window
 from har.layouts import Layout
 from har.visual.draw import draw_skeleton
 
@@ -45,10 +45,8 @@ def turning_skeleton(
         uint8 RGB (size, size, 3).
     """
     panel = np.full((size, size, 3), _PAPER, np.uint8)
-    joints = np.asarray(joints_px, dtype=np.float64)
-    window = max(float(center_and_window(box)[1].max()), 1.0)
-    x, y = ((joints - joints[layout.root]) * (_BOX_MM / window)).T
-    pose = np.stack([x, y, np.asarray(depth_mm, dtype=np.float64)], axis=1)  # mm
+    pose = pose_in_mm(joints_px, depth_mm, box, layout)
+    y = pose[:, 1]
     center_y = (y.min() + y.max()) / 2
     scale = 0.8 * size / max(float(np.ptp(y)), _BOX_MM / 1.5)
     ring = np.linspace(0, 2 * math.pi, 49)
@@ -58,6 +56,31 @@ def turning_skeleton(
     cv2.polylines(panel, [line], True, _FLOOR, max(1, size // 200), cv2.LINE_AA)
     points = _project(pose, angle_deg, center_y) * scale + size / 2
     return draw_skeleton(panel, points, layout, confidence)
+
+
+def pose_in_mm(
+    joints_px: ArrayLike,
+    depth_mm: ArrayLike,
+    box: ArrayLike,
+    layout: Layout,
+    size: tuple[int, int] | None = None,
+) -> FloatArray:
+    """A pose in space, (J, 3) in mm: x right, y down, z away from the camera.
+
+    The box is taken for that of a standing adult, see :func:`turning_skeleton`.
+
+    Args:
+        joints_px: (J, 2) in pixels of the image.
+        depth_mm: (J,) away from the camera, relative to the root.
+        box: (4,) around the person, in pixels.
+        layout: of the joints.
+        size: width and height of the image: x and y are relative to its middle; None: to the root.
+    """
+    joints = np.asarray(joints_px, dtype=np.float64)
+    window = max(float(center_and_window(box)[1].max()), 1.0)
+    middle = joints[layout.root] if size is None else np.array(size) / 2
+    places = (joints - middle) * (_BOX_MM / window)
+    return np.column_stack([places, np.asarray(depth_mm, dtype=np.float64)])
 
 
 def _project(points: np.ndarray, angle_deg: float, center_y: float) -> np.ndarray:
