@@ -126,9 +126,9 @@ def predict_video(
             stopped = True
         finally:  # before the video is finished, which the disk may have no room for
             if collected.num_frames:
-                write_formats(out, formats, collected.poses(), collected.frames(), spec)
                 if spec.labels and "csv" in formats:
                     write_actions(out / "actions.csv", collected.actions())
+                write_formats(out, formats, collected.poses(), collected.frames(), spec)
     seconds = time.perf_counter() - began
     summary = _summary(video, collected, seconds, stopped)
     whole = max_frames is None and not stopped
