@@ -131,7 +131,7 @@ def test_heat_map_loss_is_the_cross_entropy_of_each_joint() -> None:
             weights = torch.tensor(
                 [
                     [
-                        math.exp(-((c - 6 * x) ** 2 + (r - 4 * y) ** 2) / (2 * 1.3**2))
+                        math.exp(-((c - 6 * x) ** 2 + (r - 4 * y) ** 2) / (2 * 0.8**2))
                         for c in range(7)
                     ]
                     for r in range(5)

@@ -77,7 +77,7 @@ def pose_loss(
         return loss.flatten(1).mean(1) if loss.ndim > 1 else loss
 
 
-def heat_map_loss(maps: Tensor, target: Tensor, sigma: float = 1.3) -> Tensor:
+def heat_map_loss(maps: Tensor, target: Tensor, sigma: float = 0.8) -> Tensor:
     """Cross-entropy between heat maps and Gaussians around the true joints, per sample.
 
     A soft-argmax alone learns slowly where a map has several peaks: their mean has a gradient only
@@ -88,7 +88,8 @@ def heat_map_loss(maps: Tensor, target: Tensor, sigma: float = 1.3) -> Tensor:
         maps: (N, J, H, W) before the softmax; outer cells stand for 0 and 1.
         target: (N, J, dim + 1), coordinates in [0, 1] and visibility; joints count whose x and y
             are greater than 0.
-        sigma: of the Gaussian, in cells.
+        sigma: of the Gaussian, in cells: at 0.8 the best 2x2 cells hold 62 % of it, which is the
+            confidence of a joint that was learned perfectly (31 % at 1.3).
 
     Returns:
         (N,) mean over the joints that count, float32 (float64 for float64).
