@@ -6,16 +6,18 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from har.errors import HarError
-from har.synthetic import mpii_files, ntu
+from har.synthetic import mpii_files, ntu, penn
 from har.visual.terminal import progress_bar
+
+_WRITTEN = {"ntu": "NTU videos", "mpii": "MPII images", "penn": "Penn Action clips"}
 
 
 def prepare_synthetic(cfg: DictConfig) -> None:
-    """Writes a synthetic data set, ``dataset=ntu`` or ``dataset=mpii``."""
-    if cfg.dataset not in ("ntu", "mpii"):
-        raise HarError(f"dataset={cfg.dataset}: choose ntu or mpii.")
+    """Writes a synthetic data set: ``dataset=ntu``, ``mpii`` or ``penn``."""
+    if cfg.dataset not in _WRITTEN:
+        raise HarError(f"dataset={cfg.dataset}: choose {', '.join(_WRITTEN)}.")
     root, options = Path(cfg.paths.data_dir) / cfg.dataset, cfg.synthetic
-    what = "NTU videos" if cfg.dataset == "ntu" else "MPII images"
+    what = _WRITTEN[cfg.dataset]
     with progress_bar(f"synthetic {what}") as progress:
         shared = {"seed": cfg.seed, "workers": cfg.workers, "progress": progress}
         if cfg.dataset == "ntu":
@@ -27,7 +29,9 @@ def prepare_synthetic(cfg: DictConfig) -> None:
                 cameras_per_sample=options.cameras_per_sample,
             )
             report = ntu.write_ntu(root, samples, size=tuple(options.size), **shared)
-        else:
+        elif cfg.dataset == "mpii":
             report = mpii_files.write_mpii(root, int(options.images), **shared)
-    written = f"{report.written} {what.split()[1]} written"
-    Console().print(f"{written}, {report.skipped} were there: {root}", markup=False)
+        else:
+            report = penn.write_penn(root, int(options.clips), **shared)
+    written = f"{report.written} {what.split()[-1]} written"
+    Console().print(f"{written}, {report.skipped} were there: {root}")
