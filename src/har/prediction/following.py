@@ -70,29 +70,27 @@ def people_of(
     return [Person(track, *part) for part in parts]
 
 
-def follow(
-    engine: Engine, batches: Iterable[list[Frame]], finder: Finder, *, action_every_s: float = 0.25
-) -> Iterator[FramePrediction]:
-    """Yields the poses and actions of a video, frame by frame.
-
-    The frames of a batch are predicted together, in the boxes that the finder returns before it is
-    given their poses. Each batch is yielded when the next one was read, so that the actions of a
-    video shorter than a clip are part of its last batch.
+class Follower:
+    """Predicts the frames of a video in order, batch by batch, and keeps the clips of its persons.
 
     Args:
         engine: the network.
-        batches: lists of frames, in order.
         finder: locates the persons.
         action_every_s: seconds between two predictions of a person's actions.
     """
-    clips: dict[int, TimedClips] = {}
-    pending: list[FramePrediction] = []
-    for frames in batches:
-        yield from pending
-        pending = [FramePrediction(frame, [], {}) for frame in frames]
-        for track in [t for t, clip in clips.items() if clip.is_over(frames[0].time_s)]:
-            del clips[track]
-        for track, boxes in finder.boxes(frames).items():
+
+    def __init__(self, engine: Engine, finder: Finder, *, action_every_s: float = 0.25) -> None:
+        self.engine, self.finder, self.action_every_s = engine, finder, action_every_s
+        self._clips: dict[int, TimedClips] = {}
+
+    def predict(self, frames: list[Frame]) -> list[FramePrediction]:
+        """Returns the predictions of the next frames, at least one, in the boxes that the finder
+        returns before it is given their poses."""
+        engine = self.engine
+        predictions = [FramePrediction(frame, [], {}) for frame in frames]
+        for track in [t for t, clip in self._clips.items() if clip.is_over(frames[0].time_s)]:
+            del self._clips[track]
+        for track, boxes in self.finder.boxes(frames).items():
             rows = np.flatnonzero(~np.isnan(boxes).any(-1))
             if not len(rows):
                 continue
@@ -103,22 +101,53 @@ def follow(
             joints_px = np.stack([person.joints_px for person in people])
             around = box_around(joints_px, enlarge=BOX_ENLARGEMENT)
             confidence = np.stack([person.confidence for person in people]).mean(-1)
-            finder.update(track, times, around, confidence)
+            self.finder.update(track, times, around, confidence)
             there = confidence >= NO_PERSON  # elsewhere the box shows nobody, whoever gave it
             for row, person in zip(rows[there], np.flatnonzero(there), strict=True):
-                pending[row].people.append(people[person])
+                predictions[row].people.append(people[person])
             if engine.spec.labels and there.any():
-                clip = clips.setdefault(track, TimedClips(engine, every_s=action_every_s))
+                new_clip = TimedClips(engine, every_s=self.action_every_s)
+                clip = self._clips.setdefault(track, new_clip)
                 frames_of_clip = zip(rows, times, result.features, there, strict=True)
                 for row, time_s, features, is_there in frames_of_clip:
                     if not is_there:
                         continue
                     probabilities = clip.push(float(time_s), features)
                     if probabilities is not None:
-                        pending[row].actions[track] = probabilities
-    for track, clip in clips.items():
-        present = [frame for frame in pending if any(p.track == track for p in frame.people)]
-        probabilities = clip.finish() if present else None
-        if probabilities is not None:
-            present[0].actions[track] = probabilities
+                        predictions[row].actions[track] = probabilities
+        return predictions
+
+    def finish(self, last: list[FramePrediction]) -> None:
+        """Adds the actions of persons whose clip did not become full to the last batch, in place.
+
+        Args:
+            last: what :meth:`predict` returned last.
+        """
+        for track, clip in self._clips.items():
+            present = [frame for frame in last if any(p.track == track for p in frame.people)]
+            probabilities = clip.finish() if present else None
+            if probabilities is not None:
+                present[0].actions[track] = probabilities
+
+
+def follow(
+    engine: Engine, batches: Iterable[list[Frame]], finder: Finder, *, action_every_s: float = 0.25
+) -> Iterator[FramePrediction]:
+    """Yields the poses and actions of a video, frame by frame.
+
+    The frames of a batch are predicted together. Each batch is yielded when the next one was read,
+    so that the actions of a video shorter than a clip are part of its last batch.
+
+    Args:
+        engine: the network.
+        batches: lists of frames, in order.
+        finder: locates the persons.
+        action_every_s: seconds between two predictions of a person's actions.
+    """
+    follower = Follower(engine, finder, action_every_s=action_every_s)
+    pending: list[FramePrediction] = []
+    for frames in batches:
+        yield from pending
+        pending = follower.predict(frames)
+    follower.finish(pending)
     yield from pending

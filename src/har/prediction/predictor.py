@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
 from har.files import Image, read_image
-from har.geometry import box_iou
+from har.geometry import FloatArray, box_iou
 from har.numbers import check_number
 from har.prediction.background import prefetch
 from har.prediction.boxes_file import checked_boxes
@@ -22,7 +22,8 @@ from har.prediction.locating import NO_PERSON, check_size, cut_crops, locate_per
 from har.prediction.prediction import Prediction
 from har.prediction.results import PredictionCollector
 from har.prediction.sources import is_image
-from har.prediction.tracking import Finder, GivenBoxes, OnePerson, around_person
+from har.prediction.stream import PredictionStream
+from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes, OnePerson, around_person
 from har.runtime.engine import Engine
 from har.video import Frame, Video
 
@@ -155,6 +156,30 @@ class Predictor:
     def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[FramePrediction]:
         """Predicts a video frame by frame, see :func:`har.prediction.following.follow`."""
         return follow(self.engine, batches, finder, action_every_s=self.action_every_s)
+
+    def stream(
+        self, *, detector: Callable[[Image], FloatArray] | None = None, fps: float | None = None
+    ) -> PredictionStream:
+        """Returns a function that predicts one frame after the other, for a camera loop.
+
+        Example:
+            >>> import numpy as np
+            >>> from har.video import Video
+            >>> stream = predictor.stream()  # doctest: +SKIP
+            >>> for frame in Video(0):  # doctest: +SKIP
+            ...     result = stream(frame)
+            ...     print(result.poses.joints_px.shape, result.actions.top(1))
+
+        Args:
+            detector: uint8 RGB (H, W, 3) to boxes (N, 4) of persons in pixels; None: one person is
+                located and followed.
+            fps: frames per second; None: by the frames' times, or by the clock.
+        """
+        if fps is not None:
+            check_number("fps", fps)
+        span_s = self.engine.spec.clip_span_s
+        finder = self.one_person() if detector is None else DetectedPeople(detector, span_s)
+        return PredictionStream(self.engine, finder, action_every_s=self.action_every_s, fps=fps)
 
     def one_person(self) -> OnePerson:
         """Returns the finder that locates and follows one person."""
