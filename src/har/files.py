@@ -51,7 +51,7 @@ def refuse_overwriting(out: Path, *inputs: str | Path | None) -> None:
     """
     for source in inputs:
         if source is not None and out.exists() and Path(source).exists() and out.samefile(source):
-            raise HarError(f"out={out} is the file that is read: give another name.")
+            raise HarError(f"{out} is the file to convert: give another name, out=<file>.")
 
 
 @contextmanager

@@ -115,3 +115,34 @@ def test_a_mixed_batch_has_the_batches_of_its_parts(number: int, world: int, see
 def test_shares_are_disjoint_and_complete(size: int, world: int) -> None:
     shares = [list(UnpaddedDistributedSampler(size, rank, world)) for rank in range(world)]
     assert sorted(itertools.chain(*shares)) == list(range(size))
+
+
+@given(
+    size=st.integers(1, 60),
+    sizes=st.sampled_from([(b, w) for b in range(1, 13) for w in range(1, 5)]),
+    resumed_world=st.integers(1, 4),
+    stop=st.integers(0, 40),
+    seed=st.integers(0, 3),
+)
+def test_a_resumed_run_sees_each_sample_of_a_pass_once(
+    size: int, sizes: tuple[int, int], resumed_world: int, stop: int, seed: int
+) -> None:
+    """With any number of processes whose batches hold as many samples together; other totals are
+    refused, see tests/modules/test_multitask.py."""
+    batch, world = sizes
+    total = batch * world
+    if total % resumed_world:
+        return
+    before = SampleOrder("action", size, batch, seed)
+    after = SampleOrder("action", size, total // resumed_world, seed)
+    last = -(-3 * size // total) + stop
+    keys = [k for n in range(stop) for rank in range(world) for k in before.batch(n, rank, world)]
+    keys += [
+        key
+        for number in range(stop, last)
+        for rank in range(resumed_world)
+        for key in after.batch(number, rank, resumed_world)
+    ]
+    assert [key[2] for key in keys] == list(range(last * total))
+    for first in range(0, len(keys) - size + 1, size):
+        assert sorted(key[1] for key in keys[first : first + size]) == list(range(size))

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from har.errors import HarError
+from har.files import refuse_overwriting
 
 ENDING = ".safetensors"
 
@@ -31,8 +32,7 @@ def convert(cfg: DictConfig) -> None:
     out = Path(cfg.out) if cfg.out is not None else opened.path.with_suffix(ENDING)
     if out.suffix != ENDING:
         raise HarError(f"out={out}: weights are written as {ENDING}, which every command reads.")
-    if out.exists() and out.samefile(opened.path):
-        raise HarError(f"{out} is the file to convert: give another out=<file{ENDING}>.")
+    refuse_overwriting(out, opened.path)
     chosen = {name: cfg[name] for name in ("softargmax_alpha", "context_alpha")}
     network = opened.build(**{k: v for k, v in chosen.items() if v is not None})
     report = opened.load_into(network)

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from har.errors import HarError
+from har.files import refuse_overwriting
 
 
 def export(cfg: DictConfig) -> None:
@@ -27,6 +28,9 @@ def export(cfg: DictConfig) -> None:
     changed = {"stop_after": cfg.stop_after, "resolution": cfg.resolution}
     network, spec = load_for_inference(cfg.weights, **changed)
     out = Path(cfg.out) if cfg.out is not None else Path(Path(spec.name).stem + FORMATS[cfg.format])
+    if out.suffix != FORMATS[cfg.format]:
+        raise HarError(f"out={out}: format={cfg.format} is written as {FORMATS[cfg.format]}.")
+    refuse_overwriting(out, cfg.weights)
     print(f"Exporting {spec.name} as {cfg.format}: about half a minute.")
     exported = export_network(network, spec, out, cfg.format)
     title = f"{type(network).__name__} in {out}"

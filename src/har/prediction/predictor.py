@@ -48,6 +48,8 @@ class Predictor:
     """
 
     def __init__(self, engine: Engine, *, refine: int = 2, action_every_s: float = 0.25) -> None:
+        check_number("refine", refine)
+        check_number("action_every_s", action_every_s)
         self.engine, self.refine, self.action_every_s = engine, refine, action_every_s
 
     @classmethod

@@ -39,6 +39,11 @@ def print_report(report: OwnReport, root: Path) -> None:
     table.add_row("there already", str(report.kept), "")
     for reason, files in report.skipped_by_reason().items():
         table.add_row(f"left out: {reason}", str(len(files)), escape(files[0]))
+    reasons: dict[str, list[str]] = {}
+    for file, reason in report.no_clips.items():
+        reasons.setdefault(reason, []).append(file)
+    for reason, files in sorted(reasons.items()):
+        table.add_row(f"not looked at: {escape(reason)}", str(len(files)), escape(files[0]))
     for split, lines in report.not_found.items():
         table.add_row(f"in {split}.txt, but not there", str(len(lines)), escape(lines[0]))
     if report.warnings:

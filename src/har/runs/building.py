@@ -3,6 +3,7 @@
 import copy
 import logging
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -128,6 +129,21 @@ def build_module(cfg: DictConfig, data: TrainingDataModule) -> PhasedModule:
         "spec": spec.to_dict(),
     }
     return module
+
+
+def refuse_own_weights(cfg: DictConfig, folder: Path) -> None:
+    """A new run does not write its checkpoints over the weights that it begins with.
+
+    Raises:
+        HarError: they lie in its folder.
+    """
+    if cfg.weights is None or cfg.ckpt_path is not None:
+        return
+    if Path(cfg.weights).resolve().is_relative_to(folder.resolve()):
+        raise HarError(
+            f"weights={cfg.weights} lies in the folder of this run, {folder}, which would write "
+            "over it: leave out hydra.run.dir, or go on with ckpt_path=<that file>."
+        )
 
 
 def begin_with(module: PhasedModule, cfg: DictConfig) -> None:

@@ -33,6 +33,7 @@ def train(cfg: DictConfig) -> dict[str, float] | float:
             the name ``optimized_metric``.
     """
     folder = run_folder()
+    building.refuse_own_weights(cfg, folder)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
     cfg = building.follow_weights(cfg, cfg.ckpt_path or cfg.weights)

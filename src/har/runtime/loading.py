@@ -11,6 +11,7 @@ import torch
 from har.errors import HarError
 from har.models.base import PoseNetwork
 from har.models.spec import ModelSpec
+from har.numbers import check_number
 from har.runtime.engine import Engine
 from har.runtime.modes import PLAIN, fastest_mode
 from har.runtime.onnx_runtime import OnnxRuntime
@@ -54,6 +55,7 @@ def load_engine(
     Raises:
         HarError: no such file, name, device or runtime, or a file that does not state what it is.
     """
+    check_number("batch_size", batch_size)
     chosen = torch.device(choose_device(device))
     path = find_weights(source)
     taken = choose_runtime(runtime, path, chosen, fast=fast, num_frames=num_frames)

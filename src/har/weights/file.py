@@ -151,9 +151,11 @@ def save_weights(network: PoseNetwork, path: str | Path, spec: ModelSpec | None 
         spec: the record; None: that of the network alone, the rest assumed.
 
     Raises:
-        HarError: the file cannot be written.
+        HarError: the file cannot be written, or its ending is one that no command reads.
     """
     path = Path(path)
+    if path.suffix != ".safetensors":
+        raise HarError(f"{path}: weights are written as .safetensors, which every command reads.")
     spec = spec or spec_of(network, name=path.name)
     header = {_HEADER: json.dumps(spec.to_dict())}
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}

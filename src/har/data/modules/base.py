@@ -19,6 +19,7 @@ from har.data.sampling import EpochBatches, Key, Order, SampleOrder, UnpaddedDis
 from har.errors import HarError
 from har.geometry import Camera
 from har.layouts import LayoutLike
+from har.numbers import check_number
 
 BATCHES_AHEAD = 4  # that a loader process makes in advance
 _SHARED_BYTES = 2**16  # less than a pipe holds: to copy it is quicker than to share it
@@ -123,6 +124,13 @@ class TrainingDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        for name, value in (("eval_batch_size", eval_batch_size), ("limit_eval", limit_eval)):
+            check_number(name, value)
+        for name, value in (("num_workers", num_workers), ("seed", seed)):
+            check_number(name, value)
+        check_number("resolution", list(resolution))
+        for size in batch_sizes.values():
+            check_number("mpii.batch_size", size)  # 0: of a data set that is only measured
         # Loader processes are forked: threads that OpenCV had by then would be missing in them,
         # and the first call that waits for one would never return.
         cv2.setNumThreads(1)

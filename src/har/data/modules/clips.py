@@ -18,6 +18,7 @@ from har.data.own.reader import OwnReader
 from har.data.targets import DEPTH_RANGE_MM
 from har.errors import HarError
 from har.layouts import LayoutLike
+from har.numbers import check_number
 
 
 class ClipDataModule(TrainingDataModule):
@@ -66,6 +67,9 @@ class ClipDataModule(TrainingDataModule):
         validate_on_training: bool = False,
         **loading: Any,
     ) -> None:
+        check_number("batch_size", batch_size)
+        check_number("clip_size", clip_size)
+        check_number("step", step)
         frames = {} if frame_batch_size is None else {"pose": frame_batch_size}
         super().__init__(batch_sizes={"action": batch_size, **frames}, layout=layout, **loading)
         self.data_dir, self.reader = Path(data_dir), reader

@@ -1,11 +1,17 @@
 """Where the official files lie, in whatever folders, and what to do when they are missing."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from har.data.dataset_folder import DatasetFolder
 from har.data.ntu.labels import is_sample_name, parse_sample_name
+from har.errors import HarError
+from har.video import Video
+
+log = logging.getLogger(__name__)
 
 _IMAGES = "images-small"  # the original program's folder of extracted frames
 
@@ -38,15 +44,40 @@ def find_images(root: Path, output: Path) -> Path | None:
 
 
 def _by_sample(root: Path, output: Path, ending: str) -> dict[str, Path]:
-    """Files with an ending by the sample that their name begins with; of two, the first."""
-    found: dict[str, Path] = {}
+    """Files with an ending by the sample that their name begins with; of two, the first one that
+    can be read, and both are named."""
+    found: dict[str, list[Path]] = {}
     for folder, _, files in _walk(root, output):
         for name in sorted(files):
             if name.endswith(ending):
                 sample = name.removesuffix(ending)
                 if is_sample_name(sample):
-                    found.setdefault(sample, Path(folder, name))
-    return found
+                    found.setdefault(sample, []).append(Path(folder, name))
+    return {sample: _readable(sample, paths) for sample, paths in found.items()}
+
+
+def _readable(sample: str, paths: Sequence[Path]) -> Path:
+    """The first of a sample's files that can be read, or the first of all."""
+    if len(paths) == 1:
+        return paths[0]
+    chosen = next((path for path in paths if _can_be_read(path)), paths[0])
+    others = ", ".join(str(path) for path in paths if path != chosen)
+    log.warning(
+        "The sample %s lies there %d times: %s is used, not %s.", sample, len(paths), chosen, others
+    )
+    return chosen
+
+
+def _can_be_read(path: Path) -> bool:
+    """Whether a video or a skeleton file is whole enough to be tried."""
+    try:
+        if path.suffix != ".avi":
+            with path.open("rb") as file:
+                return bool(file.read(1))
+        with closing(Video(path, threads=1)) as video:
+            return video.missing_s() == 0 and video.size[0] > 0
+    except (OSError, HarError):
+        return False
 
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[str, list[str], list[str]]]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from har.animation import is_animation
 from har.data.records import SPLITS
+from har.endings import ANIMATED_ENDINGS, VIDEO_ENDINGS, ending_of
 from har.errors import HarError
 
-VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp")
 _PREPARED = "prepared"  # our own output, no class
 
 
@@ -49,8 +50,12 @@ class OwnClip(NamedTuple):
         return (root / self.file).with_suffix(".skeleton") if self.has_skeleton else None
 
 
-def find_clips(root: Path) -> list[OwnClip]:
+def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnClip]:
     """All clips below the class folders, sorted by file.
+
+    Args:
+        root: the folder.
+        left_out: gets the files and folders that are no clips, by path from the root, and why.
 
     Raises:
         HarError: there is none, or the folder is NTU RGB+D's.
@@ -61,26 +66,51 @@ def find_clips(root: Path) -> list[OwnClip]:
             "their own, and give a class another name."
         )
     found = []
+    left_out = {} if left_out is None else left_out
     for label in sorted(os.listdir(root)) if root.is_dir() else []:
-        if label == _PREPARED or label.startswith(".") or not (root / label).is_dir():
+        if label in (_PREPARED, *(f"{split}.txt" for split in SPLITS)):
+            continue
+        if label.startswith("."):
+            left_out[label] = "hidden"
+            continue
+        if not (root / label).is_dir():
+            left_out[label] = "in no class folder"
             continue
         for folder, folders, files in os.walk(root / label):
+            hidden = [name for name in folders if name.startswith(".")]
+            left_out |= {Path(folder, n).relative_to(root).as_posix(): "hidden" for n in hidden}
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             paths = {name: Path(folder, name) for name in sorted(files)}
             sizes = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
             for name, size in sizes.items():
-                if name.lower().endswith(VIDEO_ENDINGS) and not name.startswith("."):
+                file = paths[name].relative_to(root).as_posix()
+                if name.startswith("."):
+                    left_out[file] = "hidden"
+                elif not _is_video(paths[name]):
+                    if ending_of(paths[name]) != ".skeleton" or not _has_video(paths[name], sizes):
+                        left_out[file] = f"no video ({ending_of(paths[name]) or 'no ending'})"
+                else:
                     skeleton = sizes.get(f"{paths[name].stem}.skeleton", -1)
-                    file = paths[name].relative_to(root).as_posix()
                     if file.encode(errors="replace").decode() != file:
                         raise HarError(f"The name of the clip {file!a} is not UTF-8: rename it.")
                     found.append(OwnClip(file, (size, skeleton)))
     if not found:
         raise HarError(
             f"No clips of own actions lie in {root.resolve()}: put them into a folder per class, "
-            f"for example {root / 'waving' / 'clip 1.mp4'} (endings: {' '.join(VIDEO_ENDINGS)})."
+            f"for example {root / 'waving' / 'clip 1.mp4'} (endings: "
+            f"{' '.join(sorted(VIDEO_ENDINGS))})."
         )
     return found
+
+
+def _is_video(path: Path) -> bool:
+    ending = ending_of(path)
+    return ending in VIDEO_ENDINGS or (ending in ANIMATED_ENDINGS and is_animation(path))
+
+
+def _has_video(skeleton: Path, names: Iterable[str]) -> bool:
+    """Whether a video of the same name lies beside a skeleton file."""
+    return any(Path(n).stem == skeleton.stem and n != skeleton.name for n in names)
 
 
 def read_lists(root: Path) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from har.data.ntu import sample as ntu_sample
 from har.data.own.folder import OwnClip, find_clips, read_lists, split_by_lists, split_by_shares
 from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS, Clip
+from har.numbers import check_number
 
 _COLUMNS = (*SPLITS, "none", "left out")
 _FAR_FROM_RATE = 1.25  # times fewer frames are stored than was asked for: worth a remark
@@ -35,6 +36,10 @@ class OwnSettings:
     jpeg_quality: int = 95
     max_seconds: float = 60.0
 
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            check_number(name, value)
+
     def size_of(self, size: Size) -> Size:
         """Width and height of the frames that are kept, in pixels."""
         scale = min(1.0, self.longest_side_px / max(size))
@@ -52,12 +57,14 @@ class OwnReport(extraction.PrepareReport):
         with_poses: how many of them have skeletons.
         not_found: lines of the lists that name no clip, by split.
         replaced: samples in the folder that no clip there belongs to any more.
+        no_clips: files and folders that are no clips, and why.
     """
 
     clips: dict[str, dict[str, int]] = field(default_factory=dict)
     with_poses: int = 0
     not_found: dict[str, list[str]] = field(default_factory=dict)
     replaced: int = 0
+    no_clips: dict[str, str] = field(default_factory=dict)
 
 
 def prepare_own(
@@ -88,9 +95,9 @@ def prepare_own(
     """
     settings = settings or OwnSettings()
     with extraction.resumable(output):
-        clips, lists = find_clips(root), read_lists(root)
-        files = [clip.file for clip in clips]
         report = OwnReport()
+        clips, lists = find_clips(root, report.no_clips), read_lists(root)
+        files = [clip.file for clip in clips]
         if lists:
             splits, report.not_found = split_by_lists(files, lists)
         else:
