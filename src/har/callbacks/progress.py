@@ -21,9 +21,14 @@ def _short(name: str) -> str:
 
 
 class ProgressBar(RichProgressBar):
-    """Lightning's bar on a terminal; one line per epoch where the output is a file."""
+    """Lightning's bar on a terminal; one line per epoch where the output is a file.
+
+    Values are read from the device every ``log_every_n_steps`` only: Lightning's bar asks for them
+    after every step, and each time the device has to finish what it was given.
+    """
 
     def __init__(self) -> None:
+        self._between = False  # steps whose values are read
         theme = RichProgressBarTheme(metrics_format=".3g", metrics_text_delimiter="  ")
         super().__init__(refresh_rate=5, leave=False, theme=theme)
 
@@ -46,6 +51,22 @@ class ProgressBar(RichProgressBar):
             if name.startswith(now) or not name.startswith("train/")
         }
         return {"phase": pl_module.phase, **shown}
+
+    def on_train_batch_end(
+        self,
+        trainer: Any,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        self._between = (batch_idx + 1) % trainer.log_every_n_steps != 0
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._between = False
+
+    def _update_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self._between:
+            super()._update_metrics(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from har.data.modules.base import TrainingDataModule
 from har.errors import HarError
 from har.layouts import LayoutLike, plain_layout
-from har.losses import heat_map_loss, pose_loss
 from har.metrics import ClipMetrics, PersonMetrics, scalars
 from har.models.base import PoseNetwork
 from har.models.registry import build_network
+from har.modules.compiling import StepCompiler
 from har.modules.schedule import Phase, Schedule
+from har.modules.steps import pose_losses
 
 log = logging.getLogger(__name__)
 
-HEAT_MAP_WEIGHT = 0.05  # of the cross-entropy of heat maps beside the error of the poses
 # Of a learning rate schedule's state: a run that is continued may be longer than it was.
 _LENGTHS = ("total_steps", "_schedule_phases")
 
@@ -89,6 +89,7 @@ class PhasedModule(MeasuringModule):
     Attributes:
         phase: name of the current phase.
         run_info: plain values that a checkpoint carries.
+        step_compiler: computes the training steps, by compiled code where that pays.
     """
 
     in_progress_bar: ClassVar[tuple[str, ...]] = ("pckh", "pck")  # of the validation metrics
@@ -109,6 +110,7 @@ class PhasedModule(MeasuringModule):
         self._schedule = None if phases is None else Schedule(phases)
         self.phase = "" if self._schedule is None else self._schedule.name_at(0)
         self.run_info: dict[str, Any] = {}
+        self.step_compiler = StepCompiler()
         self._unchecked: list[tuple[int, str, list[str], Tensor]] = []
         arguments = {**network.arguments}
         arguments.pop("weights", None)  # that a backbone began with
@@ -147,44 +149,66 @@ class PhasedModule(MeasuringModule):
         epoch = schedule.epoch(schedule.first_epoch(self.phase))
         return phase.build(self._learning(), phase.epochs * self.data.batches_in_epoch(*epoch))
 
-    def pose_step(self, images: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def on_train_start(self) -> None:
+        self._begin_phase()
+
+    def _begin_phase(self) -> None:
+        """Prepares for the steps of the current phase."""
+        trainer: Any = self.trainer  # its annotations lack what its connectors set
+        accumulates = trainer.accumulate_grad_batches != 1
+        left = self._updates_left()
+        self.step_compiler.begin_phase(self.phase, self.device, left, accumulates=accumulates)
+
+    def _updates_left(self) -> int:
+        """About how many updates the current phase has to go."""
+        trainer: Any = self.trainer
+        epoch, schedule = self.current_epoch, self.schedule
+        end = schedule.first_epoch(self.phase) + schedule.phases[self.phase].epochs
+        longest = trainer.max_epochs
+        if longest is not None and longest >= 0:
+            end = longest if schedule.in_last_phase(epoch) else min(end, longest)
+        updates = (end - epoch) * trainer.num_training_batches // trainer.accumulate_grad_batches
+        limit = trainer.max_steps
+        return int(updates if limit < 0 else min(updates, limit - self.global_step))
+
+    def pose_step(self, batch: Mapping[str, Any]) -> Tensor:
         """Sum of the pose losses of every prediction block.
 
         Args:
-            images: (N, 3, H, W) in [-1, 1].
-            batch: with ``pose`` (N, J, dim + 1) and ``name``.
+            batch: with ``images`` uint8 (N, H, W, 3), ``gamma`` (N, 3), ``pose`` (N, J, dim + 1)
+                and ``name``.
         """
-        out = self.network.training_frames(images)
-        parts = [pose_loss(pose, batch["pose"]).mean() for pose in out.poses]
-        loss = torch.stack(parts).sum()
-        if not out.heat_maps:
-            return self.logged("pose", loss, parts, batch)
-        of_maps = torch.stack([heat_map_loss(m, batch["pose"]).mean() for m in out.heat_maps]).sum()
-        loss = loss + HEAT_MAP_WEIGHT * of_maps
-        return self.logged("pose", loss, parts, batch, heat_map_loss=of_maps)
+        arguments = batch["images"], batch["gamma"], batch["pose"]
+        found = self.step_compiler(pose_losses, self.network, *arguments)
+        others = {} if found.extra is None else {"heat_map_loss": found.extra}
+        return self.logged("pose", found.loss, found.parts, batch, **others)
 
     def logged(
         self,
         kind: str,
         loss: Tensor,
-        parts: Sequence[Tensor],
+        parts: Tensor,
         batch: Mapping[str, Any],
         **others: Tensor,
     ) -> Tensor:
         """The loss, after it, its parts and other values were logged.
 
         Lightning's own way to the loggers would repeat the losses of an epoch's other kinds of
-        batches, and come after the checkpoint of the step.
+        batches, and come after the checkpoint of the step. The device is asked for values only in
+        steps whose values are written.
         """
         trainer: Any = self.trainer  # its annotations lack what its connectors set
         step, size = self.global_step, len(batch["images"])
-        self._unchecked.append((step, self.phase, batch["name"], loss.detach()))
+        # A copy: the next step of a CUDA graph writes to the same place.
+        self._unchecked.append((step, self.phase, batch["name"], loss.detach().clone()))
         shown = {f"train/{kind}_loss": loss, **{f"train/{k}": v for k, v in others.items()}}
+        shown = {name: value.detach() for name, value in shown.items()}
         self.log_dict(shown, prog_bar=True, logger=False, batch_size=size)
         if (step + 1) % trainer.log_every_n_steps == 0:
-            values = {f"train/{kind}_loss/block_{i}": v for i, v in enumerate(parts, start=1)}
-            numbers = {name: float(value) for name, value in {**shown, **values}.items()}
-            numbers["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+            of_blocks = [f"train/{kind}_loss/block_{i}" for i in range(1, len(parts) + 1)]
+            values = torch.cat([torch.stack([*shown.values()]), parts.detach()]).tolist()
+            numbers = dict(zip([*shown, *of_blocks], values, strict=True))
+            numbers["train/learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
             for logger in trainer.loggers:
                 logger.log_metrics({**numbers, "epoch": self.current_epoch}, step)
         return loss

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import nn
 
 from har.layouts import LayoutLike
-from har.losses import action_loss
 from har.metrics import ClipMetrics, PersonMetrics
 from har.models.base import PoseNetwork
 from har.modules.base import PhasedModule
 from har.modules.pose2d import poses_of_views
 from har.modules.schedule import Phase
+from har.modules.steps import action_losses
 from har.transforms import normalize_images
 
 
@@ -70,32 +69,29 @@ class MultitaskModule(PhasedModule):
         actions = {id(parameter) for parameter in self.network.action_parameters()}
         return [p for p in everything if (id(p) in actions) == (self.phase == "frozen")]
 
-    def _apply_phase(self) -> None:
+    def _begin_phase(self) -> None:
+        super()._begin_phase()
         learning = {id(parameter) for parameter in self._learning()}
         for parameter in self.network.parameters():
             parameter.requires_grad_(id(parameter) in learning)
         self.train()
-
-    def on_train_start(self) -> None:
-        self._apply_phase()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Not in on_train_epoch_start: a run resumed within an epoch does not come by there.
         phase = self.schedule.name_at(self.current_epoch)
         if phase != self.phase:
             self.phase = phase
-            self._apply_phase()
+            self._begin_phase()
             self.trainer.strategy.setup_optimizers(self.trainer)
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
-        images = normalize_images(batch["images"], batch["gamma"])
+        images, gamma = batch["images"], batch["gamma"]
         if images.ndim == 4:  # single frames
-            return self.pose_step(images, batch)
-        out = self.network(images)
-        hits = (out.action_logits[-1].argmax(1) == batch["action"]).float().mean()
-        parts = [action_loss(logits, batch["action"]).mean() for logits in out.action_logits]
-        loss = self.action_weight * torch.stack(parts).sum()
-        return self.logged("action", loss, parts, batch, action_top1=100 * hits)
+            return self.pose_step(batch)
+        arguments = images, gamma, batch["action"], self.action_weight
+        found = self.step_compiler(action_losses, self.network, *arguments)
+        assert found.extra is not None
+        return self.logged("action", found.loss, found.parts, batch, action_top1=found.extra)
 
     def validation_step(
         self, batch: Mapping[str, Any], batch_idx: int, dataloader_idx: int = 0

@@ -67,8 +67,7 @@ class Pose2DModule(PhasedModule):
             )
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
-        images = normalize_images(batch["images"], batch["gamma"])  # (N, 3, H, W)
-        return self.pose_step(images, batch)
+        return self.pose_step(batch)
 
     def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> STEP_OUTPUT:
         """Measures persons; the last block's poses (N, V, J, dim + 1) are for the pictures."""

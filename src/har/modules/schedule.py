@@ -47,7 +47,8 @@ class Phase:
             parameters: what the phase trains.
             total_steps: number of updates in the phase.
         """
-        optimizer = self.optimizer(parameters)
+        parameters = list(parameters)
+        optimizer = self.optimizer(parameters, **self._fused(parameters))
         if self.scheduler is None:
             return {"optimizer": optimizer}
         target = getattr(self.scheduler, "func", self.scheduler)
@@ -62,6 +63,14 @@ class Phase:
         # OneCycleLR divides by zero where its warm-up is a single step.
         warm_up = getattr(self.scheduler, "keywords", {}).get("pct_start", 0.1)
         return max(steps, math.ceil(2 / warm_up))
+
+    def _fused(self, parameters: Iterable[nn.Parameter]) -> dict[str, bool]:
+        """``fused=True`` on a GPU for optimizers that have it, unless the configuration chooses."""
+        target = getattr(self.optimizer, "func", self.optimizer)
+        chosen = {"fused", "foreach", "capturable"} & set(getattr(self.optimizer, "keywords", {}))
+        on_gpu = all(parameter.device.type == "cuda" for parameter in parameters)
+        has_it = "fused" in inspect.signature(target).parameters
+        return {"fused": True} if on_gpu and has_it and not chosen else {}
 
 
 class Schedule:

@@ -15,6 +15,7 @@ from har.data.modules.clips import ClipDataModule
 from har.errors import HarError
 from har.layouts import get_layout, plain_layout
 from har.modules.base import PhasedModule
+from har.modules.compiling import StepCompiler
 from har.modules.schedule import KINDS, Schedule
 from har.precision import trainer_precision
 from har.runs.config import instantiate, instantiate_all, plain_config
@@ -114,6 +115,7 @@ def build_module(cfg: DictConfig, data: TrainingDataModule) -> PhasedModule:
         HarError: network and data disagree.
     """
     module: PhasedModule = instantiate(cfg.module)
+    module.step_compiler = StepCompiler(cfg.trainer.get("compile", "auto"))
     check_classes(module, data)
     data.schedule = module.schedule
     layout = get_layout(data.layout)
@@ -232,4 +234,6 @@ def build_trainer(cfg: DictConfig, **arguments: Any) -> pl.Trainer:
         if name not in arguments:
             arguments[name] = instantiate_all(group)
     writes = any(isinstance(each, ModelCheckpoint) for each in arguments["callbacks"])
-    return instantiate(cfg.trainer, enable_checkpointing=writes, **arguments)
+    # The one key of the group that is not of Lightning's trainer: see build_module.
+    of_trainer = {name: value for name, value in cfg.trainer.items() if name != "compile"}
+    return instantiate(of_trainer, enable_checkpointing=writes, **arguments)
