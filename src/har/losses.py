@@ -6,7 +6,6 @@ with the binary cross-entropy of the published program.
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from har.errors import HarError
 from har.precision import at_least_float32
@@ -128,5 +127,5 @@ def action_loss(logits: Tensor, target: Tensor) -> Tensor:
     with torch.autocast(logits.device.type, enabled=False):
         probabilities = at_least_float32(logits).softmax(-1).clamp(EPSILON, 1 - EPSILON)
         if target.ndim == 1:
-            target = F.one_hot(target.long(), logits.shape[-1])
+            return -probabilities.log().gather(1, target.long()[:, None]).squeeze(1)
         return -(target.to(probabilities.dtype) * probabilities.log()).sum(-1)

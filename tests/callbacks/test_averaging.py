@@ -8,6 +8,7 @@ import torch
 
 from har.callbacks import EMA
 from tests.helpers.tiny import fit, last_checkpoint
+from tests.helpers.waiting import StepsWithoutWaiting
 
 DECAY = 0.5
 
@@ -46,3 +47,10 @@ def test_values_checkpoints_and_resuming(tiny_ntu: Path, tmp_path: Path) -> None
     for key in ("state_dict", "current_model_state"):
         for name, value in saved[key].items():
             torch.testing.assert_close(again[key][name], value)
+
+
+def test_no_update_waits_for_the_device(tiny_ntu: Path, tmp_path: Path) -> None:
+    guard = StepsWithoutWaiting()
+    options: dict[str, Any] = {"limit_val_batches": 0, "log_every_n_steps": 1000}
+    fit(tiny_ntu, tmp_path, callbacks=[guard, EMA(DECAY)], max_steps=4, **options)
+    assert len(guard.steps) == 4

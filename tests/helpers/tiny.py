@@ -68,11 +68,15 @@ class Recorder(pl.Callback):
     """Notes of every step: its number, the phase, the samples and the loss."""
 
     def __init__(self) -> None:
-        self.steps: list[tuple[int, str, tuple[str, ...], float]] = []
+        self._steps: list[tuple[int, str, tuple[str, ...], torch.Tensor]] = []
+
+    @property
+    def steps(self) -> list[tuple[int, str, tuple[str, ...], float]]:
+        return [(*step, round(float(loss), 6)) for *step, loss in self._steps]  # type: ignore[misc]
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, *_: Any):
-        loss = round(float(outputs["loss"].detach()), 6)
-        self.steps.append((trainer.global_step, module.phase, tuple(batch["name"]), loss))
+        loss = outputs["loss"].detach().clone()  # read when the run has ended: no step waits
+        self._steps.append((trainer.global_step, module.phase, tuple(batch["name"]), loss))
 
 
 def last_checkpoint(folder: Path, every_n_steps: int = 1) -> Checkpoint:

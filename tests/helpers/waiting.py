@@ -11,10 +11,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 _OPERATIONS = (
     torch.ops.aten._local_scalar_dense.default,  # float(x), if x, x.item()
-    torch.ops.aten.nonzero.default,  # x[mask]
+    torch.ops.aten.nonzero.default,
     torch.ops.aten.masked_select.default,
     torch.ops.aten.equal.default,
 )
+_INDEXING = (torch.ops.aten.index.Tensor, torch.ops.aten.index_put_.default)
 # Nothing is dispatched for these where the tensor is on the CPU already.
 _METHODS = (Tensor.tolist, Tensor.cpu, Tensor.numpy, Tensor.item)
 
@@ -23,7 +24,11 @@ class _NoOperation(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        assert func not in _OPERATIONS, f"{func} waits for the device"
+        by_mask = func in _INDEXING and any(
+            index is not None and index.dtype == torch.bool for index in args[1]
+        )
+        if by_mask or func in _OPERATIONS:
+            raise AssertionError(f"{func} waits for the device")
         return func(*args, **(kwargs or {}))
 
 
@@ -31,7 +36,8 @@ class _NoMethod(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        assert func not in _METHODS, f"{func} waits for the device"
+        if func in _METHODS:
+            raise AssertionError(f"{func} waits for the device")
         return func(*args, **(kwargs or {}))
 
 
@@ -57,8 +63,12 @@ class StepsWithoutWaiting(pl.Callback):
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         self._guard.close()
-        self.steps.append((module.phase, "action" if batch["images"].ndim == 5 else "pose"))
         self._guard = NoWaiting().__enter__()
+
+    def on_train_batch_end(
+        self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.steps.append((module.phase, "action" if batch["images"].ndim == 5 else "pose"))
 
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         self._guard.close()

@@ -103,7 +103,7 @@ def test_long_work_is_compiled_and_odd_batches_are_filled_up(
         return compiled
 
     monkeypatch.setattr(torch, "compile", compiler)
-    monkeypatch.setattr(torch_runtime, "_COMPILING_S", 0.0)
+    monkeypatch.setitem(torch_runtime._COSTS, "cpu", torch_runtime._Cost(0.0, 0.35))
     engine = make_engine(spnet(), Mode(), batch_size=4, num_frames=10**6)
     result = engine.forward_frames(crops(23))
     assert sizes == [4, 4, 4, 4, 4]  # once to compile, then batches 3 to 5, then the last three

@@ -108,8 +108,11 @@ def _engines(
     console, best = Console(), fastest_mode(device)
     low = {torch.float32, best.precision}
     modes = [Mode(precision=p, compiled=False) for p in sorted(low, key=str, reverse=True)]
+    compiled = [Mode(precision=mode.precision, captured=best.captured) for mode in modes]
+    if best.captured:
+        modes += [dataclasses.replace(mode, captured=True) for mode in modes]
     if cfg.compile:
-        modes += [Mode(precision=mode.precision) for mode in modes]
+        modes += compiled
     taken = choose_runtime("auto", Path("network.ckpt"), device, fast=True)
     engines: dict[str, Engine] = {}
     for mode in modes:

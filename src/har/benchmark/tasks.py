@@ -12,6 +12,7 @@ from har.errors import HarError
 
 TASKS = {
     "model": "har.benchmark.model:benchmark_model",
+    "train": "har.benchmark.train:benchmark_train",
     "predict": "har.benchmark.predict:benchmark_predict",
     "data": "har.benchmark.data:benchmark_data",
     "memory": "har.benchmark.memory:benchmark_memory",

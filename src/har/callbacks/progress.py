@@ -45,10 +45,15 @@ class ProgressBar(RichProgressBar):
             return {_short(name): value for name, value in metrics.items()}
         kinds = pl_module.schedule.epoch(trainer.current_epoch)[0]
         now = tuple(f"train/{kind}_" for kind in kinds)
+        of_training = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith(now)
+        }
         shown = {
             _short(name): value
-            for name, value in metrics.items()
-            if name.startswith(now) or not name.startswith("train/")
+            for name, value in {**of_training, **metrics}.items()
+            if name in of_training or not name.startswith("train/")
         }
         return {"phase": pl_module.phase, **shown}
 

@@ -203,7 +203,8 @@ class PhasedModule(MeasuringModule):
         self._unchecked.append((step, self.phase, batch["name"], loss.detach().clone()))
         shown = {f"train/{kind}_loss": loss, **{f"train/{k}": v for k, v in others.items()}}
         shown = {name: value.detach() for name, value in shown.items()}
-        self.log_dict(shown, prog_bar=True, logger=False, batch_size=size)
+        # Not with prog_bar=True, for which Lightning reads every value in every step.
+        self.log_dict(shown, logger=False, batch_size=size)
         if (step + 1) % trainer.log_every_n_steps == 0:
             of_blocks = [f"train/{kind}_loss/block_{i}" for i in range(1, len(parts) + 1)]
             values = torch.cat([torch.stack([*shown.values()]), parts.detach()]).tolist()

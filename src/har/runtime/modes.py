@@ -15,14 +15,17 @@ class Mode:
         fused: see :meth:`har.models.base.PoseNetwork.fuse`; else the network as trained.
         precision: of convolutions; softmax and coordinates are float32 in every mode.
         compiled: with ``torch.compile``.
+        captured: as CUDA graphs, on a GPU only.
     """
 
     fused: bool = True
     precision: torch.dtype = torch.float32
     compiled: bool = True
+    captured: bool = False
 
     def __str__(self) -> str:
-        parts = ["compiled"] * self.compiled + ["fused"] * self.fused
+        parts = ["CUDA graph"] * self.captured + ["compiled"] * self.compiled
+        parts += ["fused"] * self.fused
         return ", ".join([*parts, str(self.precision).removeprefix("torch.")])
 
 
@@ -36,7 +39,7 @@ def fastest_mode(device: torch.device) -> Mode:
     than float32.
     """
     if device.type == "cuda":
-        return Mode(precision=torch.float16)
+        return Mode(precision=torch.float16, captured=True)
     if device.type == "cpu" and has_fast_bfloat16("cpu"):
         return Mode(precision=torch.bfloat16)
     return Mode()
