@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from har.data.framestore.folder import open_prepared
 from har.data.framestore.predicted_boxes import write_predicted_boxes
 from har.data.framestore.verify import check_shards, undecodable
+from har.data.lsp.prepare import prepare_lsp
 from har.data.mpii.prepare import prepare_mpii
 from har.data.ntu.prepare import prepare_ntu
 from har.data.own.prepare import prepare_own
@@ -233,3 +234,24 @@ def test_counts_of_shards(ntu: Path) -> None:
     whole = check_shards(index)
     assert (whole.num_shards, whole.damaged, whole.unlisted, whole.lost) == (2, {}, 0, [])
     assert whole.num_bytes == sum(path.stat().st_size for path in shard(ntu).parent.iterdir())
+
+
+def test_photographs_of_persons(tmp_path: Path, capsys) -> None:
+    """LSP before and after its preparation, and damaged; own pictures beside it."""
+    cases = Path(__file__).parents[1] / "data"
+    shutil.copytree(cases / "lsp" / "case_09" / "lsp_dataset", tmp_path / "lsp_dataset")
+    said = check(tmp_path, capsys)
+    assert "8 / 0" in said
+    assert said.endswith(f"Next: python -m har.prepare lsp paths.data_dir={tmp_path}")
+    prepare_lsp(tmp_path, workers=0)
+    (tmp_path / "own_poses").mkdir()
+    (tmp_path / "own_poses" / "persons.h5").write_text("damaged")
+    with pytest.raises(HarError, match=r"persons\.h5"):
+        check(tmp_path, capsys)
+    shutil.rmtree(tmp_path / "own_poses")
+    said = check(tmp_path, capsys)
+    assert "8 / 0 / 0" in said
+    assert f"experiment=lsp_pose_small paths.data_dir={tmp_path}" in said
+    (tmp_path / "lsp_dataset" / "joints.mat").write_text("damaged")
+    with pytest.raises(HarError, match=r"joints\.mat"):
+        check(tmp_path, capsys)

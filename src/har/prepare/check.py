@@ -21,6 +21,7 @@ from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS
 from har.errors import HarError
 from har.prepare.actions import next_commands, print_next
+from har.prepare.check_persons import check_lsp, check_own_poses
 from har.prepare.check_prepared import check_prepared, left_out_before
 from har.prepare.findings import OK, OPEN, Findings, findings_table
 
@@ -34,7 +35,7 @@ def check_data(cfg: DictConfig) -> None:
         HarError: there is nothing, or something is damaged (after the table).
     """
     data_dir = Path(cfg.paths.data_dir)
-    checks = check_ntu, check_own, check_mpii
+    checks = check_ntu, check_own, check_mpii, check_lsp, check_own_poses
     found = [findings for check in checks if (findings := check(data_dir, cfg)) is not None]
     if not found:
         raise HarError(

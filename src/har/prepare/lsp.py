@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from har.data.lsp.files import find_joints
+from har.data.lsp.files import find_joints, prepared_folder
 from har.data.lsp.prepare import PrepareReport
 from har.data.lsp.prepare import prepare_lsp as prepare
 from har.prepare.samples import write_samples
@@ -17,7 +17,7 @@ def prepare_lsp(cfg: DictConfig) -> None:
     data_dir = Path(cfg.paths.data_dir)
     with progress_bar("LSP photographs") as progress:
         report, _ = prepare(data_dir, workers=cfg.workers, progress=progress)
-    folder = find_joints(data_dir)[0] / "prepared"
+    folder = prepared_folder(find_joints(data_dir)[0])
     _print(report, folder)
     write_samples(folder, "lsp_pose", data_dir)
 

@@ -92,7 +92,7 @@ def test_bad_photographs_are_named_and_left_out(folder: Path) -> None:
     assert report.unreadable_images == ["lsp_dataset/images/im0002.jpg"]
     assert report.notes["left out: no such image"] == ["lsp 3"]
     assert len(persons) == 14
-    assert json.loads((folder / "prepared" / "prepare_report.json").read_text())["sets"] == {
+    assert json.loads((folder / "prepared_lsp" / "prepare_report.json").read_text())["sets"] == {
         "lsp": 8,
         "lspet": 8,
     }
@@ -132,7 +132,7 @@ def test_what_is_missing_is_said(folder: Path) -> None:
     shutil.copytree(folder / "lsp_dataset", folder / "lsp_copy")
     with pytest.raises(LSPError, match=r"two joints.mat of LSP"):
         read_files(folder)
-    prepared = folder / "prepared" / "persons.h5"
+    prepared = folder / "prepared_lsp" / "persons.h5"
     shutil.rmtree(folder / "lsp_copy")
     prepare_lsp(folder, workers=0)
     prepared.write_bytes(b"damaged")

@@ -37,6 +37,11 @@ def find_joints(data_dir: Path) -> tuple[Path, list[Path]]:
     return root, found
 
 
+def prepared_folder(root: Path) -> Path:
+    """Where ``har.prepare lsp`` writes; other data sets may lie in the same folder."""
+    return root / ("prepared" if root.name == "lsp" else "prepared_lsp")
+
+
 def find_images(folder: Path) -> dict[int, Path]:
     """The images beside a ``joints.mat`` by their numbers, in ``images/`` or right there.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from har.data.lsp.files import LSPError
-from har.data.lsp.reader import PREPARED, read_files
+from har.data.lsp.files import LSPError, prepared_folder
+from har.data.lsp.reader import PERSONS, read_files
 from har.data.person_file import write_persons
 from har.data.records import PersonSet
 from har.data.stored_images import check_images
@@ -40,7 +40,7 @@ class PrepareReport:
 def prepare_lsp(
     data_dir: Path, *, workers: int = 2, progress: Callable[..., None] | None = None
 ) -> tuple[PrepareReport, PersonSet]:
-    """Reads the official files, decodes every photograph and writes ``prepared/persons.h5``.
+    """Reads the official files, decodes every photograph and writes ``persons.h5``.
 
     Args:
         data_dir: the folder of the data, or one that has it in ``lsp/``.
@@ -55,15 +55,18 @@ def prepare_lsp(
         LSPError: one that cannot be used, or no photograph that can be read.
     """
     files = read_files(data_dir)
-    output = files.root / Path(PREPARED).parent
-    output.mkdir(parents=True, exist_ok=True)
+    output = prepared_folder(files.root)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LSPError(f"{output} cannot be made: {error.strerror}.") from error
     names = [name.decode() for name in files.persons.rows["image"].tolist()]
     journal = output / "checked_images.jsonl"
     problems, _ = check_images(names, files.root, journal, workers, progress)
     if len(problems) == len(names):
         raise LSPError(f"None of the {len(names)} photographs of {files.root} can be read.")
     persons = files.persons[~np.isin(names, list(problems))]
-    write_persons(files.root / PREPARED, persons)
+    write_persons(output / PERSONS, persons)
     rows = persons.rows
     training = persons.of_split("train").rows
     complete = training[np.isfinite(training["joints_px"]).all((1, 2))]

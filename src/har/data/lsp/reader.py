@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from har.data.lsp.files import LSPError, find_images, find_joints
+from har.data.lsp.files import LSPError, find_images, find_joints, prepared_folder
 from har.data.lsp.matlab import read_joints
 from har.data.person_file import read_persons
 from har.data.records import Person, PersonSet
@@ -19,7 +19,7 @@ from har.layouts import get_layout
 
 WHOLE, HALF = 2000, 1000
 ALSO_TESTED = (492, 550)
-PREPARED = "prepared/persons.h5"
+PERSONS = "persons.h5"
 _TORSO = (9, 2)  # left shoulder, right hip
 
 
@@ -125,7 +125,7 @@ def open_prepared(data_dir: Path, *, extended: bool = True) -> PersonSet:
         HarError: what it wrote is damaged.
     """
     root, _ = find_joints(data_dir)
-    path = root / PREPARED
+    path = prepared_folder(root) / PERSONS
     if not path.is_file():
         raise DatasetNotFoundError(
             f"Leeds Sports Pose in {root} is not prepared yet: run `python -m har.prepare lsp "
