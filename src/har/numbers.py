@@ -63,6 +63,7 @@ TABLE: Mapping[str, Limits] = {
     # predicting
     "refine": Limits(low=0, high=100),
     "max_frames": COUNT_OR_NONE,
+    "boxes_min_score": SHARE,
     "action_every_s": POSITIVE,
     "fps": _RATES,
     # preparing

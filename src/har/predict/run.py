@@ -51,7 +51,10 @@ def predict(cfg: DictConfig) -> None:
         # missing files and cameras are reported before torch is imported, which takes seconds
         images, videos = _find(str(cfg.source), stack)
         files = [video for video in videos if isinstance(video, Path)]
-        given = None if cfg.boxes is None else BoxesFile(cfg.boxes)
+        given = None
+        if cfg.boxes is not None:
+            stems = {file.stem for file in files}
+            given = BoxesFile(cfg.boxes, min_score=cfg.boxes_min_score, videos=stems)
         if given is not None:
             given.check_sources(images, files or [Path("camera")] * len(videos))
         names = result_names([*images, *files])

@@ -2,12 +2,13 @@
 
 A CSV file with a header, or a JSON list of objects: ``image``, the name of an image or video file;
 ``frame``, the number of the video's frame, from 0; ``x1``, ``y1``, ``x2``, ``y2``, the smallest
-rectangle around the person in pixels; ``id``, whole number of the person. In a video a person's box
-is interpolated between the frames that have one. How the columns are read:
+rectangle around the person in pixels; ``id``, whole number of the person; or the output of a
+detector (:mod:`har.prediction.boxes_detectors`, :mod:`har.prediction.boxes_labels`). In a video a
+person's box is interpolated between the frames that have one. How the columns are read:
 :mod:`har.prediction.boxes_table`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
 from har.geometry import FloatArray
-from har.prediction.boxes_table import Row, fault_of, read_table
+from har.prediction.boxes_labels import read_labels
+from har.prediction.boxes_row import Row
+from har.prediction.boxes_table import MIN_SCORE, fault_of, read_table
 from har.prediction.tracking import overlaps_image
 
 
@@ -36,7 +39,9 @@ class BoxesFile:
     """A file of boxes.
 
     Args:
-        path: ending in .csv or .json.
+        path: ending in .csv or .json, or a folder of Ultralytics' label files.
+        min_score: boxes of a detector's output with a lower score are left out.
+        videos: names of the videos without ending, whose frames label files are called after.
 
     Attributes:
         path: the file.
@@ -46,9 +51,18 @@ class BoxesFile:
         HarError: it cannot be read, a row is not valid, or a person has two boxes in a frame.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        min_score: float = MIN_SCORE,
+        videos: Collection[str] = (),
+    ) -> None:
         self.path = Path(path)
-        self._rows, self.remarks = read_table(self.path)
+        if self.path.is_dir():
+            self._rows, self.remarks = read_labels(self.path, videos, min_score)
+        else:
+            self._rows, self.remarks = read_table(self.path, min_score)
         self._names: dict[str, list[Row]] = {}  # rows by the name that they give, "" for none
         for row in self._rows:
             self._names.setdefault(row.image, []).append(row)
@@ -105,8 +119,12 @@ class BoxesFile:
             )
         self._assigned = assigned
 
-    def of_image(self, image: str | Path) -> tuple[list[int], FloatArray]:
+    def of_image(
+        self, image: str | Path, size: tuple[int, int] | None = None
+    ) -> tuple[list[int], FloatArray]:
         """Numbers of the N persons in an image, and their boxes (N, 4) in pixels; N may be 0.
+
+        Boxes in shares of the picture need its ``size``, width and height in pixels.
 
         Persons without an id get the lowest numbers that are free.
         """
@@ -114,13 +132,16 @@ class BoxesFile:
         taken = {row.person for row in rows}
         free = (number for number in range(2 * len(rows)) if number not in taken)
         people = [next(free) if row.person is None else row.person for row in rows]
-        return people, np.array([row.box for row in rows]).reshape(-1, 4)
+        return people, np.array([_box_px(row, size) for row in rows]).reshape(-1, 4)
 
-    def of_video(self, video: str | Path | None = None) -> OfVideo:
+    def of_video(
+        self, video: str | Path | None = None, size: tuple[int, int] | None = None
+    ) -> OfVideo:
         """The boxes of a video.
 
         Args:
             video: its path; None: a camera or a pipe, whose rows have no name.
+            size: width and height in pixels, for boxes in shares of the picture.
 
         Raises:
             HarError: the boxes are those of images.
@@ -131,7 +152,7 @@ class BoxesFile:
         by_person: dict[int, dict[int, list[float]]] = {}
         for row in sorted(rows, key=lambda row: row.frame or 0):
             if row.frame is not None:
-                by_person.setdefault(row.person or 0, {})[row.frame] = row.box
+                by_person.setdefault(row.person or 0, {})[row.frame] = _box_px(row, size)
         numbers = {person: np.array(list(boxes)) for person, boxes in by_person.items()}
         return OfVideo(numbers, {p: np.array(list(b.values())) for p, b in by_person.items()})
 
@@ -170,7 +191,10 @@ class BoxesFile:
                 open_names.append((name, parts))
         for name, parts in open_names:
             others = [path for path in by_last.get(parts[-1], []) if not found[path]]
-            self._claim(name, [p for p in others if p.name == parts[-1]] or others, found)
+            if not self._claim(name, [p for p in others if p.name == parts[-1]] or others, found):
+                # COCO's number of an image, whose file has it with zeros before it
+                same = [p for p in sources if not found[p] and _is_number(p.stem, name)]
+                self._claim(name, same, found)
         return found
 
     def _claim(self, name: str, paths: Sequence[Path], found: dict[Path, list[str]]) -> bool:
@@ -184,10 +208,23 @@ class BoxesFile:
         return bool(paths)
 
 
+def _box_px(row: Row, size: tuple[int, int] | None) -> list[float]:
+    if not row.share:
+        return row.box
+    if size is None:
+        raise ValueError("boxes in shares of the picture need its size")
+    width, height = size
+    return [row.box[0] * width, row.box[1] * height, row.box[2] * width, row.box[3] * height]
+
+
 def _parts(name: str) -> tuple[str, ...]:
     """The parts of a name without drive and root; both kinds of slashes part them."""
     path = PureWindowsPath(name)
     return path.parts[1:] if path.anchor and path.parts[1:] else path.parts or (name,)
+
+
+def _is_number(stem: str, name: str) -> bool:
+    return stem.isdecimal() and name.isdecimal() and int(stem) == int(name)
 
 
 def _ends(path: Path, parts: tuple[str, ...]) -> bool:

@@ -6,9 +6,12 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from har.errors import HarError
+from har.prediction.boxes_detectors import Cells, detector_rows
+from har.prediction.boxes_linking import link_persons
+from har.prediction.boxes_row import Row
 
 _SIDES = ("x1", "y1", "x2", "y2")
 # Other names of a column whose meaning is certain.
@@ -20,30 +23,20 @@ _NAMES |= dict.fromkeys(("track", "track_id", "person", "person_id"), "id")
 # Columns that a box does without.
 _NOT_USED = {"score", "confidence", "conf", "label", "class", "category", "category_id", "class_id"}
 _OF_SIZES = {"bbox", "w", "h", "width", "height", "x", "y", "cx", "cy"}
+# Keys of the outputs of detectors, which no row of a table has.
+_NESTED = {"image_id", "box", "boxes"}
+MIN_SCORE = 0.5
+"""Score of a detector's output below which a box is left out, where nothing else is asked for."""
 _LARGEST = 1e6  # pixels; frames and ids are whole numbers below 2**31
 _SEPARATORS = ",;\t|"
 
 
-class Row(NamedTuple):
-    """A box.
-
-    Attributes:
-        number: of the row, from 1.
-        image: name of the file; "": none.
-        frame: number of the frame; None: of an image.
-        person: its id; None: none is given.
-        box: x1, y1, x2, y2 in pixels.
-    """
-
-    number: int
-    image: str
-    frame: int | None
-    person: int | None
-    box: list[float]
-
-
-def read_table(path: Path) -> tuple[list[Row], list[str]]:
+def read_table(path: Path, min_score: float = MIN_SCORE) -> tuple[list[Row], list[str]]:
     """The rows of a file, and remarks about what in it is not used.
+
+    Args:
+        path: ending in .csv, or of JSON.
+        min_score: boxes of a detector's output with a lower score are left out.
 
     Raises:
         HarError: it cannot be read, or a row is not valid.
@@ -55,7 +48,13 @@ def read_table(path: Path) -> tuple[list[Row], list[str]]:
     except UnicodeDecodeError as error:
         what = f"The file of boxes {path} is no text in UTF-8"
         raise HarError(f"{what}: give a .csv or .json file.") from error
-    tables = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
+    remarks: list[str] = []
+    detected = False
+    tables: Iterable[list[tuple[str, Any]]]
+    if path.suffix.lower() == ".csv":
+        tables = _csv_rows(path, text)
+    else:
+        tables, remarks, detected = _json_rows(path, text, min_score)
     found: list[Row] = []
     unused: set[str] = set()
     for number, cells in enumerate(tables, start=1):
@@ -63,8 +62,10 @@ def read_table(path: Path) -> tuple[list[Row], list[str]]:
         found.append(_row(path, number, row))
     if not found:
         raise HarError(f"{path} has no boxes.")
+    if detected:
+        found = link_persons(found)
     columns = ", ".join(sorted(unused))
-    return found, [f"{path}: {columns} are not used."] if unused else []
+    return found, [*remarks, *([f"{path}: {columns} are not used."] if unused else [])]
 
 
 def _csv_rows(path: Path, text: str) -> Iterable[list[tuple[str, Any]]]:
@@ -92,19 +93,28 @@ def _is_number(cell: str) -> bool:
     return cell.strip().lstrip("+-").replace(",", "", 1).isdigit()
 
 
-def _json_rows(path: Path, text: str) -> Iterable[list[tuple[str, Any]]]:
+def _json_rows(path: Path, text: str, min_score: float) -> tuple[list[Cells], list[str], bool]:
     try:
         rows = json.loads(text, object_pairs_hook=lambda pairs: pairs)
     except (ValueError, RecursionError) as error:
         raise HarError(f"The file of boxes {path} is no JSON ({error}).") from error
     # an object is the list of its pairs here, so that none hides another
     plain = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
-    if not plain or not all(isinstance(cell, tuple) for row in rows for cell in row):
-        raise HarError(
-            f"{path} is no list of objects with x1, y1, x2 and y2 (an annotation file of COCO is "
-            "none)."
-        )
-    yield from rows
+    plain = plain and all(isinstance(cell, tuple) for row in rows for cell in row)
+    if not plain or not rows or any({key for key, _ in row} & _NESTED for row in rows):
+        try:
+            document = json.loads(text, object_pairs_hook=_object)
+        except ValueError as error:
+            raise HarError(f"The file of boxes {path} is no JSON ({error}).") from error
+        return *detector_rows(path, document, min_score), True
+    return rows, [], False
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"an object has a key twice: {', '.join(key for key, _ in pairs)[:80]}")
+    return found
 
 
 def _named_cells(

@@ -145,8 +145,9 @@ def _people(
     if boxes is None:
         return predictor.people(image), 0
     if isinstance(boxes, BoxesFile):
-        numbers, given = boxes.of_image(path)
-        shown = overlaps_image(given, (image.shape[1], image.shape[0]))
+        size = image.shape[1], image.shape[0]
+        numbers, given = boxes.of_image(path, size)
+        shown = overlaps_image(given, size)
         people = predictor.people(image, given[shown])
         kept = np.array(numbers)[shown]
         return [p._replace(track=int(kept[p.track])) for p in people], int((~shown).sum())

@@ -76,7 +76,7 @@ def predict_video(
     """
     spec = predictor.engine.spec
     check_size(video.name, video.size)
-    given = boxes.of_video(video.path) if isinstance(boxes, BoxesFile) else None
+    given = boxes.of_video(video.path, video.size) if isinstance(boxes, BoxesFile) else None
     total = video.num_frames
     if max_frames is not None:
         total = min(max_frames, total or max_frames)
