@@ -6,6 +6,7 @@ also how much of a step's time the device works.
 """
 
 import copy
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ class Speed:
         steps, images: per second, as the trainer runs them; a clip counts as its frames.
         resident: images per second from batches that are on the device.
         loader: images per second of the loader alone.
-        first_s: seconds from the start of ``trainer.fit`` until every kind was trained on once.
+        first_s: seconds from the start of ``trainer.fit`` until every kind was trained on once;
+            None where the phase was measured before.
         step_ms, device_ms: of a step on resident batches, and how long the device works in it;
             None without a GPU.
     """
@@ -48,7 +50,7 @@ class Speed:
     images: float
     resident: float
     loader: float
-    first_s: float
+    first_s: float | None
     step_ms: float
     device_ms: float | None
 
@@ -128,6 +130,7 @@ class Clock(pl.Callback):
 
 def benchmark_train(cfg: DictConfig) -> None:
     """Measures every phase on every kind of its batches and prints the tables."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     pl.seed_everything(cfg.seed, verbose=False)
     torch.set_float32_matmul_precision("high")
     cfg = copy.deepcopy(cfg)
@@ -138,10 +141,11 @@ def benchmark_train(cfg: DictConfig) -> None:
     phases = [name for name, phase in cfg.module.phases.items() if phase is not None]
     speeds = []
     for phase in [name for name in KINDS if name in phases]:
-        kinds = KINDS[phase]
-        for some in dict.fromkeys([kinds, *((kind,) for kind in kinds)]):
-            for compiled in _settings(cfg):
-                speeds.append(_measure(cfg, data, phase, some, compiled))
+        for compiled in _settings(cfg):
+            module = _module(cfg, data, phase, compiled)
+            kinds = KINDS[phase]
+            for some in dict.fromkeys([kinds, *((kind,) for kind in kinds)]):
+                speeds.append(_measure(cfg, data, module, some))
     _print(cfg, speeds)
 
 
@@ -158,22 +162,34 @@ def _settings(cfg: DictConfig) -> list[bool]:
     return [False, True] if setting is True or (setting == "auto" and on_gpu) else [False]
 
 
+def _module(cfg: DictConfig, data: TrainingDataModule, phase: str, compiled: bool) -> PhasedModule:
+    """A module that trains one phase; it is compiled once, however often it is measured."""
+    cfg = copy.deepcopy(cfg)
+    for name in cfg.module.phases:
+        if name != phase:
+            cfg.module.phases[name] = None
+    module = building.build_module(cfg, data)
+    module.step_compiler = StepCompiler(compiled)
+    return module
+
+
 def _measure(
-    cfg: DictConfig, data: TrainingDataModule, phase: str, kinds: tuple[str, ...], compiled: bool
+    cfg: DictConfig, data: TrainingDataModule, module: PhasedModule, kinds: tuple[str, ...]
 ) -> Speed:
-    as_trained, trainer = _fit(cfg, data, phase, kinds, compiled)
+    as_trained, trainer = _fit(cfg, data, module, kinds)
     loader = _loader_alone(data, kinds, as_trained.steps)
     data.schedule = Epochs(kinds, 1)
     device = trainer.strategy.root_device
     batches = [move_data_to_device(batch, device) for batch in data.train_dataloader()]
-    resident, _ = _fit(cfg, data, phase, kinds, compiled, batches)
+    resident, _ = _fit(cfg, data, module, kinds, batches)
+    compiled = ", compiled" * module.step_compiler.active
     return Speed(
-        f"{phase}: {' + '.join(kinds)}{', compiled' * compiled}",
+        f"{module.phase}: {' + '.join(kinds)}{compiled}",
         steps=as_trained.steps / as_trained.seconds,
         images=as_trained.images / as_trained.seconds,
         resident=resident.images / resident.seconds,
         loader=loader,
-        first_s=as_trained.first_s,
+        first_s=as_trained.first_s if kinds == KINDS[module.phase] else None,
         step_ms=1000 * resident.seconds / resident.steps,
         device_ms=resident.device_ms,
     )
@@ -182,18 +198,11 @@ def _measure(
 def _fit(
     cfg: DictConfig,
     data: TrainingDataModule,
-    phase: str,
+    module: PhasedModule,
     kinds: tuple[str, ...],
-    compiled: bool,
     batches: Sequence[Any] = (),
 ) -> tuple[Clock, pl.Trainer]:
-    """Trains one phase for some steps, on ``batches`` if they are given."""
-    cfg = copy.deepcopy(cfg)
-    for name in cfg.module.phases:
-        if name != phase:
-            cfg.module.phases[name] = None
-    module: PhasedModule = building.build_module(cfg, data)
-    module.step_compiler = StepCompiler(compiled)
+    """Trains for some steps, on ``batches`` if they are given."""
     timed = -(-int(cfg.steps) // len(kinds)) * len(kinds)
     total = len(kinds) * _WARM_UP + timed + _PROFILED
     data.schedule = Epochs(kinds, -(-total // len(kinds)))
@@ -238,7 +247,8 @@ def _print(cfg: DictConfig, speeds: Sequence[Speed]) -> None:
     )
     for s in speeds:
         rates = [f"{value:.0f}" for value in (s.images, s.resident, s.loader)]
-        table.add_row(s.name, f"{s.steps:.1f}", *rates, f"{s.first_s:.1f} s")
+        first = "" if s.first_s is None else f"{s.first_s:.1f} s"
+        table.add_row(s.name, f"{s.steps:.1f}", *rates, first)
     console.print(table)
     if all(s.device_ms is None for s in speeds):
         return
