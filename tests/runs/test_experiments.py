@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from har.data.coco.prepare import FOLDER, prepare_persons
+from har.data.h36m.prepare import prepare_h36m
 from har.data.lsp.prepare import prepare_lsp
 from har.data.penn.prepare import prepare_penn
 from har.runs.config import config_dir
 from har.runs.training import train
+from har.synthetic.h36m import write_h36m
 from tests.helpers.coco_files import FIVE, write_dots
 from tests.helpers.commands import call, compose
 from tests.helpers.penn_files import write_clip
@@ -53,18 +55,22 @@ SMALLER = {
 }
 PENN = [
     *("data.persons.batch_size=2", "data.persons.val_persons=2", "data.batch_size=1"),
-    *("data.eval_batch_size=2", "data.resolution=[32,32]"),
+    *("data.eval_batch_size=2", "data.resolution=[32,32]", "data.reader.actions=[bowl,situp]"),
 ]
 SMALLER |= {
     ("ClipsAndPersonsDataModule", "SPNet"): [
         *(*PENN, "data.clip_size=4", *SMALL_SPNET, *SMALL_ACTIONS),
-        *("model.num_pyramids=2", "model.action_pyramids=[2]"),
+        *("model.num_pyramids=2", "model.action_pyramids=[2]", "model.num_actions=[2]"),
     ],
     ("ClipsAndPersonsDataModule", "ActionMergeNet"): [
         *(*PENN, "data.resolution=[64,64]", "data.clip_size=8", "model.num_frames=8"),
-        *("model.pose_net.num_blocks=1", "model.pose_net.kernel_size=3"),
+        *("model.pose_net.num_blocks=1", "model.pose_net.kernel_size=3", "model.num_actions=2"),
     ],
 }
+SMALLER["ClipDataModule", "ReceptionNet"] = [
+    *("model.num_blocks=1", "model.kernel_size=3", "model.depth_maps=4"),
+    "data.frame_batch_size=2",
+]
 OWN = [
     *(f"paths.data_dir='{V010}/own_run/data'", f"weights='{V010}/ntu_run/last.ckpt'"),
     *("data.boxes=predicted", *SMALL_CLIPS, *SMALL, *SMALL_SPNET, "model.num_pyramids=1"),
@@ -82,9 +88,12 @@ def test_an_experiment_trains(name: str, tiny_ntu: Path, tiny_mpii: Path, tmp_pa
     if kind[0] == "PersonDataModule":
         shutil.copytree(LSP, tmp_path / "lsp")
         prepare_lsp(tmp_path, workers=0)
+    if kind[0] == "ClipDataModule":
+        write_h36m(tmp_path / "h36m", 2, workers=0)
+        prepare_h36m(tmp_path, workers=0)
     if kind[0] == "ClipsAndPersonsDataModule":
-        for number, split in ((1, 1), (2, 1), (3, -1)):
-            write_clip(tmp_path / "penn", number, 20, train=split)
+        for number, split, action in ((1, 1, "bowl"), (2, 1, "situp"), (3, -1, "bowl")):
+            write_clip(tmp_path / "penn", number, 20, train=split, action=action)
         prepare_penn(tmp_path, workers=0)
     if kind[0] == "OwnPosesDataModule":
         files = {"train": write_dots(tmp_path / "dots", FIVE)}

@@ -124,7 +124,10 @@ class ClipDataset(Dataset[dict[str, Any]]):
         from_picture = target.affine @ self.index.region_offset(sample)
         crops = read_crops(self.store, name, frames, from_picture, self.resolution)  # (T, H, W, 3)
         single = self.clip_size is None
+        camera = self.index.intrinsics(sample)
+        of_camera = {} if camera is None else {"intrinsics": torch.from_numpy(camera)}
         return {
+            **of_camera,
             "images": torch.from_numpy(crops[0] if single else crops),
             "gamma": torch.from_numpy(np.array(params.gammas, dtype=np.float32)),
             "pose": torch.from_numpy(target.pose[0] if single else target.pose),

@@ -151,7 +151,12 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
         from_pictures = affines.numpy() @ samples.index.region_offset(sample)
         frames = np.concatenate(frame_of_crop)
         crops = read_crops(samples.store, name, frames, from_pictures, samples.resolution)
+        camera = samples.index.intrinsics(sample)
+        of_camera = (
+            {} if camera is None else {"intrinsics": torch.from_numpy(camera).expand(first, 9)}
+        )
         return {
+            **of_camera,
             "crops": torch.from_numpy(crops),
             "mirrored": each("mirrored"),
             "clips": torch.from_numpy(np.concatenate(numbers)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -202,7 +202,8 @@ class FrameBatch(TypedDict):
     - ``action``: (N,) class indices; ``name``: the samples' ids;
     - ``tracked``: bool (N, J), the joints that errors in millimeters count;
     - ``affine``: float64 (N, 3, 3), pixels of the stored frames to [0, 1] of the crop;
-    - ``root_depth_mm``, ``depth_scale``, ``frame_width``: what turns poses back into millimeters.
+    - ``root_depth_mm``, ``depth_scale``, ``frame_width``: what turns poses back into millimeters;
+    - ``intrinsics``: float64 (N, 9) where the samples have cameras of their own.
     """
 
     images: Tensor
@@ -215,6 +216,7 @@ class FrameBatch(TypedDict):
     root_depth_mm: Tensor
     depth_scale: Tensor
     frame_width: Tensor
+    intrinsics: NotRequired[Tensor]
 
 
 class ClipBatch(FrameBatch):

@@ -12,7 +12,7 @@ from har.layouts import LayoutLike, get_layout
 from har.metrics.action import ActionMetrics
 from har.metrics.camera import crop_to_image, pose_to_camera_mm
 from har.metrics.pck import PCK
-from har.metrics.pose3d import PCK3D, MeanJointError
+from har.metrics.pose3d import PCK3D, ActionJointError, MeanJointError
 
 
 class ClipMetrics(nn.Module):
@@ -51,6 +51,8 @@ class ClipMetrics(nn.Module):
         self.error_absolute: Any = MeanJointError(root=None)
         self.error_px: Any = MeanJointError(root=None)
         self.pck: Any = PCK3D(threshold_mm=150, root=root)
+        classes = num_classes if blocks and not num_action_outputs else 0
+        self.by_action: Any = ActionJointError(classes, root) if classes else None
         self.pck_box: Any = PCK(threshold=0.2, layout=layout) if self.camera is None else None
 
     def update(
@@ -72,6 +74,8 @@ class ClipMetrics(nn.Module):
             for metric, pose in zip(self.errors, poses, strict=True):
                 last_mm = self._in_mm(pose, batch)
                 metric.update(last_mm, true_mm, valid)
+            if self.by_action is not None:
+                self.by_action.update(last_mm, true_mm, valid, batch["action"])
             self.error_absolute.update(last_mm, true_mm, valid)
             self.pck.update(last_mm, true_mm, valid)
         else:
@@ -99,6 +103,7 @@ class ClipMetrics(nn.Module):
         """Poses (N, T, J, 3 or more) in the crop as (N T, J, 3) in mm."""
         crop = {k: batch[k] for k in ("affine", "root_depth_mm", "depth_scale", "frame_width")}
         of_data: Any = {"camera": self.camera, "depth_range_mm": self.depth_range_mm}
+        of_data["intrinsics"] = batch.get("intrinsics")
         return pose_to_camera_mm(pose[..., :3], **crop, **of_data).flatten(0, 1)
 
     def compute(self) -> dict[str, Any]:
@@ -122,6 +127,8 @@ class ClipMetrics(nn.Module):
                 "pck3d_auc": pck["auc"],
                 "joint_error_mm_by_block": errors,
             }
+        if self.by_action is not None:
+            results["joint_error_mm_by_action"] = self.by_action.compute()
         if self.pck_box is not None:
             results["pck_box"] = self.pck_box.compute()["total"]
         results["joint_error_px"] = self.error_px.compute()["total"]

@@ -153,3 +153,44 @@ class PCK3D(_JointMetric):
             "per_joint": per_joint[: int(self.num_joints)],
             "auc": 100 * (self.correct_by_threshold / counted.sum()).mean(),
         }
+
+
+class ActionJointError(Metric):
+    """Mean distance of root-relative joints for every action of the clips, as Human3.6M reports it.
+
+    Args:
+        num_actions: C.
+        root: joint that each pose is measured from.
+    """
+
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, num_actions: int, root: int = 0) -> None:
+        super().__init__()
+        self.root = root
+        self.add_state("total", torch.zeros(num_actions), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(num_actions, dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, pred: Tensor, target: Tensor, valid: Tensor, action: Tensor) -> None:
+        """Adds N frames of M clips or frames.
+
+        Args:
+            pred, target: (N, J, 3) mm.
+            valid: (N, J) bool.
+            action: (M,) class indices, each of N / M frames in a row.
+        """
+        action = action.repeat_interleave(len(pred) // len(action))
+        known = valid & valid[:, self.root : self.root + 1]
+        difference = pred - pred[:, self.root, None] - target + target[:, self.root, None]
+        distance = torch.where(known, difference.norm(dim=-1), 0.0).sum(1)
+        self.total.index_add_(0, action, distance.to(self.total.dtype))
+        self.count.index_add_(0, action, known.sum(1))
+
+    def compute(self) -> Tensor:
+        """Millimeters (C,), NaN for actions without a joint."""
+        return self.total / self.count

@@ -6,14 +6,19 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from har.errors import HarError
-from har.synthetic import mpii_files, ntu, penn
+from har.synthetic import h36m, mpii_files, ntu, penn
 from har.visual.terminal import progress_bar
 
-_WRITTEN = {"ntu": "NTU videos", "mpii": "MPII images", "penn": "Penn Action clips"}
+_WRITTEN = {
+    "ntu": "NTU videos",
+    "mpii": "MPII images",
+    "penn": "Penn Action clips",
+    "h36m": "Human3.6M sequences",
+}
 
 
 def prepare_synthetic(cfg: DictConfig) -> None:
-    """Writes a synthetic data set: ``dataset=ntu``, ``mpii`` or ``penn``."""
+    """Writes a synthetic data set: ``dataset=ntu``, ``mpii``, ``penn`` or ``h36m``."""
     if cfg.dataset not in _WRITTEN:
         raise HarError(f"dataset={cfg.dataset}: choose {', '.join(_WRITTEN)}.")
     root, options = Path(cfg.paths.data_dir) / cfg.dataset, cfg.synthetic
@@ -32,6 +37,7 @@ def prepare_synthetic(cfg: DictConfig) -> None:
         elif cfg.dataset == "mpii":
             report = mpii_files.write_mpii(root, int(options.images), **shared)
         else:
-            report = penn.write_penn(root, int(options.clips), **shared)
+            write = penn.write_penn if cfg.dataset == "penn" else h36m.write_h36m
+            report = write(root, int(options.clips), **shared)
     written = f"{report.written} {what.split()[-1]} written"
     Console().print(f"{written}, {report.skipped} were there: {root}")

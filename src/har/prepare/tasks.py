@@ -13,6 +13,7 @@ TASKS = {
     "lsp": "har.prepare.lsp:prepare_lsp",
     "persons": "har.prepare.persons:prepare_persons",
     "penn": "har.prepare.penn:prepare_penn",
+    "h36m": "har.prepare.h36m:prepare_h36m",
     "actions": "har.prepare.actions:prepare_actions",
     "boxes": "har.prepare.boxes:prepare_boxes",
     "synthetic": "har.prepare.synthetic:prepare_synthetic",

@@ -1,5 +1,6 @@
 """Measures weights on data by a protocol: a table, ``metrics.json`` and the loggers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -85,6 +86,8 @@ def _evaluator(
     if not isinstance(data, ClipDataModule):
         return module, described
     protocol = instantiate(cfg.protocol)
+    if data.clip_size == 1:  # images: each of a sequence is measured
+        protocol = replace(protocol, clips="multi", steps=(1,), box_per="clip")
     assert data.test_clips is not None
     samples = ProtocolDataset(data.test_clips, protocol)
     network = module.network.fuse() if cfg.fast else module.network

@@ -40,5 +40,6 @@ def open_prepared(data_dir: str | Path) -> tuple[FrameIndex, FrameStore]:
     index = FrameIndex.open(folder / "index.h5")
     if index.settings["store"] == "jpeg":
         images, digits = index.settings["images"], int(index.settings.get("image_digits", 5))
-        return index, JPEGFolders(folder / str(images), index.frame_numbers, digits)
+        prefixed = bool(index.settings.get("image_prefix", False))
+        return index, JPEGFolders(folder / str(images), index.frame_numbers, digits, prefixed)
     return index, HDF5Frames(folder / "frames", index.group_of)

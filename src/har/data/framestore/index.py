@@ -103,6 +103,7 @@ class FrameIndex:
         self.recipe_width_px: float | None = (
             float(self.settings.get("recipe_width_px", RECIPE_WIDTH_PX)) or None
         )
+        self._cameras: dict[str, Any] | None = None
         self._columns: dict[str, Any] | None = None
         self._owner = -1
 
@@ -256,6 +257,16 @@ class FrameIndex:
             return {}
         return json.loads(self._rows("meta", sample, [sample, sample + 1])[0])
 
+    def intrinsics(self, sample: int) -> NDArray[np.float64] | None:
+        """What maps a sample's camera space to pixels, (9,): focal lengths, principal point, three
+        coefficients of radial and two of tangential distortion; None where all samples have the
+        data set's one camera."""
+        if "cameras" not in self.settings:
+            return None
+        if self._cameras is None:
+            self._cameras = json.loads(self.settings["cameras"])
+        return np.array(self._cameras[self.meta(sample)["camera"]], dtype=np.float64)
+
     def _rows_of(self, column: str, sample: int) -> NDArray[Any]:
         """What a column of the file holds of a sample's frames."""
         return self._rows(column, sample, self._first_row[sample : sample + 2].tolist())
@@ -286,7 +297,8 @@ def write_index(shards: Sequence[Path], path: Path, settings: dict[str, Any]) ->
         settings: how the frames were made, plain values; ``layout`` and ``joint_names`` of the
             stored joints, ``joints_width_px`` where joints are not pixels of the frames,
             ``steps_per_second`` and ``recipe_width_px`` (0: of the frames) where clips are counted
-            and crops shifted otherwise than NTU's.
+            and crops shifted otherwise than NTU's, ``cameras`` (JSON by the name that a sample's
+            ``meta`` states) where there are several.
 
     Returns:
         Number of samples.

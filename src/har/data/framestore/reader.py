@@ -156,6 +156,7 @@ class JPEGFolders(FrameStore):
         folder: where the samples' folders lie (the original program's ``images-small``).
         frame_numbers: which frames of the video, from 0, are the stored sequence of a sample.
         digits: of the numbers in the names.
+        prefixed: the names begin with that of their folder: ``<sample>/<sample>_00001.jpg``.
     """
 
     def __init__(
@@ -163,8 +164,10 @@ class JPEGFolders(FrameStore):
         folder: Path,
         frame_numbers: Callable[[str], NDArray[np.int32]],
         digits: int = 5,
+        prefixed: bool = False,
     ) -> None:
-        self.folder, self.frame_numbers, self.digits = folder, frame_numbers, digits
+        self.folder, self.frame_numbers = folder, frame_numbers
+        self.digits, self.prefixed = digits, prefixed
 
     def files(self, sample: str, frames: Sequence[int]) -> Iterator[tuple[Bytes, str]]:
         """See :class:`FrameStore`."""
@@ -174,7 +177,9 @@ class JPEGFolders(FrameStore):
                 raise StoreError(
                     f"{sample} has {len(numbers)} stored frames, but not number {frame}."
                 )
-            path = self.folder / sample / f"{numbers[frame] + 1:0{self.digits}d}.jpg"
+            prefix = f"{Path(sample).name}_" if self.prefixed else ""
+            name = f"{prefix}{numbers[frame] + 1:0{self.digits}d}.jpg"
+            path = self.folder / sample / name
             try:
                 yield np.fromfile(path, dtype=np.uint8), str(path)
             except OSError as error:

@@ -10,7 +10,8 @@ from har.errors import HarError
 _FOLDER = DatasetFolder(
     "h36m",
     "Human3.6M",
-    "it from http://vision.imar.ro/human3.6m, with the annotations of mmpose or of deephar,",
+    "it from http://vision.imar.ro/human3.6m, with the annotations and cameras of mmpose,",
+    "dataset=h36m ",
 )
 TRAINING, TESTING = (1, 5, 6, 7, 8), (9, 11)
 ACTIONS = (
