@@ -1,5 +1,7 @@
 """A run goes on exactly, or is refused in a sentence; classes are matched by name."""
 
+import errno
+import os
 from functools import partial
 from pathlib import Path
 
@@ -57,6 +59,25 @@ def test_files_that_are_no_checkpoints_are_one_sentence(tiny_ntu: Path, tmp_path
     for missing in (tmp_path / "nothing.ckpt", tmp_path):
         with pytest.raises(HarError, match="There is no checkpoint"):
             read_run(missing)
+
+
+def test_a_full_disk_is_a_sentence_and_the_checkpoint_before_it_is_kept(
+    tiny_ntu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def replace(source: str, target: str) -> None:
+        if str(target).endswith("last.ckpt"):
+            if written:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written.append(target)
+        os.rename(source, target)
+
+    monkeypatch.setattr("har.callbacks.checkpoint.os.replace", replace)
+    with pytest.raises(HarError, match=r"last\.ckpt cannot be written \(No space left on device\)"):
+        fit(tiny_ntu, tmp_path, max_steps=4)
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 1
 
 
 # ----------------------------------------------------------------------------------------- classes

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -145,3 +146,16 @@ def test_the_package_and_its_record_import_no_torch() -> None:
         "assert 'torch' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_weights_have_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        save_weights(spnet(**SMALL), tmp_path / "w.safetensors")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "w.safetensors").stat().st_mode & 0o777 == 0o640
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(HarError, match="cannot be written"):
+        save_weights(spnet(**SMALL), tmp_path / "file" / "w.safetensors")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from typing import Any
 
 import pytorch_lightning as pl
@@ -69,10 +70,19 @@ class Checkpoint(_WatchesLastPhase, callbacks.ModelCheckpoint):
             for logger in trainer.loggers:
                 logger.save()
         partial = f"{filepath}.partial"
-        super()._save_checkpoint(trainer, partial)  # every process takes part, the first one writes
-        self._last_checkpoint_saved = filepath
-        if trainer.is_global_zero:
-            os.replace(partial, filepath)
+        try:
+            # every process takes part, the first one writes
+            super()._save_checkpoint(trainer, partial)
+            self._last_checkpoint_saved = filepath
+            if trainer.is_global_zero:
+                os.replace(partial, filepath)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(partial)
+            raise HarError(
+                f"The checkpoint {filepath} cannot be written ({error.strerror or error}): make "
+                "room, and go on with ckpt_path=last; the checkpoint before it is kept."
+            ) from error
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         # A resumed run does not repeat the validation behind an epoch's last step: what it measured

@@ -11,7 +11,7 @@ from har.errors import HarError
 from har.runs.building import build_data
 from har.runs.config import escape_references
 from har.runs.legacy import translate
-from har.weights import open_weights, read_run
+from har.weights import WeightsFile, open_weights, read_run
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ def match_classes(
     Raises:
         HarError: the names differ.
     """
-    opened = open_weights(source)
+    is_run = Path(source).suffix == ".ckpt"
+    opened = WeightsFile.open(source) if is_run else open_weights(source)
     trained = list(opened.run.get("labels") or opened.stated.get("labels") or ())
     found = list(data.labels)
     if not trained or not found or trained == found:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from har.errors import HarError
@@ -160,7 +160,8 @@ def save_weights(network: PoseNetwork, path: str | Path, spec: ModelSpec | None 
     header = {_HEADER: json.dumps(spec.to_dict())}
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     with whole_file(path) as partial:
-        save_file(state, partial, metadata=header)
+        # the library's own way to a file ignores the umask, and raises kinds of its own
+        partial.write_bytes(save(state, metadata=header))
 
 
 def read_run(path: str | Path) -> Mapping[str, Any]:
