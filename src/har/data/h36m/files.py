@@ -19,7 +19,7 @@ ACTIONS = (
     *("Purchases", "Sitting", "SittingDown", "Smoking", "Waiting", "WalkDog", "Walking"),
     "WalkTogether",
 )
-_OTHER_NAMES = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog", "WalkingTogether": "WalkTogether"}
+OTHER_NAMES = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog", "WalkingTogether": "WalkTogether"}
 _IMAGE = re.compile(r"(?:.*/)?S(\d+)_([A-Za-z]+)(?:[_ ]\d+)?\.(\d+)_(\d+)\.jpg")
 
 
@@ -72,7 +72,7 @@ def parse_image(name: str) -> ImageName:
         H36MError: it is of another form, or names an unknown action.
     """
     found = _IMAGE.fullmatch(name)
-    action = _OTHER_NAMES.get(found[2], found[2]) if found else ""
+    action = OTHER_NAMES.get(found[2], found[2]) if found else ""
     if found is None or action not in ACTIONS:
         raise H36MError(
             f"{name[:200]!r} is not named like an image of Human3.6M, for example "

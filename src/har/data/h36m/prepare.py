@@ -1,10 +1,9 @@
-"""From mmpose's annotations to an index: the images stay where they are."""
+"""From annotations to an index: the images stay where they are."""
 
 import json
 import os
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,11 @@ from har.data.framestore.index import FrameIndex
 from har.data.framestore.predicted_boxes import write_predicted_boxes
 from har.data.framestore.shards import one_sample
 from har.data.framestore.staging import PreparedFolder
+from har.data.h36m import deephar
 from har.data.h36m.cameras import Intrinsics, find_cameras, read_cameras
 from har.data.h36m.files import H36MError, find_images, find_root, missing, parse_image
 from har.data.h36m.mmpose import LAYOUT, find_annotations, read_annotations
+from har.data.h36m.sequence import Sequence
 from har.data.records import Clip
 from har.errors import HarError
 from har.files import read_stored_image
@@ -33,27 +34,6 @@ FRAMES_PER_SECOND = 50
 _BOX_FACTOR = 2.25  # of the original's window: so many meters at the root's depth, about
 _FITS_PX = 5.0  # a camera that is another one's is off by tens of pixels
 _RULE = "human3.6m: the original's crop by the root's depth"
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """The annotated frames of a subject, an action and a camera.
-
-    Attributes:
-        name: its folder below the folder of images.
-        camera, action, split: see :class:`har.data.h36m.files.ImageName`.
-        numbers: int32 (F,) of the frames, from 0, ascending.
-        joints: float32 (F, 18, 4): pixels, depth in mm, and 1 where annotated.
-        digits: of the numbers in the images' names.
-    """
-
-    name: str
-    camera: str
-    action: str
-    split: str
-    numbers: NDArray[np.int32]
-    joints: NDArray[np.float32]
-    digits: int
 
 
 def read_sequences(
@@ -112,18 +92,21 @@ def read_sequences(
     return sequences
 
 
+def group_of(sequence: Sequence) -> str:
+    """The group of a sequence: those of a subject share a shard."""
+    return sequence.name.partition("/")[0] if sequence.prefixed else sequence.name[5:7]
+
+
 def sequence_sample(sequence: Sequence, images_dir: Path) -> Extracted:
     """The record of a sequence; images that cannot be read are left out.
 
     Raises:
         SkipSample: none can.
     """
-    stem = Path(sequence.name).name
     sizes: dict[int, tuple[int, int]] = {}
     for row, number in enumerate(sequence.numbers.tolist()):
-        path = images_dir / sequence.name / f"{stem}_{number + 1:0{sequence.digits}d}.jpg"
         try:
-            image = read_stored_image(path)
+            image = read_stored_image(images_dir / sequence.image(number))
         except HarError:  # missing or damaged
             continue
         sizes[row] = (image.shape[1], image.shape[0])
@@ -137,7 +120,7 @@ def sequence_sample(sequence: Sequence, images_dir: Path) -> Extracted:
         sequence.name,
         numbers / FRAMES_PER_SECOND,
         sequence.joints[kept][:, None],
-        group=sequence.camera.partition(".")[0],
+        group=group_of(sequence),
         label=sequence.action,
         split=sequence.split,
         numbers=numbers,
@@ -187,23 +170,25 @@ def prepare_h36m(
     """
     root = find_root(data_dir)
     output, images_dir = root / "prepared", find_images(root)
-    listed = find_cameras(root)
-    if listed is None:
-        raise missing(root, "there is no cameras.json")
-    cameras = read_cameras(listed)
-    sequences = read_sequences(root, cameras, int(train_every), int(test_every))
+    every = int(train_every), int(test_every)
+    if not find_annotations(root) and (root / "annotations.mat").is_file():
+        sequences, cameras = deephar.read_sequences(root / "annotations.mat", *every)
+    else:
+        listed = find_cameras(root)
+        if listed is None:
+            raise missing(root, "there is no cameras.json")
+        cameras = read_cameras(listed)
+        sequences = read_sequences(root, cameras, *every)
     digits = {sequence.digits for sequence in sequences}
     if len(digits) > 1:
-        raise H36MError(
-            f"The numbers of images in {root} are written with {sorted(digits)} digits."
-        )
+        raise H36MError(f"The numbers of images in {root} have {sorted(digits)} digits, not one.")
     used = {s.camera: cameras[s.camera].values for s in sequences}
     settings = {
         "layout": LAYOUT.name,
         "joint_names": list(LAYOUT.joints),
         "images": os.path.relpath(images_dir.resolve(), output.resolve()),
         "image_digits": digits.pop(),
-        "image_prefix": True,
+        "image_prefix": sequences[0].prefixed,
         "steps_per_second": FRAMES_PER_SECOND / test_every,
         "recipe_width_px": 0,
         "every_train": train_every,
@@ -217,7 +202,7 @@ def prepare_h36m(
         tasks = [
             Task(
                 s.name,
-                s.camera.partition(".")[0],
+                group_of(s),
                 images_dir / s.name,
                 sequence_sample,
                 (s, images_dir),
