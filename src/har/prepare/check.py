@@ -21,6 +21,7 @@ from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS
 from har.errors import HarError
 from har.prepare.actions import next_commands, print_next
+from har.prepare.check_clips import OTHERS, check_h36m, check_penn, stored_layout
 from har.prepare.check_persons import check_lsp, check_own_poses
 from har.prepare.check_prepared import check_prepared, left_out_before
 from har.prepare.findings import OK, OPEN, Findings, findings_table
@@ -35,7 +36,7 @@ def check_data(cfg: DictConfig) -> None:
         HarError: there is nothing, or something is damaged (after the table).
     """
     data_dir = Path(cfg.paths.data_dir)
-    checks = check_ntu, check_own, check_mpii, check_lsp, check_own_poses
+    checks = check_ntu, check_own, check_mpii, check_penn, check_h36m, check_lsp, check_own_poses
     found = [findings for check in checks if (findings := check(data_dir, cfg)) is not None]
     if not found:
         raise HarError(
@@ -66,7 +67,7 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
     """NTU RGB+D: official files, prepared samples, splits; None where there is nothing of it."""
     root = find_dataset_root(data_dir)
     output = root / "prepared"
-    if not root.is_dir() or is_own(output):
+    if not root.is_dir() or is_own(output) or stored_layout(output) in OTHERS:
         return None
     videos, skeletons = find_videos(root, output), find_skeletons(root, output)
     images = find_images(root, output)

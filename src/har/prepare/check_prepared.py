@@ -55,7 +55,7 @@ def _settings(index: FrameIndex) -> str:
     """How the frames are stored, in a few words."""
     settings = index.settings
     if settings["store"] == "jpeg":
-        return "deephar's JPEG folders"
+        return "deephar's JPEG folders" if index.layout.name == "ntu25" else "JPEG files in place"
     if "longest_side_px" in settings:
         return f"about {settings['frames_per_second']:g} per second"
     kept = "every" if settings["stride"] == 1 else f"1 of {settings['stride']}"

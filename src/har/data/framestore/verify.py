@@ -55,8 +55,13 @@ def check_shards(index: FrameIndex) -> Wholeness:
     same = np.array([frames.get(name) == count for name, count in listed], dtype=bool)
     if not with_frames:
         folder = index.path.parent / str(index.settings["images"])
-        extracted = os.listdir(folder) if folder.is_dir() else []
-        same &= np.isin(index.names, np.array([name.encode() for name in extracted] or [b""]))
+        inside: dict[str, set[str]] = {}  # a hundred thousand folders: every parent is listed once
+        for number, name in enumerate(index.names.tolist()):
+            parent, _, last = name.decode().rpartition("/")
+            if parent not in inside:
+                listed_in = folder / parent
+                inside[parent] = set(os.listdir(listed_in)) if listed_in.is_dir() else set()
+            same[number] &= last in inside[parent]
     num_bytes = sum(path.stat().st_size for path in shards)
     unlisted = int((~np.isin(stored, index.names)).sum())
     lost = [name.decode() for name in index.names[~same].tolist()]
