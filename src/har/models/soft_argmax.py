@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from har.precision import at_least_float32
+from har.precision import at_least_float32, exact_dtype
 
 
 def channel_softmax_2d(maps: Tensor, alpha: float = 1.0) -> Tensor:
@@ -56,7 +56,8 @@ def soft_argmax_1d(maps: Tensor) -> Tensor:
     """
     cells = maps.shape[-1]
     half = 0.5 / cells
-    centers = torch.linspace(half, 1 - half, cells, dtype=torch.float64, device=maps.device)
+    exact = exact_dtype(maps.device)
+    centers = torch.linspace(half, 1 - half, cells, dtype=exact, device=maps.device)
     probability = at_least_float32(maps).softmax(-1)
     return (probability * centers.to(probability.dtype)).sum(-1)
 
