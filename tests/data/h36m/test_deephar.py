@@ -97,6 +97,7 @@ def test_joints_images_and_cameras(tmp_path: Path) -> None:
         {"frames": np.array([{"f": 2.5, "pose3d": np.ones((3, 32))}], dtype=object)},
         {"frames": np.array([{"f": 1, "pose3d": np.full((3, 32), np.nan)}], dtype=object)},
         {"frames": np.array([{"f": 1, "pose3d": np.ones((3, 31))}], dtype=object)},
+        {"frames": np.array([{"f": 1, "pose3d": np.full((3, 32), 1e40)}], dtype=object)},
     ],
 )
 def test_damage_ends_in_a_sentence(tmp_path: Path, changes: dict) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from har.data.h36m.cameras import Intrinsics
 from har.data.h36m.files import ACTIONS, OTHER_NAMES, H36MError
+from har.data.h36m.mmpose import MAX_COORDINATE
 from har.data.h36m.sequence import Sequence
 from har.data.matlab import entries, field, number, numbers, read_matlab, text
 
@@ -65,6 +66,8 @@ def read_sequences(
             if not kept.any():
                 continue
             seen = to_camera(mm[kept])
+            if not ((seen[..., 2] > 0) & (np.abs(seen) < MAX_COORDINATE).all(-1)).all():
+                raise _wrong(path, f"has joints of {name} that are no place before its camera")
             pixels = lens.project(seen)
             joints = np.concatenate(
                 [pixels, seen[..., 2:], np.ones((*seen.shape[:2], 1))], -1

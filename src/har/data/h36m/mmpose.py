@@ -18,7 +18,7 @@ from har.layouts import get_layout
 LAYOUT = get_layout("h36m")
 NUM_LISTED = 17
 FROM_17 = (*range(NUM_LISTED), 0)  # "spine" lies in the pelvis, as in all of Human3.6M
-_MAX_COORDINATE = 1e5
+MAX_COORDINATE = 1e5  # pixels or mm; beyond it a number is damage, not a place
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def read_annotations(path: Path) -> Annotations:
     part, joints = part[:, FROM_17], joints[:, FROM_17]
     seen = (part[..., 2] > 0) & (joints[..., 3] > 0)
     mm = 1000 * joints[..., :3]
-    good = (np.abs(part[..., :2]) < _MAX_COORDINATE).all(-1) & (mm[..., 2] > 0)
-    if not (good & (np.abs(mm) < _MAX_COORDINATE).all(-1))[seen].all():
+    good = (np.abs(part[..., :2]) < MAX_COORDINATE).all(-1) & (mm[..., 2] > 0)
+    if not (good & (np.abs(mm) < MAX_COORDINATE).all(-1))[seen].all():
         raise H36MError(f"{path} has joints that are no place before a camera: download it again.")
     return Annotations(images, part[..., :2], mm, seen)
