@@ -58,3 +58,47 @@ def test_two_processes_agree(tiny_ntu: Path, tmp_path: Path) -> None:
     assert one.keys() == two.keys()
     for name, value in one.items():  # five clips: shared out unevenly, none counted twice
         assert value == pytest.approx(two[name], rel=1e-6), name
+
+
+COMPILED = """
+import json, os, sys, warnings
+warnings.filterwarnings("ignore")
+from functools import partial
+from pathlib import Path
+import torch
+sys.path[:0] = [{root!r}]
+torch.set_num_threads(1)
+from har.modules import Phase
+from har.modules.compiling import StepCompiler
+from tests.helpers.tiny import fit, make_module
+
+data_dir, folder = Path(sys.argv[1]), Path(sys.argv[2])
+sgd = partial(torch.optim.SGD, lr=0.01)
+module = make_module(
+    pose=None, frozen=Phase(1, sgd, steps_per_epoch=2), joint=Phase(1, sgd, steps_per_epoch=1)
+)
+module.step_compiler = StepCompiler(True, "eager")
+_, steps = fit(data_dir, folder, module=module, devices=2, limit_val_batches=0, callbacks=[],
+               strategy="ddp_find_unused_parameters_true", data={{"val_subjects": []}})
+weights = sum(float(p.detach().double().abs().sum()) for p in module.network.parameters())
+rank = int(os.environ.get("LOCAL_RANK", 0))
+found = [weights, len(steps), module.step_compiler.active]
+(folder / f"compiled_{{rank}}.json").write_text(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_two_compiled_processes_learn_the_same_weights(tiny_ntu: Path, tmp_path: Path) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(COMPILED.format(root=str(Path(__file__).parents[2])))
+    done = subprocess.run(
+        [sys.executable, str(script), str(tiny_ntu), str(tmp_path)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (json.loads((tmp_path / f"compiled_{i}.json").read_text()) for i in (0, 1))
+    assert first == second
+    assert first[1:] == [4, True]
