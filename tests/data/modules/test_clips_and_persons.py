@@ -53,6 +53,8 @@ def test_poses_are_of_persons_and_actions_of_clips(both: Path) -> None:
     assert clip["images"].shape == (4, 32, 32, 3)
     assert clip["action"] == 11  # squat
     assert data.persons.seed == 3
+    known = data._fingerprint()  # what a checkpoint holds
+    assert (known["action"][0], known["pose"]) == (2, [len(data.datasets["pose"])])
     protocol = data.describe_protocol()
     assert protocol["num_test_clips"] == 2
     assert "PCKh" in protocol["persons"]["metric"]

@@ -127,6 +127,9 @@ class ClipDataModule(TrainingDataModule):
     def _fingerprint(self) -> dict[str, list[int]]:
         found = {}
         for kind, samples in self.datasets.items():
+            if not isinstance(samples, ClipDataset):  # poses of another data set
+                found[kind] = [len(samples)]
+                continue
             names = b"\n".join(self.clips.index.names[samples.selection].tolist())
             classes = samples.classes.astype("<i8").tobytes()
             found[kind] = [len(samples), crc32(names), crc32(classes)]
