@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help install demo test coverage lint bench clean
+.PHONY: help install demo test coverage lint bench dist clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -41,6 +41,18 @@ lint: install  ## style, types, and who may import whom
 
 bench: install  ## time what has a benchmark
 	$(BIN)/python -m har.benchmark
+
+# The wheel is tried in an empty environment, in a folder that is not the repository, with the packages of .venv.
+dist: install  ## wheel and source archive in dist/, tried in an empty environment
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	@test $$(wc -c < dist/*.whl) -lt 20000000 || { echo "The wheel is larger than 20 MB: see what is in it." >&2; exit 1; }
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/python -m venv "$$folder/empty"; \
+	"$$folder/empty/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl; \
+	PYTHONPATH=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); export PYTHONPATH; \
+	cd "$$folder"; for command in train predict; do \
+	"$$folder/empty/bin/har-$$command" --help > help.txt; head -1 help.txt; done
 
 clean:  ## remove what was built and run here, not the data
 	rm -rf $(VENV) outputs/demo dist .coverage* .pytest_cache .mypy_cache .ruff_cache

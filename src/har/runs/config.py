@@ -8,6 +8,9 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
 
 from har.errors import HarError
 from har.files import whole_file
@@ -68,6 +71,18 @@ def write_config(cfg: DictConfig, folder: Path) -> None:
         with whole_file(folder / "config.yaml") as partial:
             text = OmegaConf.to_yaml(OmegaConf.create(escape_references(plain_config(cfg))))
             partial.write_text(text, encoding="utf-8")
+
+
+def print_config(cfg: DictConfig) -> None:
+    """Prints a configuration as a tree, a branch for every group, every reference resolved."""
+    tree = Tree("configuration")
+    for key, value in plain_config(cfg).items():
+        if isinstance(value, dict) and value:
+            text = OmegaConf.to_yaml(OmegaConf.create(escape_references(value))).rstrip()
+            tree.add(Text(str(key), "bold")).add(Text(text))
+        else:
+            tree.add(Text(f"{key}: {value}"))
+    Console().print(tree)
 
 
 def instantiate(config: Any, **arguments: Any) -> Any:

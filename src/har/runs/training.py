@@ -5,7 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from har.data import PersonDataModule
 from har.data.modules.base import TrainingDataModule
@@ -13,7 +13,7 @@ from har.errors import HarError
 from har.modules.base import PhasedModule
 from har.runs import building
 from har.runs.completing import match_classes
-from har.runs.config import run_folder, write_config
+from har.runs.config import print_config, run_folder, write_config
 from har.runs.person_report import report_persons
 from har.runs.report import print_table, write_metrics
 
@@ -33,6 +33,8 @@ def train(cfg: DictConfig) -> dict[str, float] | float:
             the name ``optimized_metric``.
     """
     folder = run_folder()
+    if OmegaConf.select(cfg, "extras.print_config"):
+        print_config(cfg)
     building.refuse_own_weights(cfg, folder)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
