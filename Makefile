@@ -46,7 +46,7 @@ bench: install  ## time what has a benchmark
 dist: install  ## wheel and source archive in dist/, tried in an empty environment
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
-	@test $$(wc -c < dist/*.whl) -lt 20000000 || { echo "The wheel is larger than 20 MB: see what is in it." >&2; exit 1; }
+	@test $$(cat dist/*.whl | wc -c) -lt 20000000 || { echo "The wheel is larger than 20 MB: see what is in it." >&2; exit 1; }
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(BIN)/python -m venv "$$folder/empty"; \
 	"$$folder/empty/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl; \
