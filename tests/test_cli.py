@@ -77,6 +77,7 @@ def test_help_names_every_key_and_choice(command: str) -> None:
     cfg = OmegaConf.to_container(compose(command, []), resolve=False)
     assert isinstance(cfg, dict)
     composed = {"paths", "data", "model", "module", "trainer", "callbacks", "logger", "protocol"}
+    composed |= {"extras"}
     for key in cfg.keys() - composed:
         assert re.search(rf"^{key}:", shown, re.MULTILINE), key
     if command in ("train", "evaluate"):
