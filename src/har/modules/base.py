@@ -260,7 +260,9 @@ class PhasedModule(MeasuringModule):
         if self._schedule is not None and saved in self._schedule.phases:
             self.phase = saved
         for state in checkpoint.get("lr_schedulers", []):
-            if (steps := state.get("total_steps")) is not None:
+            steps = state.get("total_steps")
+            # without a schedule or a trainer the network alone is loaded
+            if steps is not None and self._schedule is not None and self._trainer is not None:
                 self._say_new_length(int(steps))
             for name in _LENGTHS:
                 state.pop(name, None)

@@ -131,6 +131,7 @@ def test_a_network_gets_as_many_classes_as_the_data_has(own: Path) -> None:
     cfg = OmegaConf.create(
         {
             "model": {"num_actions": None},
+            "data": {},
             "module": {"phases": {}},
             "trainer": trainer,
             "weights": None,
