@@ -176,10 +176,11 @@ def test_a_compiler_that_fails_costs_one_line(
 @pytest.mark.slow
 def test_the_real_compiler_learns_the_same(plain_run: Any, tiny_ntu: Path, tmp_path: Path) -> None:
     module = multitask("inductor")
-    options = {"max_steps": 4, "limit_val_batches": 0}
+    # Not more steps: weights that differ by 1e-7 are 4e-4 apart after five, without any compiler.
+    options = {"max_steps": 3, "limit_val_batches": 0}
     _, steps = fit(
         tiny_ntu, tmp_path, module=module, callbacks=[last_checkpoint(tmp_path)], **options
     )
     assert module.step_compiler.active
-    found, expected = ([step[3] for step in each] for each in (steps, plain_run[1][:4]))
+    found, expected = ([step[3] for step in each] for each in (steps, plain_run[1][:3]))
     assert found == pytest.approx(expected, rel=1e-4)
