@@ -35,7 +35,7 @@ class KnowsTheAnswer(torch.nn.Module):
         self.answers = [torch.tensor(np.array(p), dtype=torch.float32) for p in (wrong, right)]
         self.seen = 0
 
-    def forward(self, images: torch.Tensor) -> SimpleNamespace:
+    def forward_frames(self, images: torch.Tensor) -> SimpleNamespace:
         rows = slice(self.seen, self.seen + len(images))
         self.seen += len(images)
         return SimpleNamespace(poses=tuple(answer[rows] for answer in self.answers))

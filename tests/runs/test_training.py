@@ -146,8 +146,11 @@ def test_evaluation_repeats_the_figures(
     (path,) = tmp_path.glob("outputs/*/*/metrics.json")
     again, first = (json.loads(p.read_text()) for p in (path, trained[0] / "metrics.json"))
     assert again["model"]["weights_sha256"] == first["model"]["weights_sha256"]
-    for name in ("action_top1", "joint_error_mm", "pck3d_150mm"):
+    for name in ("action_top1", "joint_error_mm"):
         assert again["metrics"][name] == pytest.approx(first["metrics"][name], rel=1e-2)
+    # folded batch normalization moves a joint at the threshold over it: one of some 256
+    name = "pck3d_150mm"
+    assert again["metrics"][name] == pytest.approx(first["metrics"][name], abs=100 / 256 + 1e-6)
 
 
 @pytest.mark.slow

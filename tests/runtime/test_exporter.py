@@ -107,7 +107,8 @@ def test_the_file_says_what_its_numbers_mean(exported: Path) -> None:
 
 @needs_onnx
 def test_an_onnx_file_is_used_like_a_checkpoint(weights: Path, exported: Path) -> None:
-    first, second = load_engine(weights, device="cpu", fast=False), load_engine(exported)
+    first = load_engine(weights, device="cpu", runtime="torch", fast=False)
+    second = load_engine(exported, device="cpu", runtime="onnx")
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (11, 32, 32, 3), dtype=np.uint8)
     expected, found = first.forward_frames(images), second.forward_frames(images)
