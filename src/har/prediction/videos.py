@@ -98,14 +98,23 @@ def predict_video(
         if "rerun" in formats:
             rerun = stack.enter_context(rerun_file(out / NAMES["rerun"], spec))
 
+        def encode(item: tuple[Image, float]) -> None:
+            assert file is not None
+            file.write(*item)
+
+        # in a thread of its own: it takes as long as drawing
+        encoding = None
+        if file is not None:
+            encoding = stack.enter_context(BackgroundWriter(encode, _WAITING))
+
         def draw(prediction: FramePrediction) -> None:
             if rerun is not None:
                 rerun.add_frame(prediction)
             if file is None and not window.is_open:
                 return
             picture = annotator.draw(prediction)
-            if file is not None:
-                file.write(picture, prediction.frame.time_s)
+            if encoding is not None:
+                encoding.put((picture, prediction.frame.time_s))
             window.picture = picture
 
         drawing = None
