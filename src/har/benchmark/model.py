@@ -58,18 +58,21 @@ def benchmark_model(cfg: DictConfig) -> None:
         f"{spec.name}: {type(network).__name__}, {parameters:.1f} M parameters, "
         f"{spec.clip_size} frames of {width}x{height}, {_device_name(device)}"
     )
-    variants, engines = _variants(cfg, network, spec, device)
+    exported = _export(cfg, network, spec, device)
+    engines = _engines(cfg, network, spec, device, spec.clip_size, exported)
+    variants = _variants(network, spec, device, engines)
     print_variants("one clip", time_interleaved(variants), spec.clip_size, "frames/s")
     one = {
         name: partial(engine.forward_frames, _clip(spec)[:1])
-        for name, engine in _engines(cfg, network, spec, device, 1).items()
+        for name, engine in _engines(cfg, network, spec, device, 1, exported).items()
     }
     print_variants("one frame, poses and features", time_interleaved(one), 1, "frames/s")
     console.print("[dim]* the runtime and mode of har.predict here[/dim]")
     if spec.labels:
         _stream(network, spec, device)
         if cfg.weights is not None and cfg.measure:
-            benchmark_agreement(cfg, engines)
+            plain = {"float32": _engine(network, spec, device, PLAIN)}
+            benchmark_agreement(cfg, plain | engines)
     benchmark_blocks(cfg, network, spec, device)
 
 
@@ -86,22 +89,24 @@ def _clip(spec: ModelSpec) -> NDArray[np.uint8]:
 
 
 def _variants(
-    cfg: DictConfig, network: PoseNetwork, spec: ModelSpec, device: torch.device
-) -> tuple[dict[str, Callable[[], Any]], dict[str, Engine]]:
-    """One clip in every mode, and the engines among them."""
+    network: PoseNetwork, spec: ModelSpec, device: torch.device, engines: dict[str, Engine]
+) -> dict[str, Callable[[], Any]]:
+    """One clip by the network as it is, in two layouts, and by every engine."""
     images = _clip(spec)
     variants: dict[str, Callable[[], Any]] = {
         "plain layout, float32": _as_trained(network, images, device, torch.contiguous_format),
         "channels last, float32": _as_trained(network, images, device, torch.channels_last),
     }
-    engines = {"float32": _engine(network, spec, device, PLAIN)}
-    engines |= _engines(cfg, network, spec, device, spec.clip_size)
-    timed = {name: engine for name, engine in engines.items() if name != "float32"}
-    return variants | {n: partial(_predict, e, images) for n, e in timed.items()}, engines
+    return variants | {name: partial(_predict, e, images) for name, e in engines.items()}
 
 
 def _engines(
-    cfg: DictConfig, network: PoseNetwork, spec: ModelSpec, device: torch.device, batch_size: int
+    cfg: DictConfig,
+    network: PoseNetwork,
+    spec: ModelSpec,
+    device: torch.device,
+    batch_size: int,
+    exported: OnnxRuntime | None,
 ) -> dict[str, Engine]:
     """The network in every mode of every runtime that is installed, by name; the one that is taken
     here has a star."""
@@ -129,15 +134,23 @@ def _engines(
             name = f"OpenVINO, {'bfloat16' if fast else 'float32'}"
             is_taken = taken == "openvino" and fast == has_fast_bfloat16("cpu")
             engines[name + " *" * is_taken] = Engine(runtime, spec, batch_size=batch_size)
-    if cfg.onnx and importlib.util.find_spec("onnxruntime") is not None:
-        console.print("exporting to ONNX ...")
-        with tempfile.TemporaryDirectory(prefix="har-") as folder:
-            path = Path(folder) / "network.onnx"
-            plain: Any = copy.deepcopy(network).cpu()
-            export_network(plain.to(memory_format=torch.contiguous_format), spec, path, "onnx")
-            exported = OnnxRuntime(path, device.type)
+    if exported is not None:
         engines["onnxruntime, float32"] = Engine(exported, spec, batch_size=batch_size)
     return engines
+
+
+def _export(
+    cfg: DictConfig, network: PoseNetwork, spec: ModelSpec, device: torch.device
+) -> OnnxRuntime | None:
+    """The network in onnxruntime, for batches of any size; None where it is not wanted or there."""
+    if not cfg.onnx or importlib.util.find_spec("onnxruntime") is None:
+        return None
+    Console().print("exporting to ONNX ...")
+    with tempfile.TemporaryDirectory(prefix="har-") as folder:
+        path = Path(folder) / "network.onnx"
+        plain: Any = copy.deepcopy(network).cpu()
+        export_network(plain.to(memory_format=torch.contiguous_format), spec, path, "onnx")
+        return OnnxRuntime(path, device.type)
 
 
 def _as_trained(

@@ -1,7 +1,7 @@
 """A prepared data set of clips as data modules take it, and who returns one: readers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -91,10 +91,38 @@ class StoredReader:
     def read(self, data_dir: Path) -> ClipSet:
         """See :class:`ClipReader`."""
         index, store = open_prepared(data_dir)
-        labels, splits = (
-            [text.decode() for text in column.tolist()] for column in (index.labels, index.splits)
-        )
-        return self.clip_set(index, store, labels, splits)
+        return self.clip_set(index, store, *_stored(index))
+
+    def read_official(
+        self,
+        root: Path,
+        title: str,
+        layout: str,
+        missing: Callable[[Path, str], HarError],
+        classes: Sequence[str],
+    ) -> ClipSet:
+        """The clips of a data set whose classes and joint layout are known.
+
+        Args:
+            root: its folder.
+            title: its name, for people.
+            layout: name of its joint layout, by which another data set in the folder is known.
+            missing: makes the error for data that are not there.
+            classes: names of all classes.
+
+        Raises:
+            DatasetNotFoundError: it is not prepared.
+            HarError: another data set lies there, or a class that was asked for does not exist.
+        """
+        if not (root / "prepared" / "index.h5").is_file():
+            raise missing(root, "there is no prepared/index.h5")
+        index, store = open_prepared(root)
+        if index.layout.name != layout:
+            raise HarError(
+                f"{index.path.parent} holds another data set, not {title}: give the folder of "
+                f"{title} as paths.data_dir, or that data set's experiment."
+            )
+        return self.clip_set(index, store, *_stored(index), classes)
 
     def clip_set(
         self,
@@ -129,3 +157,11 @@ class StoredReader:
         split_of = np.array(splits, dtype=str)
         members = {split: np.flatnonzero((split_of == split) & (numbers >= 0)) for split in SPLITS}
         return ClipSet(index, store, self.protocol, chosen, numbers, members)
+
+
+def _stored(index: FrameIndex) -> tuple[list[str], list[str]]:
+    """Label and split of every sample, as its preparation stored them."""
+    labels, splits = (
+        [text.decode() for text in column.tolist()] for column in (index.labels, index.splits)
+    )
+    return labels, splits

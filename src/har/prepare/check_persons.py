@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from shlex import quote
 
 from omegaconf import DictConfig
 
@@ -11,7 +10,7 @@ from har.data.lsp import reader as lsp
 from har.data.lsp.files import find_joints, prepared_folder
 from har.data.records import SPLITS, PersonSet
 from har.errors import DatasetNotFoundError, HarError
-from har.prepare.findings import OK, Findings
+from har.prepare.findings import OK, Findings, folder_option
 
 
 def check_lsp(data_dir: Path, cfg: DictConfig) -> Findings | None:
@@ -20,7 +19,7 @@ def check_lsp(data_dir: Path, cfg: DictConfig) -> Findings | None:
         root, _ = find_joints(data_dir)
     except DatasetNotFoundError:
         return None
-    findings = Findings("Leeds Sports Pose", f"python -m har.prepare lsp {_folder(data_dir)}")
+    findings = Findings("Leeds Sports Pose", f"python -m har.prepare lsp {folder_option(data_dir)}")
     try:
         counts = lsp.read_files(data_dir).counts
     except HarError as error:
@@ -36,7 +35,7 @@ def check_own_poses(data_dir: Path, cfg: DictConfig) -> Findings | None:
     """Own pictures with key points; None where none are prepared."""
     if not (data_dir / own_poses.FOLDER).is_dir():
         return None
-    prepare = f"python -m har.prepare persons images=... annotations=... {_folder(data_dir)}"
+    prepare = f"python -m har.prepare persons images=... annotations=... {folder_option(data_dir)}"
     findings = Findings("own poses", prepare)
     return _prepared(findings, "own_poses", data_dir, lambda: own_poses.open_prepared(data_dir))
 
@@ -52,9 +51,5 @@ def _prepared(
         return findings
     counts = " / ".join(f"{len(persons.of_split(split)):,}" for split in SPLITS)
     findings.add(OK, "train / val / test", counts, persons.source)
-    findings.following = f"python -m har.train experiment={experiment} {_folder(data_dir)}"
+    findings.following = f"python -m har.train experiment={experiment} {folder_option(data_dir)}"
     return findings
-
-
-def _folder(data_dir: Path) -> str:
-    return f"paths.data_dir={quote(str(data_dir))}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from rich.markup import escape
 from rich.table import Table
+
+from har.data.framestore.extraction import PrepareReport
 
 OK, OPEN, BAD = "[green]ok[/]", "[yellow]-[/]", "[red]!![/]"
 
@@ -60,3 +63,17 @@ def findings_table(found: Sequence[Findings], data_dir: Path) -> Table:
             table.add_row(*row)
         table.add_section()
     return table
+
+
+def folder_option(data_dir: Path) -> str:
+    """The option of a command that names the data folder."""
+    return f"paths.data_dir={quote(str(data_dir))}"
+
+
+def add_left_out(table: Table, report: PrepareReport) -> None:
+    """Adds the rows about what an extraction found unusual, and what it left out and why."""
+    if report.warnings:
+        name, remark = next(iter(report.warnings.items()))
+        table.add_row("of these, unusual", str(len(report.warnings)), f"{name}: {remark}")
+    for reason, names in report.skipped_by_reason().items():
+        table.add_row(f"left out: {reason}", str(len(names)), names[0])

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from har.data.framestore.extraction import PrepareReport
 from har.data.h36m import prepare as prepared
+from har.prepare.findings import add_left_out
 from har.visual.terminal import make_table, progress_bar
 
 
@@ -30,9 +31,5 @@ def print_report(report: PrepareReport, folder: Path) -> None:
     table.add_row("done now", str(report.done), "")
     table.add_row("there already", str(report.kept), "")
     table.add_row("images of those done now", f"{report.frames:,}", "")
-    if report.warnings:
-        name, remark = next(iter(report.warnings.items()))
-        table.add_row("of these, unusual", str(len(report.warnings)), f"{name}: {remark}")
-    for reason, names in report.skipped_by_reason().items():
-        table.add_row(f"left out: {reason}", str(len(names)), names[0])
+    add_left_out(table, report)
     Console().print(table, f"Index and prepare_report.json: {folder}; the images stay in place")

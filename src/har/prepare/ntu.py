@@ -11,6 +11,7 @@ from har.data.framestore.extraction import PrepareReport
 from har.data.ntu import prepare as extract
 from har.data.ntu.files import find_dataset_root
 from har.errors import HarError
+from har.prepare.findings import add_left_out
 from har.visual.terminal import make_table, progress_bar
 
 
@@ -61,9 +62,5 @@ def print_report(report: PrepareReport, folder: Path) -> None:
     table.add_column("for example", overflow="fold")
     table.add_row("done now", str(report.done), "")
     table.add_row("there already", str(report.kept), "")
-    if report.warnings:
-        name, remark = next(iter(report.warnings.items()))
-        table.add_row("of these, unusual", str(len(report.warnings)), f"{name}: {remark}")
-    for reason, names in report.skipped_by_reason().items():
-        table.add_row(f"left out: {reason}", str(len(names)), names[0])
+    add_left_out(table, report)
     Console().print(table, f"Frames, index and prepare_report.json: {folder}", markup=False)

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from har.data.penn import prepare as prepared
 from har.data.penn.files import PREDICTED_BOXES
+from har.prepare.findings import add_left_out
 from har.visual.terminal import make_table, progress_bar
 
 
@@ -33,9 +34,5 @@ def print_report(report: prepared.PennReport, folder: Path) -> None:
     table.add_row("to train with / test", f"{train:,} / {test:,}", "official: 1,258 / 1,068")
     if report.boxes is not None:
         table.add_row("with predicted boxes", f"{report.boxes:,}", PREDICTED_BOXES)
-    if report.warnings:
-        name, remark = next(iter(report.warnings.items()))
-        table.add_row("of these, unusual", str(len(report.warnings)), f"{name}: {remark}")
-    for reason, names in report.skipped_by_reason().items():
-        table.add_row(f"left out: {reason}", str(len(names)), names[0])
+    add_left_out(table, report)
     Console().print(table, f"Index and prepare_report.json: {folder}; the frames stay in place")

@@ -3,10 +3,8 @@
 from pathlib import Path
 
 from har.data.clip_set import ClipSet, StoredReader
-from har.data.framestore.folder import open_prepared
 from har.data.h36m.files import ACTIONS, find_root, missing
 from har.data.h36m.mmpose import LAYOUT
-from har.errors import HarError
 from har.geometry import Camera
 
 NOMINAL_CAMERA = Camera((1147.0, 1145.0), (512.0, 508.0), 1000)
@@ -27,15 +25,4 @@ class H36MReader(StoredReader):
             HarError: another data set lies there.
         """
         root = find_root(data_dir)
-        if not (root / "prepared" / "index.h5").is_file():
-            raise missing(root, "there is no prepared/index.h5")
-        index, store = open_prepared(root)
-        if index.layout.name != LAYOUT.name:
-            raise HarError(
-                f"{index.path.parent} holds another data set, not Human3.6M: give the folder of "
-                "Human3.6M as paths.data_dir, or that data set's experiment."
-            )
-        labels, splits = (
-            [text.decode() for text in column.tolist()] for column in (index.labels, index.splits)
-        )
-        return self.clip_set(index, store, labels, splits, ACTIONS)
+        return self.read_official(root, "Human3.6M", LAYOUT.name, missing, ACTIONS)
