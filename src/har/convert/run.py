@@ -37,7 +37,7 @@ def convert(cfg: DictConfig) -> None:
     network = opened.build(**{k: v for k, v in chosen.items() if v is not None})
     report = opened.load_into(network)
     spec = opened.spec(network)
-    save_weights(network, out, spec)
+    save_weights(network, out, spec, half=cfg.half)
     log_assumed(spec)
     Console().print(report.table())
     print(f"{type(network).__name__} written to {out}")

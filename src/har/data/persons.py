@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from har.data.augment import Augmentation, AugmentParams
 from har.data.records import PersonSet
 from har.data.sampling import Key, seeded_rng
+from har.data.targets import DEPTH_RANGE_MM
 from har.errors import HarError
 from har.files import read_stored_image
 from har.geometry import INVALID, GeometryError, crop_affine, transform_points, warp
@@ -44,7 +45,7 @@ class PersonDataset(Dataset[dict[str, Any]]):
 
     In ``pose``, joints unlabeled or outside the crop are -1e9 with visibility 0, those that the
     data set does not annotate -1e9 with NaN, as are unlabeled ones where they are ``unknown`` (see
-    :class:`har.data.records.PersonSet`); z is -1e9 where dim is 3. ``inside`` are joints in
+    :class:`har.data.records.PersonSet`); z is -1e9 where no depth is known. ``inside`` are joints in
     the plain crop: the only ones that the original program counts.
 
     Args:
@@ -145,7 +146,10 @@ class PersonDataset(Dataset[dict[str, Any]]):
                 ) from error
             warp(image, affine, self.resolution, out=crop)
             joints, flip = person["joints_px"], draw.flip
-            pose = person_pose(joints, affine, self.layout, self.order, self.dim, flipped=flip)
+            depth = person["depth_mm"]
+            pose = person_pose(
+                joints, affine, self.layout, self.order, self.dim, flipped=flip, depth_mm=depth
+            )
             if self.persons.unlabeled == "unknown":
                 labeled = np.isfinite(in_order(joints, self._numbers(flip))).all(-1)
                 pose[~labeled & labeled.any(), -1] = np.nan
@@ -209,6 +213,7 @@ def person_pose(
     dim: int = 2,
     *,
     flipped: bool = False,
+    depth_mm: ArrayLike | None = None,
 ) -> NDArray[np.float32]:
     """The pose that a network shall find in a crop.
 
@@ -217,8 +222,9 @@ def person_pose(
         affine: (3, 3), image pixels to [0, 1] of the crop.
         layout: joint layout of the pose.
         order: number of every joint in the data set, ``MISSING`` where it has none.
-        dim: 2, or 3 for a depth that is unknown (-1e9).
+        dim: 2, or 3 with depth.
         flipped: the crop is mirrored: left and right joints change places.
+        depth_mm: (K,) from the root; NaN, and None: unknown (-1e9 in 3-D).
 
     Returns:
         (J, dim + 1) float32: x, y, [z,] visibility. Joints that are unlabeled or outside the crop:
@@ -232,6 +238,10 @@ def person_pose(
     visible = _inside(crop_xy)
     pose = np.full((layout.num_joints, dim + 1), INVALID, dtype=np.float32)
     pose[visible, :2] = crop_xy[visible]
+    if dim == 3 and depth_mm is not None:
+        z = np.asarray(depth_mm)[numbers] / DEPTH_RANGE_MM + 0.5
+        known = visible & (numbers != MISSING) & (z > 0) & (z < 1)
+        pose[known, 2] = z[known]
     pose[:, -1] = np.where(numbers == MISSING, np.nan, visible)
     return pose
 

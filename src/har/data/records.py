@@ -40,6 +40,7 @@ class Person:
         box_px: (4,) x1, y1, x2, y2 of the person; None: not known.
         area_px2: of the person, what OKS measures in; NaN: not known.
         upright: places refer to the image as its EXIF orientation turns it, not as it is stored.
+        depth_mm: (J,) away from the camera, from the layout's root; NaN, and None: unknown.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Person:
     box_px: ArrayLike | None = None
     area_px2: float = np.nan
     upright: bool = False
+    depth_mm: ArrayLike | None = None
 
     @staticmethod
     def around(box_px: ArrayLike, enlarge: float = 1.25) -> tuple[NDArray[np.float64], float]:
@@ -101,9 +103,10 @@ class PersonSet:
                 )
         if len({person.id for person in found}) < len(found):
             raise HarError(f"Two persons of {source or images_dir} have the same id.")
-        unknown = np.full(layout.num_joints, -1)
+        unknown, no_depth = np.full(layout.num_joints, -1), np.full(layout.num_joints, np.nan)
         columns = {f.name: [getattr(person, f.name) for person in found] for f in fields(Person)}
         columns["visible"] = [unknown if v is None else v for v in columns["visible"]]
+        columns["depth_mm"] = [no_depth if v is None else v for v in columns["depth_mm"]]
         columns["box_px"] = [_NO_BOX if v is None else v for v in columns["box_px"]]
         for name in ("id", "image", "split"):
             columns[name] = [text.encode() for text in columns[name]]
@@ -132,9 +135,11 @@ class PersonSet:
                 ("box_px", np.float64, (4,)),
                 ("area_px2", np.float64),
                 ("upright", np.bool_),
+                ("depth_mm", np.float32, (joints,)),
             ],
         )
         rows["box_px"], rows["area_px2"], rows["upright"] = np.nan, np.nan, False
+        rows["depth_mm"] = np.nan
         for name, values in columns.items():
             rows[name] = np.asarray(values).reshape(rows[name].shape)
         return cls(rows, images_dir, layout, source)

@@ -39,10 +39,10 @@ def predict(cfg: DictConfig) -> None:
         HarError: no source or weights, a source without anything that can be read, or results that
             cannot be written.
     """
-    if cfg.source is None or cfg.weights is None:
+    if cfg.source is None:
         raise HarError(
-            "Give a source and a network: source=<image, folder, pattern, video, camera number or "
-            "-> weights=<published name or file>."
+            "Give a source: source=<image, folder, pattern, video, camera number or ->; "
+            "weights=<name or file> chooses another network."
         )
     if cfg.finder not in ("pose", "detector"):
         raise HarError(f"finder={cfg.finder}: choose pose or detector, or give boxes=<file>.")
@@ -113,10 +113,14 @@ def _make_folder(cfg: DictConfig, names: Mapping[Path, str]) -> Path:
 
 def _predictor(cfg: DictConfig, num_frames: int | None) -> Predictor:
     from har.runtime.loading import load_engine
+    from har.weights.built_in import DEFAULT
 
     keys = ("device", "fast", "runtime", "stop_after", "batch_size")
-    engine = load_engine(cfg.weights, num_frames=num_frames, **{key: cfg[key] for key in keys})
-    return Predictor(engine, refine=cfg.refine, action_every_s=cfg.action_every_s)
+    if cfg.weights is None:
+        print(f"No weights are given: {DEFAULT}, which follows one person.")
+    engine = load_engine(cfg.weights or DEFAULT, num_frames=num_frames, **{key: cfg[key] for key in keys})
+    options = {key: cfg[key] for key in ("refine", "action_every_s", "smooth")}
+    return Predictor(engine, **options)
 
 
 def _predict_videos(

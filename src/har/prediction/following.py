@@ -1,5 +1,6 @@
 """Poses and actions of a video: every frame passes through the network once."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from har.data.targets import BOX_ENLARGEMENT
 from har.geometry import FloatArray, box_around, invert_affine, transform_points
 from har.models.spec import ModelSpec
 from har.prediction.locating import NO_PERSON, cut_crops
+from har.prediction.smoothing import JointSmoother
 from har.prediction.tracking import Finder
 from har.runtime.clip_buffer import TimedClips
 from har.runtime.engine import Engine
@@ -77,11 +79,17 @@ class Follower:
         engine: the network.
         finder: locates the persons.
         action_every_s: seconds between two predictions of a person's actions.
+        smooth: the joints of a person are smoothed over time.
     """
 
-    def __init__(self, engine: Engine, finder: Finder, *, action_every_s: float = 0.25) -> None:
+    def __init__(
+        self, engine: Engine, finder: Finder, *, action_every_s: float = 0.25, smooth: bool = False
+    ) -> None:
         self.engine, self.finder, self.action_every_s = engine, finder, action_every_s
         self._clips: dict[int, TimedClips] = {}
+        self._smoothers: defaultdict[int, JointSmoother] | None = None
+        if smooth:
+            self._smoothers = defaultdict(JointSmoother)
 
     def predict(self, frames: list[Frame]) -> list[FramePrediction]:
         """Returns the predictions of the next frames, at least one, in the boxes that the finder
@@ -104,7 +112,13 @@ class Follower:
             self.finder.update(track, times, around, confidence)
             there = confidence >= NO_PERSON  # elsewhere the box shows nobody, whoever gave it
             for row, person in zip(rows[there], np.flatnonzero(there), strict=True):
-                predictions[row].people.append(people[person])
+                shown = people[person]
+                if self._smoothers is not None:
+                    side = float(np.max(around[person, 2:] - around[person, :2]))
+                    found = shown.joints_px, shown.depth_mm, side
+                    joints, depth = self._smoothers[track](float(times[person]), *found)
+                    shown = shown._replace(joints_px=joints, depth_mm=depth)
+                predictions[row].people.append(shown)
             if engine.spec.labels and there.any():
                 new_clip = TimedClips(engine, every_s=self.action_every_s)
                 clip = self._clips.setdefault(track, new_clip)
@@ -131,7 +145,12 @@ class Follower:
 
 
 def follow(
-    engine: Engine, batches: Iterable[list[Frame]], finder: Finder, *, action_every_s: float = 0.25
+    engine: Engine,
+    batches: Iterable[list[Frame]],
+    finder: Finder,
+    *,
+    action_every_s: float = 0.25,
+    smooth: bool = False,
 ) -> Iterator[FramePrediction]:
     """Yields the poses and actions of a video, frame by frame.
 
@@ -143,8 +162,9 @@ def follow(
         batches: lists of frames, in order.
         finder: locates the persons.
         action_every_s: seconds between two predictions of a person's actions.
+        smooth: the joints of a person are smoothed over time.
     """
-    follower = Follower(engine, finder, action_every_s=action_every_s)
+    follower = Follower(engine, finder, action_every_s=action_every_s, smooth=smooth)
     pending: list[FramePrediction] = []
     for frames in batches:
         yield from pending

@@ -37,7 +37,7 @@ class Predictor:
 
     Example:
         >>> from har import Predictor
-        >>> predictor = Predictor.from_pretrained("outputs/.../last.ckpt")  # doctest: +SKIP
+        >>> predictor = Predictor.from_pretrained()  # doctest: +SKIP
         >>> result = predictor("video.mp4")  # doctest: +SKIP
         >>> result.poses.joints_px.shape, result.actions.top(1)  # doctest: +SKIP
 
@@ -45,17 +45,26 @@ class Predictor:
         engine: see :func:`har.runtime.loading.load_engine`.
         refine: how often the box of a person in an image is refined by the pose found in it.
         action_every_s: seconds of video between two predictions of actions.
+        smooth: the joints of a person in a video are smoothed over time.
     """
 
-    def __init__(self, engine: Engine, *, refine: int = 2, action_every_s: float = 0.25) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        refine: int = 2,
+        action_every_s: float = 0.25,
+        smooth: bool = True,
+    ) -> None:
         check_number("refine", refine)
         check_number("action_every_s", action_every_s)
         self.engine, self.refine, self.action_every_s = engine, refine, action_every_s
+        self.smooth = smooth
 
     @classmethod
     def from_pretrained(
         cls,
-        name_or_path: str | Path,
+        name_or_path: str | Path | None = None,
         *,
         device: str = "auto",
         fast: bool = True,
@@ -65,7 +74,8 @@ class Predictor:
         """Returns a predictor with trained weights; the arguments are those of ``load_engine``.
 
         Args:
-            name_or_path: a published name, a ``.ckpt`` of a run, or a .safetensors, .h5 or .onnx.
+            name_or_path: a name of :func:`har.list_models`, a ``.ckpt`` of a run, or a
+                .safetensors, .h5 or .onnx; None: ``people``, which the package holds.
             device: ``"auto"`` takes a GPU where there is one.
             fast: the fastest safe mode of this device; False: plain float32.
             stop_after: the prediction block whose output is used; None: the last one.
@@ -75,9 +85,10 @@ class Predictor:
             HarError: no such name, file or device.
         """
         from har.runtime.loading import load_engine  # torch
+        from har.weights.built_in import DEFAULT
 
         options: dict[str, Any] = {"fast": fast, "stop_after": stop_after, "batch_size": batch_size}
-        return cls(load_engine(name_or_path, device=device, **options))
+        return cls(load_engine(name_or_path or DEFAULT, device=device, **options))
 
     def __call__(
         self,
@@ -157,7 +168,8 @@ class Predictor:
 
     def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[FramePrediction]:
         """Predicts a video frame by frame, see :func:`har.prediction.following.follow`."""
-        return follow(self.engine, batches, finder, action_every_s=self.action_every_s)
+        options: Any = {"action_every_s": self.action_every_s, "smooth": self.smooth}
+        return follow(self.engine, batches, finder, **options)
 
     def stream(
         self, *, detector: Callable[[Image], FloatArray] | None = None, fps: float | None = None
@@ -181,7 +193,8 @@ class Predictor:
             check_number("fps", fps)
         span_s = self.engine.spec.clip_span_s
         finder = self.one_person() if detector is None else DetectedPeople(detector, span_s)
-        return PredictionStream(self.engine, finder, action_every_s=self.action_every_s, fps=fps)
+        options: Any = {"action_every_s": self.action_every_s, "smooth": self.smooth}
+        return PredictionStream(self.engine, finder, fps=fps, **options)
 
     def one_person(self) -> OnePerson:
         """Returns the finder that locates and follows one person."""

@@ -50,6 +50,7 @@ class PredictionStream:
         engine: the network.
         finder: locates the persons.
         action_every_s: seconds between two predictions of a person's actions.
+        smooth: the joints of a person are smoothed over time.
         fps: frames per second of the stream; None: the time of a frame is that of its call.
         clock: seconds, for ``fps=None``.
     """
@@ -60,10 +61,13 @@ class PredictionStream:
         finder: Finder,
         *,
         action_every_s: float = 0.25,
+        smooth: bool = False,
         fps: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._follower = Follower(engine, finder, action_every_s=action_every_s)
+        self._follower = Follower(
+            engine, finder, action_every_s=action_every_s, smooth=smooth
+        )
         self._spec, self._fps, self._clock = engine.spec, fps, clock
         self._size: tuple[int, int] | None = None
         self._number, self._last_s, self._began_s = 0, -math.inf, 0.0

@@ -24,6 +24,7 @@ from har.prediction.background import prefetch
 from har.prediction.locating import NO_PERSON, locate_person, refine
 from har.runtime.loading import load_engine
 from har.visual.terminal import make_table, progress_bar
+from har.weights.built_in import DEFAULT
 
 _FRAMES_PER_PART = 500  # what a killed run loses at most
 _SEARCH_EVERY = 8  # stored frames, about half a second: a person is near where they were then
@@ -41,12 +42,10 @@ def prepare_boxes(cfg: DictConfig) -> None:
     """Predicts boxes for all stored frames of a data folder, and prints how well they fit.
 
     Raises:
-        HarError: no weights, data that is not prepared, or stores of regions.
+        HarError: no such weights, data that is not prepared, or stores of regions.
     """
-    source = cfg.weights or cfg.ckpt_path
-    if source is None:
-        keys = "weights=<name or file> or ckpt_path=<file>"
-        raise HarError(f"Say which network finds the persons: {keys}.")
+    source = cfg.weights or cfg.ckpt_path or DEFAULT
+    print(f"{source} finds the persons.")
     index, store = open_prepared(cfg.paths.data_dir)
     if index.margin is not None:
         raise HarError(

@@ -142,13 +142,16 @@ class WeightsFile:
         return spec_of(network, **{**self.stated, **own})
 
 
-def save_weights(network: PoseNetwork, path: str | Path, spec: ModelSpec | None = None) -> None:
+def save_weights(
+    network: PoseNetwork, path: str | Path, spec: ModelSpec | None = None, *, half: bool = False
+) -> None:
     """Writes weights as safetensors with the network's record in the header.
 
     Args:
         network: a network of this package.
         path: file to write; an older one is replaced in one step.
         spec: the record; None: that of the network alone, the rest assumed.
+        half: as float16, half the size; networks compute with float32 all the same.
 
     Raises:
         HarError: the file cannot be written, or its ending is one that no command reads.
@@ -159,6 +162,8 @@ def save_weights(network: PoseNetwork, path: str | Path, spec: ModelSpec | None 
     spec = spec or spec_of(network, name=path.name)
     header = {_HEADER: json.dumps(spec.to_dict())}
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    if half:
+        state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
     with whole_file(path) as partial:
         # the library's own way to a file ignores the umask, and raises kinds of its own
         partial.write_bytes(save(state, metadata=header))

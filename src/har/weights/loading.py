@@ -8,6 +8,7 @@ from typing import Any
 
 from har.models.base import PoseNetwork
 from har.models.registry import NETWORKS, build_network
+from har.weights.built_in import BUILT_IN
 from har.weights.pretrained import PUBLISHED, open_weights, pretrained_file
 from har.weights.report import LoadReport
 
@@ -94,6 +95,9 @@ def create_model(name: str, weights: str | Path | None = None, **arguments: Any)
     kind, defaults = name, {}
     if name in PUBLISHED:
         kind, defaults = PUBLISHED[name].spec.network, dict(PUBLISHED[name].spec.arguments)
+    if name in BUILT_IN:
+        opened = open_weights(name)
+        kind, defaults = str(opened.network), dict(opened.arguments)
     if weights is None:
         return build_network(kind, {**defaults, **arguments})
     opened = open_weights(weights)
@@ -106,7 +110,7 @@ def create_model(name: str, weights: str | Path | None = None, **arguments: Any)
 
 
 def list_models(filter: str = "*") -> list[str]:
-    """Names for :func:`create_model`: classes of networks, then published weights.
+    """Names for :func:`create_model`: classes of networks, weights of the package, published ones.
 
     Example:
         >>> list_models("*ntu*")
@@ -115,5 +119,5 @@ def list_models(filter: str = "*") -> list[str]:
     Args:
         filter: a pattern with ``*`` and ``?``; upper and lower case are the same.
     """
-    names = [*NETWORKS, *PUBLISHED]
+    names = [*NETWORKS, *BUILT_IN, *PUBLISHED]
     return [name for name in names if fnmatch.fnmatchcase(name.lower(), filter.lower())]

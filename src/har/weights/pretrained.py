@@ -25,6 +25,7 @@ from har.data.penn.labels import ACTIONS as PENN_ACTIONS
 from har.errors import HarError
 from har.models.registry import build_network
 from har.models.spec import ModelSpec
+from har.weights.built_in import BUILT_IN, built_in_file
 from har.weights.describe import DEPTH_RANGE_MM, RESOLUTION, spec_of, stated_by
 from har.weights.file import WeightsFile, save_weights
 
@@ -103,18 +104,21 @@ def pretrained_file(name: str, mirror: str | Path | None = None) -> Path:
 
 
 def find_weights(source: str | Path, mirror: str | Path | None = None) -> Path:
-    """The file of a path or a published name, downloaded where needed.
+    """The file of a path or a name: one that the package holds, or a published one, downloaded
+    where needed.
 
     Raises:
         HarError: neither, or as :func:`pretrained_file`.
     """
+    if str(source) in BUILT_IN:
+        return built_in_file(str(source))
     if str(source) in PUBLISHED:
         return pretrained_file(str(source), mirror)
     path = Path(source)
     if not path.is_file():
         raise HarError(
-            f"There is no weights file {path}, and no published weights of that name; the names "
-            f"are {', '.join(PUBLISHED)}."
+            f"There is no weights file {path}, and no weights of that name; the names are "
+            f"{', '.join([*BUILT_IN, *PUBLISHED])}."
         )
     return path
 

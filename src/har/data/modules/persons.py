@@ -15,6 +15,7 @@ from har.data.mpii.prepare import open_prepared
 from har.data.mpii.reader import person_set
 from har.data.persons import VIEWS, PersonDataset
 from har.data.records import PersonSet
+from har.data.targets import DEPTH_RANGE_MM
 from har.errors import HarError
 from har.layouts import LayoutLike, get_layout
 from har.metrics import oks_sigmas
@@ -94,6 +95,7 @@ class PersonDataModule(TrainingDataModule):
         )
         self.data_dir, self.read = Path(data_dir), read
         self.augmentation, self.views, self.dim = augmentation, views, dim
+        self.depth_range_mm = DEPTH_RANGE_MM if dim == 3 else None
         self.boxes, self.train_boxes = boxes, train_boxes
         self.val_persons, self.val_prefix = val_persons, val_prefix
         self.length, self.oks, self.oks_sigma = length, oks, oks_sigma
