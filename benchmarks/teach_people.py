@@ -5,7 +5,7 @@ In an environment of its own, since it wants packages of other versions than har
     python -m venv teacher && teacher/bin/pip install mediapipe==0.10.21
     teacher/bin/python benchmarks/teach_people.py <folder with lsp/ and lspet/>
 
-writes <folder>/teacher.npz in about ten minutes. LSP's test half (im1001 and later) is not looked at.
+writes <folder>/teacher.npz in about ten minutes. LSP's test half (im1001 and later) is not read.
 """
 
 import sys

@@ -37,8 +37,7 @@ def test_a_pipe(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["source=null"], "Give a source and a network"),
-        (["weights=null"], "Give a source and a network"),
+        (["source=null"], "Give a source: source="),
         (["finder=search me"], "choose pose or detector"),
         (["source=nowhere/*.png"], "no file, folder or match"),
         (["source=97"], "There is no camera 97"),

@@ -15,6 +15,7 @@ from har.synthetic.h36m import write_h36m
 from tests.helpers.coco_files import FIVE, write_dots
 from tests.helpers.commands import call, compose
 from tests.helpers.penn_files import write_clip
+from tests.helpers.teacher import write_teacher
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
 V010 = Path(__file__).parents[1] / "golden" / "v010"
@@ -87,7 +88,8 @@ def test_an_experiment_trains(name: str, tiny_ntu: Path, tiny_mpii: Path, tmp_pa
         words += ["data.batch_size=2", "data.val_persons=2"]
     if kind[0] == "PersonDataModule":
         shutil.copytree(LSP, tmp_path / "lsp")
-        prepare_lsp(tmp_path, workers=0)
+        _, persons = prepare_lsp(tmp_path, workers=0)
+        write_teacher(persons)
     if kind[0] == "ClipDataModule":
         write_h36m(tmp_path / "h36m", 2, workers=0)
         prepare_h36m(tmp_path, workers=0)

@@ -45,8 +45,8 @@ class PersonDataset(Dataset[dict[str, Any]]):
 
     In ``pose``, joints unlabeled or outside the crop are -1e9 with visibility 0, those that the
     data set does not annotate -1e9 with NaN, as are unlabeled ones where they are ``unknown`` (see
-    :class:`har.data.records.PersonSet`); z is -1e9 where no depth is known. ``inside`` are joints in
-    the plain crop: the only ones that the original program counts.
+    :class:`har.data.records.PersonSet`); z is -1e9 where no depth is known. ``inside`` are
+    joints in the plain crop: the only ones that the original program counts.
 
     Args:
         persons: of the data set.

@@ -118,7 +118,9 @@ def _predictor(cfg: DictConfig, num_frames: int | None) -> Predictor:
     keys = ("device", "fast", "runtime", "stop_after", "batch_size")
     if cfg.weights is None:
         print(f"No weights are given: {DEFAULT}, which follows one person.")
-    engine = load_engine(cfg.weights or DEFAULT, num_frames=num_frames, **{key: cfg[key] for key in keys})
+    engine = load_engine(
+        cfg.weights or DEFAULT, num_frames=num_frames, **{key: cfg[key] for key in keys}
+    )
     options = {key: cfg[key] for key in ("refine", "action_every_s", "smooth")}
     return Predictor(engine, **options)
 

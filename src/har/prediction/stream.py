@@ -65,9 +65,7 @@ class PredictionStream:
         fps: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._follower = Follower(
-            engine, finder, action_every_s=action_every_s, smooth=smooth
-        )
+        self._follower = Follower(engine, finder, action_every_s=action_every_s, smooth=smooth)
         self._spec, self._fps, self._clock = engine.spec, fps, clock
         self._size: tuple[int, int] | None = None
         self._number, self._last_s, self._began_s = 0, -math.inf, 0.0

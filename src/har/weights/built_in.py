@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 BUILT_IN: Mapping[str, str] = MappingProxyType({"people": "people-1", "people-1": "people-1"})
-"""Name -> file. A file keeps its name and content for good; a name without a number means the newest
-one."""
+"""Name -> file. A file keeps its name and content for good; a name without a number means the
+newest one."""
 
 DEFAULT = "people"
 """The network of every command that is given none: it finds a person in any picture or video."""
