@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from har.data.ntu.labels import sample_numbers
@@ -118,10 +119,68 @@ def test_schedule_refuses_unknown_phases() -> None:
     assert Schedule({"joint": Phase(2, SGD), "pose": Phase(1, SGD)}).name_at(0) == "pose"
 
 
-def test_batches_of_another_size_are_refused(tiny_ntu: Path, tmp_path: Path) -> None:
-    fit(tiny_ntu, tmp_path, max_steps=2)
-    with pytest.raises(HarError, match=r"batches of 2 \(action\).* this one has 1 \(action\)"):
-        fit(tiny_ntu, tmp_path, ckpt_path=tmp_path / "last.ckpt", data={"batch_size": 1})
+class Drawn(pl.Callback):
+    """Notes the names of the samples that are trained on, and writes a checkpoint at each place."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder, self.names = folder, {"pose": [], "action": []}
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, *_) -> None:
+        self.names["pose" if batch["images"].ndim == 4 else "action"] += batch["name"]
+        if self.folder is not None:
+            trainer.save_checkpoint(self.folder / f"{trainer.global_step}.ckpt")
+
+    def on_validation_end(self, trainer, module) -> None:
+        if self.folder is not None:
+            trainer.save_checkpoint(self.folder / f"{trainer.global_step}_validated.ckpt")
+
+    def on_train_epoch_end(self, trainer, module) -> None:
+        if self.folder is not None:
+            trainer.save_checkpoint(self.folder / f"{trainer.global_step}_ended.ckpt")
+
+
+def passes() -> MultitaskModule:
+    """Trains for two passes over the poses, then two over the clips, with poses between them."""
+    cycle = torch.optim.lr_scheduler.OneCycleLR
+    schedule = partial(cycle, max_lr=0.01, pct_start=0.5, cycle_momentum=False)
+    return make_module(pose=Phase(2, SGD, schedule, "step"), frozen=None, joint=Phase(2, SGD))
+
+
+def test_a_run_goes_on_with_other_batch_sizes(
+    tiny_ntu: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From anywhere, also twice: it trains on each sample of a pass once, and ends."""
+    before = Drawn(tmp_path)
+    options = {"val_subjects": [4], "batch_size": 2, "frame_batch_size": 1}
+    fit(tiny_ntu, tmp_path, module=passes(), callbacks=[before], data=options)
+    data = make_data(tiny_ntu)
+    data.setup("fit")
+    orders = {kind: orders[0] for kind, orders in data._orders(data.batch_sizes).items()}
+
+    def expected(kind: str, count: int) -> list[str]:
+        samples, order = data.datasets[kind], orders[kind]
+        keys = [key for n in range(count) for key in order.batch(n)][:count]
+        names = data.clips.index.names[samples.selection[[key[1] for key in keys]]]
+        return [name.decode() for name in names]
+
+    assert len(data.datasets["pose"]) == len(data.datasets["action"]) == 4
+    assert before.names == {kind: expected(kind, n) for kind, n in (("pose", 12), ("action", 8))}
+    # two passes of four batches of a pose, then twice two of each
+    with caplog.at_level("INFO", logger="har"):
+        for name in ("1", "4_validated", "4_ended", "6", "9", "12_validated", "15"):
+            then, seen = Drawn(), torch.load(tmp_path / f"{name}.ckpt", weights_only=True)
+            seen = seen["MultitaskDataModule"]["position"]["samples"]
+            other = {"val_subjects": [4], "batch_size": 1, "frame_batch_size": 3}
+            options = {"callbacks": [then], "data": other, "ckpt_path": tmp_path / f"{name}.ckpt"}
+            fit(tiny_ntu, tmp_path, module=passes(), **options)
+            for kind, names in then.names.items():
+                first, count = seen.get(kind, 0), len(names)
+                assert names == expected(kind, first + count)[first:], (name, kind)
+            assert seen.get("action", 0) + len(then.names["action"]) == 8, name
+    assert "batches of 2 (action), 1 (pose) samples" in caplog.text
+    assert "goes on with 1 (action), 3 (pose)" in caplog.text
+    # six steps were done, one is left of the second pass
+    assert "was made for 8 steps and is rebuilt for 7." in caplog.text
 
 
 def test_a_finished_run_may_be_made_longer(tiny_ntu: Path, tmp_path: Path) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from har.data.sampling import SampleOrder
+from tests.helpers.tiny import fit, make_data
+
 WORKER = """
 import json, sys, warnings
 warnings.filterwarnings("ignore")
@@ -16,13 +19,15 @@ import pytorch_lightning as pl
 import torch
 sys.path[:0] = [{root!r}]
 torch.set_num_threads(1)
+from har.callbacks import Checkpoint
 from tests.helpers.tiny import fit, make_data, make_module
 
 devices, data_dir, folder = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 several = dict(devices=devices, strategy="ddp_find_unused_parameters_true") if devices > 1 else {{}}
 module = make_module()
 if devices > 1:
-    fit(data_dir, folder, module=module, **several)
+    stopped = Checkpoint(str(folder), filename="{{step}}", save_top_k=-1, every_n_train_steps=7)
+    fit(data_dir, folder, module=module, callbacks=[stopped], **several)
     weights = sum(float(p.detach().double().abs().sum()) for p in module.network.parameters())
     rank = int(__import__("os").environ.get("LOCAL_RANK", 0))
     (folder / f"weights_{{rank}}.json").write_text(json.dumps(weights))
@@ -58,6 +63,20 @@ def test_two_processes_agree(tiny_ntu: Path, tmp_path: Path) -> None:
     assert one.keys() == two.keys()
     for name, value in one.items():  # five clips: shared out unevenly, none counted twice
         assert value == pytest.approx(two[name], rel=1e-6), name
+
+    # one process goes on with what two began: six batches of poses and one of clips, two in each
+    options = {"batch_size": 1, "frame_batch_size": 3}
+    _, steps = fit(tiny_ntu, tmp_path, ckpt_path=tmp_path / "7.ckpt", data=options)
+    data = make_data(tiny_ntu, **options)
+    data.setup("fit")
+    clips, poses = (SampleOrder(kind, 4, 1, data.seed) for kind in ("action", "pose"))
+    names = [data.clips.index.names[i].decode() for i in data.datasets["action"].selection]
+    of_clips = [n[0] for _, _, n, _ in steps if len(n) == 1]
+    of_poses = [name for _, _, n, _ in steps if len(n) == 3 for name in n]
+    assert len(of_clips) == 3 + 4
+    assert of_clips == [names[clips.batch(n)[0][1]] for n in range(4, 4 + 7)]
+    assert len(of_poses) == 4 * 3
+    assert of_poses == [names[poses.batch(n)[0][1]] for n in range(24, 24 + 12)]
 
 
 COMPILED = """

@@ -171,7 +171,7 @@ def _seconds_in_loader(samples: Samples, clip_size: int, workers: int) -> float:
     of_kind = {"pose": samples.poses, "action": samples.clips}
     kinds = {kind: data for kind, data in of_kind.items() if data is not None}
     sizes = {"pose": _BATCH_CLIPS * clip_size, "action": _BATCH_CLIPS}
-    orders = {kind: SampleOrder(kind, len(data), sizes[kind], 0) for kind, data in kinds.items()}
+    orders = {kind: [SampleOrder(kind, len(data), sizes[kind], 0)] for kind, data in kinds.items()}
     ahead = 2 * BATCHES_AHEAD * workers  # prefetched batches do not count
     of_each = _LOADED_BATCHES + ahead // len(kinds)
     batches = EpochBatches(orders, [*kinds], dict.fromkeys(kinds, 0), of_each)

@@ -112,6 +112,7 @@ class PhasedModule(MeasuringModule):
         self.run_info: dict[str, Any] = {}
         self.step_compiler = StepCompiler()
         self._unchecked: list[tuple[int, str, list[str], Tensor]] = []
+        self._saved_steps: int | None = None
         arguments = {**network.arguments}
         arguments.pop("weights", None)  # that a backbone began with
         self.save_hyperparameters(  # plain values: torch.load opens nothing else
@@ -144,12 +145,17 @@ class PhasedModule(MeasuringModule):
         return list(self.network.parameters())
 
     def configure_optimizers(self) -> Any:
-        schedule = self.schedule
-        phase = schedule.phases[self.phase]
-        epoch = schedule.epoch(schedule.first_epoch(self.phase))
-        return phase.build(self._learning(), phase.epochs * self.data.batches_in_epoch(*epoch))
+        return self.schedule.phases[self.phase].build(self._learning(), self._steps_in_phase())
+
+    def _steps_in_phase(self) -> int:
+        """Batches of the current phase, those that a resumed run has done as they were."""
+        first = self.schedule.first_epoch(self.phase)
+        return self.data.batches_in_epochs(
+            range(first, first + self.schedule.phases[self.phase].epochs)
+        )
 
     def on_train_start(self) -> None:
+        self._say_new_length()
         self._begin_phase()
 
     def _begin_phase(self) -> None:
@@ -260,21 +266,19 @@ class PhasedModule(MeasuringModule):
         if self._schedule is not None and saved in self._schedule.phases:
             self.phase = saved
         for state in checkpoint.get("lr_schedulers", []):
-            steps = state.get("total_steps")
-            # without a schedule or a trainer the network alone is loaded
-            if steps is not None and self._schedule is not None and self._trainer is not None:
-                self._say_new_length(int(steps))
+            self._saved_steps = state.get("total_steps")
             for name in _LENGTHS:
                 state.pop(name, None)
 
-    def _say_new_length(self, steps: int) -> None:
+    def _say_new_length(self) -> None:
         """Logs that the learning rate follows another curve than in the run that goes on."""
-        phase = self.schedule.phases[self.phase]
-        epoch = self.schedule.epoch(self.schedule.first_epoch(self.phase))
-        now = phase.total_steps(phase.epochs * self.data.batches_in_epoch(*epoch))
-        if now != steps:
+        saved, self._saved_steps = self._saved_steps, None
+        if saved is None:
+            return
+        now = self.schedule.phases[self.phase].total_steps(self._steps_in_phase())
+        if now != saved:
             log.info(
                 "The schedule of the learning rate was made for %d steps and is rebuilt for %d.",
-                steps,
+                saved,
                 now,
             )

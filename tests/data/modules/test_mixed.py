@@ -13,6 +13,7 @@ from har.data import MixedPoseDataModule, MPIIDataModule, MultitaskDataModule
 from har.data.augment import Augmentation
 from har.errors import HarError
 from har.layouts import MISSING, get_layout
+from tests.helpers.order_of_samples import Plan
 
 SPINE = get_layout("pa17j").joints.index("spine")
 
@@ -37,7 +38,8 @@ def make_data(folder: Path, images: int = 3, frames: int = 4, **settings: Any) -
 
 
 def mixed_batch(data: Any, number: int = 0) -> dict[str, Any]:
-    keys = data._orders()["pose"].batch(number)
+    orders = data._orders(data.batch_sizes)["pose"]
+    keys = [key for order in orders for key in order.batch(number)]
     batch: dict[str, Any] = default_collate([data.datasets[key[0]][key] for key in keys])
     return batch
 
@@ -72,8 +74,10 @@ def test_joints_of_both_data_sets_are_the_same(folder: Path) -> None:
 def test_an_epoch_is_a_pass_over_mpii(folder: Path) -> None:
     data = make_data(folder)
     persons = len(data.mpii.datasets["pose"])
-    assert data.batches_in_epoch(("pose",), None) == persons // 3
-    assert data.batches_in_epoch(("pose",), 5) == 5
+    for steps, batches in ((None, persons // 3), (5, 5)):
+        data.schedule = Plan([(1, ("pose",), steps)])
+        assert data.batches_in_epochs(range(1)) == batches
+        assert data.batches_in_epochs(range(2, 4)) == 2 * batches
 
 
 def test_without_mpii_the_same_frames_of_ntu(folder: Path) -> None:
@@ -81,7 +85,9 @@ def test_without_mpii_the_same_frames_of_ntu(folder: Path) -> None:
     mixed, alone = mixed_batch(make_data(folder), 2), mixed_batch(make_data(folder, images=0), 2)
     assert alone["name"] == mixed["name"][3:]
     assert torch.equal(alone["images"], mixed["images"][3:])
-    assert make_data(folder, images=0).batches_in_epoch(("pose",), None) >= 1
+    alone = make_data(folder, images=0)
+    alone.schedule = Plan([(1, ("pose",), None)])
+    assert alone.batches_in_epochs(range(1)) >= 1
 
 
 def test_a_batch_without_images_is_refused(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What every data module shares: training batches that a resumed run repeats exactly, and fair
 shares of the evaluation samples for every process."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -15,11 +16,20 @@ from torch.multiprocessing.reductions import reduce_tensor
 from torch.utils.data import DataLoader, Dataset
 
 from har.data.framestore.reader import keep_freed_memory
-from har.data.sampling import EpochBatches, Key, Order, SampleOrder, UnpaddedDistributedSampler
+from har.data.sampling import (
+    BatchPlan,
+    Key,
+    Orders,
+    Position,
+    SampleOrder,
+    UnpaddedDistributedSampler,
+)
 from har.errors import HarError
 from har.geometry import Camera
 from har.layouts import LayoutLike
 from har.numbers import check_number
+
+log = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 4  # that a loader process makes in advance
 _SHARED_BYTES = 2**16  # less than a pipe holds: to copy it is quicker than to share it
@@ -75,8 +85,9 @@ class MultiDataset(Dataset[dict[str, Any]]):
 class TrainingDataModule(LightningDataModule):
     """Base of the data modules: they fill ``datasets`` in ``setup``, this class does the batches.
 
-    Batch k of a run depends on the seed and k alone, so a run that was killed goes on with the
-    batches that it would have seen, with any number of workers.
+    The samples of a batch depend on the seed and on how many were drawn before it alone, so a run
+    that was killed goes on with the samples that it would have seen, with any number of workers,
+    and with other batch sizes or another number of processes.
 
     Args:
         batch_sizes: samples per batch and process, by kind.
@@ -142,7 +153,7 @@ class TrainingDataModule(LightningDataModule):
         self.num_workers, self.seed = num_workers, seed
         self.datasets: dict[str, Any] = {}
         self.schedule: TrainingSchedule | None = None
-        self._resumed_batches = 0
+        self._resumed = Position()
 
     @property
     def clip_seconds_between_frames(self) -> float | None:
@@ -158,23 +169,33 @@ class TrainingDataModule(LightningDataModule):
         """By which protocol the test split is measured: plain values, for ``metrics.json``."""
         raise NotImplementedError
 
-    def batches_in_epoch(self, kinds: Sequence[str], steps: int | None) -> int:
-        """Batches of an epoch in which ``kinds`` take turns, ``steps`` of each.
+    def batches_in_epochs(self, epochs: range) -> int:
+        """Batches of some epochs of the schedule; those that a resumed run has done as they were,
+        whatever sizes they had."""
+        plan, position, total = self._plan(), self._resumed, 0
+        for epoch in epochs:
+            if epoch < self._resumed.epoch:
+                total += self._resumed.batches[epoch]
+            else:
+                position = plan.at_epoch(position, epoch)
+                total += plan.batches(position)
+        return total
 
-        ``steps=None``: one pass over the clips, or over the samples where only frames are read.
-        """
-        return len(kinds) * self._steps(kinds, steps)
+    def _plan(self) -> BatchPlan:
+        """The batches of this run."""
+        trainer: Any = self.trainer
+        if self.schedule is None:
+            raise HarError(
+                "The data module has no training schedule: set data.schedule = module.schedule "
+                "before trainer.fit."
+            )
+        of_run = (trainer.world_size, trainer.limit_train_batches) if trainer else ()
+        return BatchPlan(self.schedule.epoch, self._orders(self.batch_sizes), *of_run)
 
-    def _steps(self, kinds: Sequence[str], steps: int | None) -> int:
-        if steps is not None:
-            return steps
-        kind = "action" if "action" in kinds else kinds[0]
-        return self._orders()[kind].batches_in_pass(self.trainer.world_size if self.trainer else 1)
-
-    def _orders(self) -> dict[str, Order]:
-        """The training batches of every kind; here every data set makes batches of its own."""
+    def _orders(self, batch_sizes: Mapping[str, int]) -> Orders:
+        """The training samples by kind of batch; here every batch is of one data set."""
         return {
-            kind: SampleOrder(kind, len(data), self.batch_sizes[kind], self.seed)
+            kind: [SampleOrder(kind, len(data), batch_sizes[kind], self.seed)]
             for kind, data in self.datasets.items()
         }
 
@@ -186,35 +207,15 @@ class TrainingDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """The loader of the current epoch of the training schedule."""
-        trainer, schedule = cast(Any, self.trainer), self.schedule
-        if schedule is None:
-            raise HarError(
-                "The data module has no training schedule: set data.schedule = module.schedule "
-                "before trainer.fit."
-            )
+        trainer = cast(Any, self.trainer)
+        plan = self._plan()
         if trainer.reload_dataloaders_every_n_epochs != 1:
             raise HarError(
                 "trainer.reload_dataloaders_every_n_epochs has to be 1: the data module makes a "
                 "loader for every epoch of the schedule."
             )
-        orders = self._orders()
-        first = dict.fromkeys(orders, 0)  # batches of each kind that earlier epochs used
-        batches_before = 0
-        for epoch in range(trainer.current_epoch):
-            kinds, steps = schedule.epoch(epoch)
-            batches_before += self.batches_in_epoch(kinds, steps)
-            for kind in kinds:
-                first[kind] += self._steps(kinds, steps)
-        kinds, steps = schedule.epoch(trainer.current_epoch)
-        batches = EpochBatches(
-            orders,
-            kinds,
-            first,
-            self._steps(kinds, steps),
-            done=max(0, self._resumed_batches - batches_before),
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-        )
+        position = plan.at_epoch(self._resumed, trainer.current_epoch)
+        batches = plan.sampler(position, trainer.global_rank)
         ahead = {"prefetch_factor": BATCHES_AHEAD if self.num_workers else None}
         samples = MultiDataset(self.datasets)
         return make_loader(samples, self.num_workers, batch_sampler=batches, **ahead)
@@ -226,14 +227,32 @@ class TrainingDataModule(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         assert self.trainer is not None
-        done = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        epochs = range(self.trainer.current_epoch + 1)
+        position = self._position()
         return {
-            "batches_done": done,
+            "position": {
+                "batches": list(position.batches),
+                "samples": dict(position.samples),
+                "epoch_start": dict(position.epoch_start),
+                "complete": position.complete,
+            },
             "samples_per_batch": self._samples_per_batch(),
             "samples": self._fingerprint(),
-            "epochs": [self._planned(epoch) for epoch in epochs],
+            "epochs": [self._planned(epoch) for epoch in range(self.trainer.current_epoch + 1)],
         }
+
+    def _position(self) -> Position:
+        """How far the run is."""
+        loop = cast(Any, self.trainer).fit_loop
+        epochs = loop.epoch_progress.current
+        ended = epochs.ready > 0 and epochs.processed == epochs.ready
+        epoch = epochs.processed - ended  # that has batches
+        if epoch < self._resumed.epoch:
+            return self._resumed  # nothing was trained since
+        plan = self._plan()
+        position = plan.at_epoch(self._resumed, epoch)
+        done = loop.epoch_loop.batch_progress.current.ready
+        position = plan.after(position, max(done, position.batches[-1]))
+        return position.next_epoch() if ended else position
 
     def _fingerprint(self) -> dict[str, list[int]]:
         """By which other training samples are known: their numbers, of every kind."""
@@ -246,11 +265,10 @@ class TrainingDataModule(LightningDataModule):
         return [list(kinds), steps]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on after the batches of a checkpoint.
+        """Goes on after the samples of a checkpoint, whatever sizes its batches had.
 
         Raises:
-            HarError: its batches, over all processes, had other sizes; it has seen other samples,
-                or other phases.
+            HarError: it has seen other samples, or other phases.
         """
         samples = self._fingerprint()
         if state_dict.get("samples", samples) != samples:
@@ -276,12 +294,28 @@ class TrainingDataModule(LightningDataModule):
         saved = state_dict.get("samples_per_batch", now)
         if saved != now:
             was, has = (", ".join(f"{n} ({kind})" for kind, n in d.items()) for d in (saved, now))
-            raise HarError(
-                f"The checkpoint is of a run with batches of {was} samples over all processes "
-                f"and this one has {has}: continue it with the same batch size times "
-                "processes, or begin a new run with weights=<the checkpoint>."
+            log.info(
+                "The run had batches of %s samples over all processes and goes on with %s, with "
+                "exactly the samples that it has not seen in this pass.",
+                was,
+                has,
             )
-        self._resumed_batches = int(state_dict["batches_done"])
+        if "position" in state_dict:
+            self._resumed = Position(**state_dict["position"])
+        else:
+            self._resumed = self._position_from_batches(state_dict, saved)
+
+    def _position_from_batches(self, state_dict: dict[str, Any], sizes: dict[str, int]) -> Position:
+        """The position in checkpoints that hold the number of batches alone (up to 0.2.0)."""
+        assert self.schedule is not None
+        plan = BatchPlan(self.schedule.epoch, self._orders(sizes))  # of all processes together
+        position, done = Position(), int(state_dict["batches_done"])
+        in_progress = len(state_dict.get("epochs", [])) - 1
+        while done >= (count := plan.batches(position)):
+            if done == count and position.epoch == in_progress:
+                break
+            position, done = plan.after(position, count).next_epoch(), done - count
+        return plan.after(position, done)
 
     def val_dataloader(self) -> Any:
         # Nothing to validate on is no loader, not an empty one, which Lightning complains of.

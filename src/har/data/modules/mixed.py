@@ -1,6 +1,6 @@
 """Poses of one data set beside those, or the actions, of another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from har.data.modules.base import TrainingDataModule
 from har.data.modules.clips import ClipDataModule, MultitaskDataModule
 from har.data.modules.persons import MPIIDataModule, PersonDataModule
-from har.data.sampling import Key, MixedOrder, Order, SampleOrder
+from har.data.sampling import Key, Orders, SampleOrder
 from har.errors import HarError
 
 
@@ -90,13 +90,13 @@ class MixedPoseDataModule(TrainingDataModule):
             part.setup(stage)
             self.datasets[name] = PosesOnly(part.datasets["pose"])
 
-    def _orders(self) -> dict[str, Order]:
+    def _orders(self, batch_sizes: Mapping[str, int]) -> Orders:
         parts = [
-            SampleOrder(name, len(part.datasets["pose"]), self.batch_sizes[name], self.seed)
+            SampleOrder(name, len(part.datasets["pose"]), batch_sizes[name], self.seed)
             for name, part in self._parts.items()
-            if self.batch_sizes[name] > 0
+            if batch_sizes[name] > 0
         ]
-        return {"pose": MixedOrder(parts)}
+        return {"pose": parts}
 
     @property
     def num_test_samples(self) -> int:
