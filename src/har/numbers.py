@@ -66,6 +66,12 @@ TABLE: Mapping[str, Limits] = {
     "boxes_min_score": SHARE,
     "action_every_s": POSITIVE,
     "fps": _RATES,
+    # the page
+    "port": Limits(low=0, high=65535, optional=True),
+    "max_file_mb": POSITIVE,
+    "max_camera_s": POSITIVE,
+    "max_waiting": COUNT,
+    "keep_minutes": POSITIVE,
     # preparing
     "frames_per_second": _RATES,
     "longest_side_px": Limits(low=16, high=16384),

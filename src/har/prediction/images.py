@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ def predict_images(
     boxes: Boxes = None,
     names: Mapping[Path, str] | None = None,
     formats: Collection[str] = (),
+    on_frame: Callable[[FramePrediction, int | None], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Writes the poses in images to ``<out>/<name>.png`` and ``.json``, ``summary.json``,
     and the poses in all of them in other formats.
@@ -51,6 +52,7 @@ def predict_images(
         boxes: a file, a detector, or None: one person is located.
         names: of the results by image, without ending; None: those of :func:`result_names`.
         formats: of :data:`har.prediction.formats.FORMATS`, files for all images together.
+        on_frame: called after every image with its prediction, and how many images there are.
 
     Returns:
         For every image its ``image``, ``persons`` and ``confidence``, or the reason it ``failed``;
@@ -98,7 +100,10 @@ def predict_images(
             what = error if isinstance(error, HarError) else f"{path} fails: {error!r}"
             return {"image": str(path), "failed": str(what)}
         number = sum("failed" not in row for row in rows)
-        drawing.put((path, FramePrediction(Frame(image, number, 0.0), people, {})))
+        prediction = FramePrediction(Frame(image, number, 0.0), people, {})
+        drawing.put((path, prediction))
+        if on_frame is not None:
+            on_frame(prediction, len(paths))
         confidence = [float(person.confidence.mean()) for person in people]
         mean = round(sum(confidence) / len(confidence), 4) if people else None
         row = {"image": str(path), "persons": len(people), "confidence": mean}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ def predict_video(
     show: bool = False,
     max_frames: int | None = None,
     formats: Collection[str] = ("npz", "csv"),
+    on_frame: Callable[[FramePrediction, int | None], None] | None = None,
 ) -> dict[str, Any]:
     """Follows the persons in a video and writes their poses and actions.
 
@@ -66,6 +67,8 @@ def predict_video(
         show: also in a window, where there is a screen; q ends.
         max_frames: stop after this number of frames.
         formats: of :data:`har.prediction.formats.FORMATS`.
+        on_frame: called after every frame with its prediction, and about how many frames there
+            are (None: not known); an error of it ends the video.
 
     Returns:
         The content of ``summary.json``.
@@ -128,6 +131,8 @@ def predict_video(
                 if drawing is not None:
                     drawing.put(prediction)
                 report(collected.num_frames, total, frames=collected.num_frames)
+                if on_frame is not None:
+                    on_frame(prediction, total)
                 if window.wants_end():
                     stopped = True
                     break
