@@ -1,5 +1,6 @@
 """What the commands that walk a folder leave out, and which of two files of a sample they take."""
 
+import json
 import logging
 import pickle
 from pathlib import Path
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 
 from har.data import NTUDataModule
 from har.data.ntu.files import find_skeletons, find_videos
+from har.data.ntu.prepare import prepare_ntu
 from har.data.own.folder import find_clips
 from har.data.own.prepare import OwnSettings
 from har.errors import HarError
+from har.prepare.ntu import print_report
+from tests.helpers.ntu_files import write_sample
 from tests.helpers.own_clips import prepare, write_clip
 
 SAMPLE = "S001C001P001R001A001"
@@ -60,6 +64,54 @@ def test_of_two_files_of_a_sample_the_readable_one_is_used(
         assert find_skeletons(tmp_path, tmp_path / "prepared") == {SAMPLE: full}
     for path in (broken, whole):
         assert str(path) in caplog.text
+
+
+def test_files_of_no_sample_are_counted_by_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    write_sample(tmp_path / "videos", SAMPLE)
+    for name in (
+        "videos/.hidden_rgb.avi",
+        "videos/S001C001P002R001A001_rgb.mp4",
+        "videos/S001C001P002R001A001_RGB.AVI",
+        "videos/S001C001P003R001A001_ir.avi",
+        "videos/S001C001P004R001A999_rgb.avi",
+        "videos/copy of S001C001P002R001A001_rgb.avi",
+        "videos/nested/README",
+        "videos/nested/[red] a.txt",
+        "videos/b.txt",
+        "lists/c.txt",
+        "lists/a.skeleton",
+        "lists/points.npy",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    expected = {
+        "hidden": 1,
+        "neither video nor skeleton (.txt)": 3,
+        "neither video nor skeleton (no ending)": 1,
+        "not the name of a sample (.npy)": 1,
+        "not the name of a sample (.skeleton)": 1,
+        "not the name of a sample (_rgb.avi)": 2,
+        "videos are named <sample>_rgb.avi (.avi)": 2,
+        "videos are named <sample>_rgb.avi (.mp4)": 1,
+    }
+    (tmp_path / "again").symlink_to(tmp_path / "videos")
+    output = tmp_path / "prepared"
+    tops = ((tmp_path, tmp_path / "videos"), (tmp_path / "videos", tmp_path), (tmp_path, tmp_path))
+    for number, (videos, skeletons) in enumerate(tops):
+        report = prepare_ntu(videos, skeletons, output, workers=0)
+        assert report.done + report.kept == 1
+        found = {reason: count for reason, (count, _) in report.not_looked_at.items()}
+        assert found == expected, number
+    saved = json.loads((output / "prepare_report.json").read_text())
+    _, first = saved["not_looked_at"]["neither video nor skeleton (no ending)"]
+    assert first.endswith("nested/README")
+    print_report(report, output)
+    table = capsys.readouterr().out
+    assert table.count("not looked at:") == len(expected)
+    assert "nested/README" in table
 
 
 @settings(

@@ -5,9 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 
 from har.data.augment import CropMargin
-from har.data.framestore.extraction import PrepareReport
 from har.data.ntu import prepare as extract
 from har.data.ntu.files import find_dataset_root
 from har.errors import HarError
@@ -56,11 +56,13 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     return int(part) - 1, int(parts)
 
 
-def print_report(report: PrepareReport, folder: Path) -> None:
+def print_report(report: extract.NTUReport, folder: Path) -> None:
     """The table at the end: how many samples, and why others were left out."""
     table = make_table("NTU RGB+D preparation", ["samples"], ["count"])
     table.add_column("for example", overflow="fold")
     table.add_row("done now", str(report.done), "")
     table.add_row("there already", str(report.kept), "")
     add_left_out(table, report)
+    for reason, (count, first) in report.not_looked_at.items():
+        table.add_row(escape(f"not looked at: {reason}"), str(count), escape(first))
     Console().print(table, f"Frames, index and prepare_report.json: {folder}", markup=False)

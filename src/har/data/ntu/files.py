@@ -8,6 +8,7 @@ from pathlib import Path
 
 from har.data.dataset_folder import DatasetFolder
 from har.data.ntu.labels import is_sample_name, parse_sample_name
+from har.endings import VIDEO_ENDINGS, ending_of
 from har.errors import HarError
 from har.video import Video
 
@@ -41,6 +42,33 @@ def find_images(root: Path, output: Path) -> Path | None:
         if _IMAGES in folders:
             return Path(folder, _IMAGES)
     return None
+
+
+def find_others(roots: Sequence[Path], output: Path) -> dict[str, tuple[int, str]]:
+    """Files below the folders that are of no sample, by why: how many, and the first one."""
+    found: dict[str, tuple[int, str]] = {}
+    tops = {Path(os.path.realpath(root)) for root in roots}
+    for top in sorted(top for top in tops if not tops & set(top.parents)):
+        for folder, _, files in _walk(top, output):
+            for name in sorted(files):
+                if reason := _why_other(name):
+                    count, first = found.get(reason, (0, os.path.join(folder, name)))
+                    found[reason] = count + 1, first
+    return dict(sorted(found.items()))
+
+
+def _why_other(name: str) -> str:
+    """Why a file is of no sample; empty: it is of one."""
+    if name.startswith("."):
+        return "hidden"
+    for ending in ("_rgb.avi", ".skeleton", ".npy"):
+        if name.endswith(ending):
+            is_sample = is_sample_name(name.removesuffix(ending))
+            return "" if is_sample else f"not the name of a sample ({ending})"
+    ending = ending_of(Path(name))
+    if ending in VIDEO_ENDINGS:
+        return f"videos are named <sample>_rgb.avi ({ending})"
+    return f"neither video nor skeleton ({ending or 'no ending'})"
 
 
 def _by_sample(root: Path, output: Path, ending: str) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from har.data.augment import CropMargin
@@ -11,6 +12,17 @@ from har.data.ntu import files
 from har.data.ntu.sample import Settings, annotated_sample, estimate_bytes, extract_sample
 from har.data.ntu.splits import missing_skeletons
 from har.errors import HarError
+
+
+@dataclass
+class NTUReport(PrepareReport):
+    """What a preparation of NTU RGB+D did.
+
+    Attributes:
+        not_looked_at: files that are of no sample, by why: how many, and the first one.
+    """
+
+    not_looked_at: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 def prepare_ntu(
@@ -28,7 +40,7 @@ def prepare_ntu(
     shard: tuple[int, int] | None = None,
     workers: int = 2,
     progress: Callable[..., None] | None = None,
-) -> PrepareReport:
+) -> NTUReport:
     """Extracts frames and annotations, and writes ``index.h5`` and ``prepare_report.json``.
 
     Where the original program's extraction (``images-small``) lies instead of videos, its frames
@@ -75,7 +87,8 @@ def prepare_ntu(
         folder = PreparedFolder(output, described, mine)
         extract = extract_sample if images is None else annotated_sample
         there = folder.finished() & set(names)
-        report = PrepareReport(kept=len(there))
+        report = NTUReport(kept=len(there))
+        report.not_looked_at = files.find_others([videos_root, skeletons_root], output)
         tasks = []
         for name in names:
             if name in there:
