@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help install demo test coverage lint bench dist clean
+.PHONY: help install demo test coverage lint docs bench dist clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -39,6 +39,13 @@ lint: install  ## style, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs: $(VENV)/.docs  ## the documentation site in build/docs/site, every tutorial run, 5 to 10 minutes on two cores
+	$(BIN)/python -m docs.tools.build
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
 bench: install  ## time what has a benchmark
 	$(BIN)/python -m har.benchmark
 
@@ -55,4 +62,4 @@ dist: install  ## wheel and source archive in dist/, tried in an empty environme
 	"$$folder/empty/bin/har-$$command" --help > help.txt; head -1 help.txt; done
 
 clean:  ## remove what was built and run here, not the data
-	rm -rf $(VENV) outputs/demo dist .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) outputs/demo dist build/docs .cache .coverage* .pytest_cache .mypy_cache .ruff_cache

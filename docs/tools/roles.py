@@ -1,0 +1,26 @@
+"""For mkdocstrings: roles in docstrings become code, and links where the name has an entry."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import griffe
+from docs.tools.public_names import entries
+
+ROLE = re.compile(r":(?:class|func|meth|attr|data|mod|obj):`([^`]*)`")
+ENTRIES = entries(Path(__file__).parents[2] / "src")
+
+
+class Roles(griffe.Extension):
+    """Rewrites the roles of all docstrings."""
+
+    def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Called for every object that griffe has read."""
+        if obj.docstring is not None:
+            obj.docstring.value = ROLE.sub(_rewrite, obj.docstring.value)
+
+
+def _rewrite(role: re.Match[str]) -> str:
+    name = role[1].removeprefix("~")
+    shown = name.rsplit(".", 1)[-1] if role[1].startswith("~") else name
+    return f"[`{shown}`][{ENTRIES[name]}]" if name in ENTRIES else f"`{shown}`"
