@@ -54,6 +54,7 @@ def commands(text: str) -> list[list[str]]:
         if "-m har." in line:
             command = line[line.index("-m har.") + len("-m har.") :]
             command = re.sub(r"<[^>]*>", "placeholder", command).replace("...", "")
+            command = re.sub(r" \[(\w+=[^\]]*)\]", r" \1", command)  # may be left out
             command = re.sub(r"\$s\b|\$SLURM_ARRAY_TASK_ID", "1", command)
             found.append(shlex.split(command, comments=True))
     return found

@@ -48,8 +48,9 @@ def _section(path: Path) -> str:
     lines = [line.removeprefix("#").removeprefix(" ") for line in comment[0].splitlines()]  # type: ignore[index]
     lines = [line for line in lines if line and not line.startswith("@package")]
     commands = [line.strip() for line in lines if line.startswith("  ")]
+    commands = [line if line.startswith(("python", "pip")) else f"# {line}" for line in commands]
     prose = " ".join(line for line in lines if not line.startswith("  "))
-    prose = re.sub(r"docs/(\w+)\.md", r"[\1](\1.md)", prose)
+    prose = re.sub(r"docs/([\w/]+)\.md", r"[\1](\1.md)", prose)
     if not any("har.train" in command for command in commands):
         commands.append(f"python -m har.train experiment={path.stem}")
     return f"## {path.stem}\n\n{prose}\n\n```sh\n" + "\n".join(commands) + "\n```"
