@@ -45,8 +45,8 @@ SMALLER = {
     ("PersonDataModule", "SPNet"): ["data.resolution=[32,32]", *SMALL_SPNET],
     ("PersonDataModule", "PyramidPoseNet"): ["model.backbone_weights=null", "model.width=8"],
     ("OwnPosesDataModule", "PyramidPoseNet"): [
-        *("model.backbone_weights=null", "model.width=8", "data.batch_size=2"),
-        "data.resolution=[64,64]",
+        *("weights=null", "model.backbone_weights=null", "model.width=8"),
+        *("data.batch_size=2", "data.resolution=[64,64]"),
     ],
     ("MixedPoseDataModule", "SPNet"): [
         *("data.resolution=[32,32]", "data.mpii.batch_size=2", "data.mpii.val_persons=2"),

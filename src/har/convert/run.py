@@ -1,6 +1,8 @@
 """``python -m har.convert weights=<file> out=<file.safetensors>``: weights without pickle."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -8,6 +10,8 @@ from har.errors import HarError
 from har.files import refuse_overwriting
 
 ENDING = ".safetensors"
+# of the network's record: what a conversion may state, since no weight shows it
+_STATED = ("name", "data", "license", "published", "paper", "nobody_below", "doubtful_below")
 
 
 def convert(cfg: DictConfig) -> None:
@@ -36,8 +40,16 @@ def convert(cfg: DictConfig) -> None:
     chosen = {name: cfg[name] for name in ("softargmax_alpha", "context_alpha")}
     network = opened.build(**{k: v for k, v in chosen.items() if v is not None})
     report = opened.load_into(network)
-    spec = opened.spec(network)
+    spec = _restated(opened.spec(network), cfg.spec)
     save_weights(network, out, spec, half=cfg.half)
     log_assumed(spec)
     Console().print(report.table())
     print(f"{type(network).__name__} written to {out}")
+
+
+def _restated(spec: Any, given: DictConfig | None) -> Any:
+    """A record with other texts and limits."""
+    values = dict(given or {})
+    if unknown := sorted(str(key) for key in values if key not in _STATED):
+        raise HarError(f"spec={unknown[0]}: choose of {', '.join(_STATED)}.")
+    return replace(spec, **values)

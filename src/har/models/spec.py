@@ -9,6 +9,9 @@ from typing import Any
 
 from har.layouts import LAYOUTS, Layout
 
+NOBODY_BELOW, DOUBTFUL_BELOW = 0.2, 0.5
+"""Mean confidences: of SPNet's maps, about 0.8 on a person, 0.3 beside one."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -36,6 +39,8 @@ class ModelSpec:
         published: metrics that the authors report for the weights, or for their network.
         metrics: own metrics by the names of ``metrics.json``.
         paper: where the network is described.
+        nobody_below: mean confidence of the joints below which a crop shows nobody.
+        doubtful_below: likewise, below which the person is looked for elsewhere as well.
         assumed: names of the values above that the file of weights does not state.
     """
 
@@ -59,6 +64,8 @@ class ModelSpec:
     published: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     paper: str = ""
+    nobody_below: float = NOBODY_BELOW
+    doubtful_below: float = DOUBTFUL_BELOW
     assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -14,6 +14,8 @@ from har.visual.timeline import Timeline
 from har.visual.turning import turning_skeleton
 
 _TURN_DEG_PER_S = 45.0
+# Of a joint: one in five below it is where the network says (LSP's validation photographs).
+_UNSURE = 0.15
 _KEPT_S = 2.0  # an action is shown until the next one, at most this long
 
 
@@ -21,6 +23,8 @@ def draw_people(
     image: Image, people: list[Person], spec: ModelSpec, tags: dict[int, str] | None = None
 ) -> Image:
     """Returns a copy of an image with the skeletons of people, and a tag at each.
+
+    Joints of which the network is not sure are left out, rather than drawn where they are not.
 
     Args:
         image: uint8 RGB (H, W, 3).
@@ -30,7 +34,8 @@ def draw_people(
     """
     layout = spec.joint_layout
     for person in people:
-        image = draw_skeleton(image, person.joints_px, layout, person.confidence)
+        sure = person.confidence >= _UNSURE
+        image = draw_skeleton(image, person.joints_px, layout, person.confidence, sure)
     for person in people:
         if tags and tags.get(person.track):
             _draw_tag(image, person.joints_px, tags[person.track])

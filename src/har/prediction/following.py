@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from har.data.targets import BOX_ENLARGEMENT
 from har.geometry import FloatArray, box_around, invert_affine, transform_points
 from har.models.spec import ModelSpec
-from har.prediction.locating import NO_PERSON, cut_crops
+from har.prediction.locating import cut_crops
 from har.prediction.smoothing import JointSmoother
 from har.prediction.tracking import Finder
 from har.runtime.clip_buffer import TimedClips
@@ -110,7 +110,8 @@ class Follower:
             around = box_around(joints_px, enlarge=BOX_ENLARGEMENT)
             confidence = np.stack([person.confidence for person in people]).mean(-1)
             self.finder.update(track, times, around, confidence)
-            there = confidence >= NO_PERSON  # elsewhere the box shows nobody, whoever gave it
+            # elsewhere the box shows nobody, whoever gave it
+            there = confidence >= engine.spec.nobody_below
             for row, person in zip(rows[there], np.flatnonzero(there), strict=True):
                 shown = people[person]
                 if self._smoothers is not None:

@@ -16,8 +16,6 @@ from har.errors import HarError
 from har.geometry import FloatArray
 from har.runtime.engine import Engine
 
-# Mean confidence of the joints, a share of their maps: about 0.8 on a person, 0.3 beside one.
-DOUBTFUL, NO_PERSON = 0.5, 0.2
 _SMALLEST_WINDOW = 1 / 30  # of the image's longer side, as in the recipe (32 of 960 px)
 _FEWEST_PX = 2  # of a crop's side: less may hold no pixel
 SMALLEST_SIDE = 16  # pixels of an image in which a person can be found
@@ -112,7 +110,7 @@ def locate_person(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: i
     height, width = images[0].shape[:2]
     places = geometry.grid_boxes((width, height))  # (P, 4), the whole image first
     best = refine(engine, images, np.tile(places[0], (len(images), 1)), 1 + rounds)
-    doubtful = np.flatnonzero(best.confidence < DOUBTFUL)
+    doubtful = np.flatnonzero(best.confidence < engine.spec.doubtful_below)
     if len(doubtful):
         others = [images[number] for number in doubtful.tolist() for _ in places[1:]]
         found = refine(engine, others, np.tile(places[1:], (len(doubtful), 1)), 1 + rounds)

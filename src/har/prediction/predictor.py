@@ -18,7 +18,7 @@ from har.numbers import check_number
 from har.prediction.background import prefetch
 from har.prediction.boxes_file import checked_boxes
 from har.prediction.following import FramePrediction, Person, follow, people_of
-from har.prediction.locating import NO_PERSON, check_size, cut_crops, locate_person, refine
+from har.prediction.locating import check_size, cut_crops, locate_person, refine
 from har.prediction.prediction import Prediction
 from har.prediction.results import PredictionCollector
 from har.prediction.sources import is_image
@@ -159,7 +159,8 @@ class Predictor:
         poses = self.engine.forward_frames(crops).poses
         people = people_of(self.engine.spec, 0, found, affines, poses)
         numbered = [person._replace(track=number) for number, person in enumerate(people)]
-        return [person for person in numbered if person.confidence.mean() >= NO_PERSON]
+        there = self.engine.spec.nobody_below
+        return [person for person in numbered if person.confidence.mean() >= there]
 
     def of_image(self, image: Image, boxes: ArrayLike | None = None) -> Prediction:
         """See :meth:`__call__`."""
@@ -191,8 +192,10 @@ class Predictor:
         """
         if fps is not None:
             check_number("fps", fps)
-        span_s = self.engine.spec.clip_span_s
-        finder = self.one_person() if detector is None else DetectedPeople(detector, span_s)
+        spec = self.engine.spec
+        finder: Finder = self.one_person()
+        if detector is not None:
+            finder = DetectedPeople(detector, spec.clip_span_s, spec.nobody_below)
         options: Any = {"action_every_s": self.action_every_s, "smooth": self.smooth}
         return PredictionStream(self.engine, finder, fps=fps, **options)
 

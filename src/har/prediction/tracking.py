@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from har.geometry import FloatArray, box_from_center, box_iou, center_and_window, union_box
-from har.prediction.locating import DOUBTFUL, NO_PERSON, locate_person
+from har.models.spec import NOBODY_BELOW
+from har.prediction.locating import locate_person
 from har.runtime.engine import Engine
 from har.video import Frame
 
@@ -53,20 +54,23 @@ class FollowedBox:
         box: (4,) to begin with.
         time_s: of the frame in which the person was located.
         span_s: the box holds where the person was in these last seconds; 0 for poses only.
+        nobody_below: mean confidence below which a pose says nothing.
     """
 
-    def __init__(self, box: ArrayLike, time_s: float, span_s: float) -> None:
+    def __init__(
+        self, box: ArrayLike, time_s: float, span_s: float, nobody_below: float = NOBODY_BELOW
+    ) -> None:
         self.box = np.asarray(box, dtype=np.float64)
         self.confidence = 1.0
         self.seen_s = time_s
-        self._span_s = span_s
+        self._span_s, self._nobody_below = span_s, nobody_below
         self._history: deque[tuple[float, FloatArray]] = deque()
         self._time_s = time_s
 
     def move(self, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray) -> None:
         """Takes the poses of the next frames; see :meth:`Finder.update`."""
         self.confidence = float(confidence.mean())
-        sure = confidence >= NO_PERSON
+        sure = confidence >= self._nobody_below
         now = float(times_s[-1])
         if sure.any():
             self.seen_s = float(times_s[sure][-1])
@@ -100,7 +104,8 @@ class OnePerson(Finder):
         followed = self._followed
         if followed is not None and now - followed.seen_s > _LOST_S:
             self._last_box, self._followed = followed.box, None
-        doubtful = self._followed is not None and self._followed.confidence < DOUBTFUL
+        limit = self.engine.spec.doubtful_below
+        doubtful = self._followed is not None and self._followed.confidence < limit
         pause = _DOUBT_S if doubtful else _SEARCH_S
         if (self._followed is None or doubtful) and now - self._searched_s >= pause:
             self._search(frames[0])
@@ -119,7 +124,8 @@ class OnePerson(Finder):
         found = locate_person(self.engine, [frame.image])
         box, confidence = found.boxes[0], float(found.confidence[0])
         old = self._followed
-        if confidence < NO_PERSON or (
+        nobody_below = self.engine.spec.nobody_below
+        if confidence < nobody_below or (
             old is not None
             and (box_iou(old.box, box) > _SAME_PLACE or confidence < old.confidence + _MARGIN)
         ):
@@ -127,7 +133,7 @@ class OnePerson(Finder):
         before = self._last_box if old is None else None
         if before is None or box_iou(before, box) < _SAME_PLACE:
             self._track += 1  # perhaps another person
-        self._followed = FollowedBox(box, frame.time_s, self.span_s)
+        self._followed = FollowedBox(box, frame.time_s, self.span_s, nobody_below)
 
 
 class GivenBoxes(Finder):
@@ -174,11 +180,16 @@ class DetectedPeople(Finder):
 
     Args:
         detect: image (H, W, 3) uint8 RGB to boxes (N, 4) in pixels.
-        span_s: see :class:`FollowedBox`.
+        span_s, nobody_below: see :class:`FollowedBox`.
     """
 
-    def __init__(self, detect: Callable[[NDArray[np.uint8]], FloatArray], span_s: float) -> None:
-        self.detect, self.span_s = detect, span_s
+    def __init__(
+        self,
+        detect: Callable[[NDArray[np.uint8]], FloatArray],
+        span_s: float,
+        nobody_below: float = NOBODY_BELOW,
+    ) -> None:
+        self.detect, self.span_s, self.nobody_below = detect, span_s, nobody_below
         self._people: dict[int, FollowedBox] = {}
         self._detected: dict[int, float] = {}  # when, by track
         self._next, self._detected_s = 0, -math.inf
@@ -208,7 +219,7 @@ class DetectedPeople(Finder):
             track = pairs.get(number)
             if track is None or overlaps[tracks.index(track), number] < _SAME_PLACE:
                 track, self._next = self._next, self._next + 1
-                self._people[track] = FollowedBox(box, now, self.span_s)
+                self._people[track] = FollowedBox(box, now, self.span_s, self.nobody_below)
             self._detected[track] = now
 
 

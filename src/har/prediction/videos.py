@@ -156,7 +156,8 @@ def _finder(predictor: Predictor, boxes: Boxes, given: OfVideo | None) -> Finder
         return GivenBoxes(*given)
     if boxes is None or isinstance(boxes, BoxesFile):
         return predictor.one_person()
-    return DetectedPeople(boxes, predictor.engine.spec.clip_span_s)
+    spec = predictor.engine.spec
+    return DetectedPeople(boxes, spec.clip_span_s, spec.nobody_below)
 
 
 def _unused(

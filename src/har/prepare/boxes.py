@@ -21,7 +21,7 @@ from har.files import Image
 from har.geometry import box_around, box_iou
 from har.layouts import get_layout
 from har.prediction.background import prefetch
-from har.prediction.locating import NO_PERSON, locate_person, refine
+from har.prediction.locating import locate_person, refine
 from har.runtime.loading import load_engine
 from har.visual.terminal import make_table, progress_bar
 from har.weights.built_in import DEFAULT
@@ -116,7 +116,8 @@ def boxes_of_sequence(engine: Any, images: Sequence[Image]) -> NDArray[np.float6
     found = locate_person(engine, [images[place] for place in places.tolist()])
     nearest = np.abs(np.arange(count)[:, None] - places).argmin(1)
     located = refine(engine, images, found.boxes[nearest])
-    return np.where(located.confidence[:, None] < NO_PERSON, np.nan, located.boxes)
+    nobody = located.confidence[:, None] < engine.spec.nobody_below
+    return np.where(nobody, np.nan, located.boxes)
 
 
 def true_boxes(index: FrameIndex, sample: int, layout: str) -> NDArray[np.float64]:

@@ -48,7 +48,8 @@ def build_data(cfg: DictConfig, stage: str) -> TrainingDataModule:
 def follow_weights(cfg: DictConfig, source: str | None) -> DictConfig:
     """A configuration whose network is that of the weights, for poses of the data's joints.
 
-    For experiments with ``finetune``; others, and those without weights, keep their network.
+    Whether they have depth the data decides, where the network can do without. For experiments with
+    ``finetune``; others, and those without weights, keep their network.
     """
     if source is None or not cfg.finetune:
         return cfg
@@ -57,8 +58,15 @@ def follow_weights(cfg: DictConfig, source: str | None) -> DictConfig:
     with open_dict(cfg):
         kind = type(network)
         target = {"_target_": f"{kind.__module__}.{kind.__name__}"}
-        cfg.model = {**target, **network.pose_arguments, "num_joints": None}
-        cfg.data.dim = network.dim
+        arguments = {**network.pose_arguments, "num_joints": None}
+        if "dim" in arguments and "dim" in cfg.data:
+            arguments["dim"] = cfg.data.dim
+        else:
+            cfg.data.dim = network.dim
+        frozen = cfg.model.get("frozen_stages")  # no argument of what the network computes
+        if frozen is not None and str(cfg.model._target_).endswith(f".{kind.__name__}"):
+            arguments["frozen_stages"] = frozen
+        cfg.model = {**target, **arguments}
     text = "finetune: the network is that of %s, %s; model=... is not used."
     log.info(text, source, kind.__name__)
     return cfg
