@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,9 +24,33 @@ from tests.helpers.networks import action_merge, reception, spnet
 SMALL = {"num_levels": 2, "growth": 8}
 
 
-def convert_to(path: Path, out: Path) -> None:
+def convert_to(path: Path, out: Path, **other: Any) -> None:
     options = {"weights": str(path), "out": str(out), "softargmax_alpha": None}
-    convert(OmegaConf.create({**options, "context_alpha": None}))
+    options |= {"context_alpha": None, "half": False, "spec": {}}
+    convert(OmegaConf.create({**options, **other}))
+
+
+def test_convert_to_float16_halves_the_file_and_rounds_the_weights(tmp_path: Path) -> None:
+    network = spnet(**SMALL)
+    save_weights(network, tmp_path / "whole.safetensors")
+    convert_to(tmp_path / "whole.safetensors", tmp_path / "half.safetensors", half=True)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    found = open_weights(tmp_path / "half.safetensors").load().state_dict()
+    for name, weight in network.state_dict().items():
+        assert found[name].dtype == weight.dtype
+        expected = weight.half().to(weight.dtype) if weight.is_floating_point() else weight
+        torch.testing.assert_close(found[name], expected, rtol=0, atol=0)
+
+
+def test_convert_states_what_no_weight_shows(tmp_path: Path) -> None:
+    save_weights(spnet(**SMALL), tmp_path / "a.safetensors")
+    stated = {"license": "research", "nobody_below": 0.3}
+    convert_to(tmp_path / "a.safetensors", tmp_path / "b.safetensors", spec=stated)
+    _, spec = load_for_inference(tmp_path / "b.safetensors")
+    assert (spec.license, spec.nobody_below, spec.doubtful_below) == ("research", 0.3, 0.5)
+    with pytest.raises(HarError, match="spec=dim: choose of"):
+        convert_to(tmp_path / "a.safetensors", tmp_path / "c.safetensors", spec={"dim": 3})
 
 
 def test_convert_never_writes_over_its_input(tmp_path: Path) -> None:
@@ -119,7 +144,7 @@ def test_list_models() -> None:
     poses = ["PyramidPoseNet", "TorchvisionPoseNet"]
     assert list_models("*net") == ["SPNet", "ReceptionNet", "ActionMergeNet", *poses]
     assert list_models("nothing") == []
-    assert len(list_models()) == 11
+    assert len(list_models()) == 13
 
 
 def test_headers_that_are_not_ours(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def convert(cfg: DictConfig) -> None:
 
 def _restated(spec: Any, given: DictConfig | None) -> Any:
     """A record with other texts and limits."""
-    values = dict(given or {})
-    if unknown := sorted(str(key) for key in values if key not in _STATED):
+    values = {str(key): value for key, value in (given or {}).items()}
+    if unknown := sorted(values.keys() - set(_STATED)):
         raise HarError(f"spec={unknown[0]}: choose of {', '.join(_STATED)}.")
     return replace(spec, **values)

@@ -130,6 +130,7 @@ def open_weights(source: str | Path, mirror: str | Path | None = None) -> Weight
         HarError: as :func:`find_weights` and :meth:`har.weights.file.WeightsFile.open`.
     """
     opened = WeightsFile.open(find_weights(source, mirror))
+    opened.name = BUILT_IN.get(str(source), opened.name)
     if str(source) in PUBLISHED:  # 0.1.0 wrote the cached file without a record
         opened.stated = {**stated_by(PUBLISHED[str(source)].spec), **opened.stated}
         opened.name = str(source)
