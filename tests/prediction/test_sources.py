@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from har.errors import HarError
 from har.files import read_image
-from har.prediction.sources import camera_number, find_files, read_pipe
+from har.prediction.sources import camera_number, find_files, read_pipe, result_names
 from har.video import Video
 from tests.helpers.red_person import picture, walking, write_video
 
@@ -138,3 +140,29 @@ def test_an_empty_pipe_and_a_keyboard_are_said(
     pipe(monkeypatch, b"", terminal=True)
     with pytest.raises(HarError, match="from a pipe"):
         read_pipe(tmp_path)
+
+
+# ------------------------------------------------------------------------------ names of results
+
+FORBIDDEN = '<>:"/\\|?*'  # by Windows, besides control characters
+STEMS = st.text(st.characters(exclude_characters=FORBIDDEN, exclude_categories=["Cc", "Cs"]))
+
+
+@given(st.lists(st.tuples(STEMS, st.sampled_from([".mp4", ".MP4", ".jpg"])), max_size=8))
+def test_results_have_names_that_windows_takes(files: list[tuple[str, str]]) -> None:
+    """Of files that lie there: none is the other one in capitals."""
+    paths = {
+        Path(f"{stem}x{ending}").name.casefold(): Path(stem + ending) for stem, ending in files
+    }
+    paths = {key: path for key, path in paths.items() if path.name == path.as_posix() != "."}
+    names = list(result_names(list(paths.values())).values())
+    assert len({name.casefold() for name in names}) == len(paths)
+    for name in names:
+        assert name == name.rstrip(". ")
+        assert name
+        assert not set(name) & set(FORBIDDEN)
+
+
+def test_dots_and_spaces_at_the_end_of_a_name() -> None:
+    names = result_names([Path("a.mp4"), Path("a..mp4"), Path("a .mp4"), Path("... .mp4")])
+    assert list(names.values()) == ["a", "a..mp4_2", "a .mp4_2", "_"]

@@ -116,8 +116,10 @@ def result_names(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def _short(name: str) -> str:
-    """A name short enough to get an ending."""
-    return name[: _LONGEST_NAME // 2] if len(os.fsencode(name)) > _LONGEST_NAME else name
+    """A name short enough to get an ending, without the dots and spaces at its end that Windows
+    leaves out of a folder's name."""
+    short = name[: _LONGEST_NAME // 2] if len(os.fsencode(name)) > _LONGEST_NAME else name
+    return short.rstrip(". ") or "_"
 
 
 def is_image(path: Path) -> bool:
