@@ -3,6 +3,8 @@
 import importlib
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from docs.tools.check import check_site
 from docs.tools.public_names import (
@@ -14,7 +16,7 @@ from docs.tools.public_names import (
     reference_page,
 )
 from docs.tools.recipes import recipes_page
-from docs.tools.tutorials import MOST_LINES, TutorialError, run_page, tidy
+from docs.tools.tutorials import MOST_LINES, WIDEST, TutorialError, run_page, tidy
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -46,6 +48,13 @@ def test_pictures_are_those_of_their_place_in_the_page(tmp_path: Path) -> None:
     assert "![first](../images/page_p.png)" in printed
     assert '<video src="../images/page_q.mp4"' in printed
     assert {path.name for path in (tmp_path / "images").iterdir()} == {"page_p.png", "page_q.mp4"}
+
+
+def test_large_pictures_are_shrunk(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    cv2.imwrite(str(tmp_path / "run" / "p.png"), np.zeros((100, 2 * WIDEST, 3), np.uint8))
+    assert "](../images/page_p.jpg)" in run(tmp_path, "<!-- picture: p.png | large -->\n")
+    assert cv2.imread(str(tmp_path / "images" / "page_p.jpg")).shape == (50, WIDEST, 3)
 
 
 @pytest.mark.parametrize(

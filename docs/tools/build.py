@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -60,7 +61,8 @@ def run_tutorials(reuse: bool) -> None:
             text, seconds = run_page(page, RUN, images)
             known = {"page": digest, "text": text, "seconds": seconds}
             stored.write_text(json.dumps(known))
-            print(f"{seconds:.0f} s")
+            cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
+            print(f"{seconds:.0f} s, with those before {cpu.ru_utime + cpu.ru_stime:.0f} s of CPU")
         took = f"\n---\n\n*Run when this page was built, in {known['seconds']:.0f} seconds.*\n"
         (PAGES / "tutorials" / f"{name}.md").write_text(known["text"] + took, "utf-8")
     shutil.copytree(images, PAGES / "images", dirs_exist_ok=True)

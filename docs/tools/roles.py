@@ -1,4 +1,4 @@
-"""For mkdocstrings: roles in docstrings become code, and links where the name has an entry."""
+"""For mkdocstrings: roles in docstrings become code, or links where the name has an entry."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,9 @@ class Roles(griffe.Extension):
     def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
         """Called for every object that griffe has read."""
         if obj.docstring is not None:
-            obj.docstring.value = ROLE.sub(_rewrite, obj.docstring.value)
+            text = ROLE.sub(_rewrite, obj.docstring.value)
+            # griffe's name of a section of code that is shown as it would be typed
+            obj.docstring.value = re.sub(r"(?m)^( *)Example:$", r"\1Examples:", text)
 
 
 def _rewrite(role: re.Match[str]) -> str:

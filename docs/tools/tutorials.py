@@ -13,9 +13,12 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
 PICTURE = re.compile(r"^<!-- picture: (\S+) \| (.*?) -->\n", re.MULTILINE)
 MOST_LINES = 60  # of an output
+WIDEST = 1600  # pixels of a picture
 
 
 class TutorialError(RuntimeError):
@@ -44,9 +47,7 @@ def run_page(page: Path, folder: Path, pictures: Path) -> tuple[str, float]:
         (source, *others) = sorted(folder.glob(comment[1])) or [None]
         if source is None or others:
             raise TutorialError(f"{page}: {comment[1]} is {len(others)} files.")
-        name = f"{page.stem}_{source.name}"
-        pictures.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, pictures / name)
+        name = _show(source, pictures, page.stem)
         target, caption = f"../{pictures.name}/{name}", comment[2]
         if source.suffix == ".mp4":
             video = f'<video src="{target}" controls muted loop playsinline width="100%"></video>'
@@ -57,6 +58,21 @@ def run_page(page: Path, folder: Path, pictures: Path) -> tuple[str, float]:
     pieces = re.split(r"(?m)(?=^```(?:sh|python)\n|^<!-- picture: )", page.read_text("utf-8"))
     text = "".join(PICTURE.sub(with_picture, BLOCK.sub(with_output, piece)) for piece in pieces)
     return text, time.monotonic() - start
+
+
+def _show(source: Path, pictures: Path, prefix: str) -> str:
+    """The name under which a picture or video of a tutorial is shown; large pictures are shrunk."""
+    pictures.mkdir(parents=True, exist_ok=True)
+    picture = None if source.suffix == ".mp4" else cv2.imread(str(source))
+    if picture is None or picture.shape[1] <= WIDEST:
+        name = f"{prefix}_{source.name}"
+        shutil.copyfile(source, pictures / name)
+        return name
+    height = round(WIDEST * picture.shape[0] / picture.shape[1])
+    small = cv2.resize(picture, (WIDEST, height), interpolation=cv2.INTER_AREA)
+    name = f"{prefix}_{source.stem}.jpg"
+    cv2.imwrite(str(pictures / name), small)
+    return name
 
 
 def _run(page: Path, language: str, code: str, folder: Path) -> str:
