@@ -7,7 +7,9 @@ import pytest
 
 from har.data.clips import clip_frames
 from har.geometry import box_around, box_iou
+from har.prediction import tracking
 from har.prediction.following import FramePrediction, follow
+from har.prediction.locating import sees_others
 from har.prediction.tracking import (
     DetectedPeople,
     Finder,
@@ -95,7 +97,8 @@ def test_a_person_is_found_and_followed_with_poses_in_pixels() -> None:
 def test_a_followed_person_costs_one_crop_a_frame() -> None:
     engine = red_engine()
     list(follow(engine, frames_of(walking(80)), OnePerson(engine, SPAN_S)))
-    assert engine.runtime.crops <= 80 + 3
+    looking_for_others = 7  # once, in the first frame
+    assert engine.runtime.crops <= 80 + 3 + looking_for_others
 
 
 def test_an_empty_scene_has_no_person_and_is_not_searched_in_every_frame() -> None:
@@ -296,3 +299,23 @@ def test_the_seen_box_is_the_training_box_of_the_pose() -> None:
     wanted = box_around(joints_of(LEFT), enlarge=1.5)
     assert np.abs(boxes - wanted).max() < 8
     np.testing.assert_allclose(confidence, 0.9, atol=1e-6)
+
+
+# ----------------------------------------------------------------------------------------- several
+
+
+def test_another_person_is_noticed_and_the_same_one_is_not() -> None:
+    engine, left, right = red_engine(), (10, 60, 40, 120), (250, 60, 280, 120)
+    box = around_person(left)[0]
+    assert not sees_others(engine, picture(left), box)
+    assert sees_others(engine, picture(left, right), box)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_who_follows_one_of_several_remembers_it(
+    monkeypatch: pytest.MonkeyPatch, several: bool
+) -> None:
+    finder = OnePerson(red_engine(), SPAN_S)
+    monkeypatch.setattr(tracking, "sees_others", lambda *_: several)
+    answers_of(walking(40), finder)
+    assert finder.others is several

@@ -20,6 +20,7 @@ _SMALLEST_WINDOW = 1 / 30  # of the image's longer side, as in the recipe (32 of
 _FEWEST_PX = 2  # of a crop's side: less may hold no pixel
 SMALLEST_SIDE = 16  # pixels of an image in which a person can be found
 _LARGEST_WINDOW = 1.5
+_APART = 0.1  # intersection over union of the boxes of two persons, at most
 
 
 class Located(NamedTuple):
@@ -122,3 +123,17 @@ def locate_person(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: i
         best.boxes[doubtful[better]] = boxes[better]
         best.confidence[doubtful[better]] = confidence[row, place][better]
     return best
+
+
+def sees_others(engine: Engine, image: NDArray[np.uint8], box: ArrayLike) -> bool:
+    """Whether an image seems to show another person than the one in a box.
+
+    Args:
+        engine: see :func:`cut_crops`.
+        image: (H, W, 3) uint8 RGB.
+        box: (4,) of the person, in pixels.
+    """
+    places = geometry.grid_boxes((image.shape[1], image.shape[0]))[1:]
+    found = refine(engine, [image] * len(places), places, rounds=1)
+    apart = geometry.box_iou(found.boxes, box) < _APART
+    return bool((apart & (found.confidence >= engine.spec.doubtful_below)).any())

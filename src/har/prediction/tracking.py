@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from har.geometry import FloatArray, box_from_center, box_iou, center_and_window, union_box
 from har.models.spec import NOBODY_BELOW
-from har.prediction.locating import locate_person
+from har.prediction.locating import locate_person, sees_others
 from har.runtime.engine import Engine
 from har.video import Frame
 
@@ -91,6 +91,9 @@ class OnePerson(Finder):
     Args:
         engine: a network with poses.
         span_s: see :class:`FollowedBox`.
+
+    Attributes:
+        others: where the person was first located, another one seemed to be as well.
     """
 
     def __init__(self, engine: Engine, span_s: float) -> None:
@@ -98,6 +101,7 @@ class OnePerson(Finder):
         self._track, self._followed = -1, None  # type: int, FollowedBox | None
         self._searched_s = -math.inf
         self._last_box: FloatArray | None = None
+        self.others = False
 
     def boxes(self, frames: Sequence[Frame]) -> Boxes:
         now = frames[0].time_s
@@ -133,6 +137,8 @@ class OnePerson(Finder):
         before = self._last_box if old is None else None
         if before is None or box_iou(before, box) < _SAME_PLACE:
             self._track += 1  # perhaps another person
+            if self._track == 0:
+                self.others = sees_others(self.engine, frame.image, box)
         self._followed = FollowedBox(box, frame.time_s, self.span_s, nobody_below)
 
 

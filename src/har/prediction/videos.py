@@ -23,7 +23,13 @@ from har.prediction.locating import check_size
 from har.prediction.predictor import Predictor, batch_length, batches
 from har.prediction.rerun_file import rerun_file
 from har.prediction.results import PredictionCollector
-from har.prediction.tracking import DetectedPeople, Finder, GivenBoxes, overlaps_image
+from har.prediction.tracking import (
+    DetectedPeople,
+    Finder,
+    GivenBoxes,
+    OnePerson,
+    overlaps_image,
+)
 from har.prediction.writers import write_actions, write_json
 from har.video import Video
 from har.video_writer import video_file
@@ -32,6 +38,10 @@ from har.visual.terminal import progress_bar
 _HIGHEST_FPS = 60.0  # of the annotated video
 _WAITING = 2  # batches between decoding, network and drawing
 _WINDOW = "har"
+_ONE_OF_SEVERAL = (
+    "There seems to be more than one person, of whom one was followed: finder=detector or "
+    "boxes=<file> gives the others."
+)
 WIDEST_PX = 1280  # of annotated videos and of the window
 
 
@@ -123,10 +133,11 @@ def predict_video(
         drawing = None
         if file is not None or window.is_open or rerun is not None:
             drawing = stack.enter_context(BackgroundWriter(draw, _WAITING * length))
+        finder = _finder(predictor, boxes, given)
         groups = batches(video.frames(limit=max_frames), length)
         ahead = prefetch(groups, _WAITING, newest=video.live)
         try:
-            for prediction in predictor.follow(ahead, _finder(predictor, boxes, given)):
+            for prediction in predictor.follow(ahead, finder):
                 collected.add(prediction)
                 if drawing is not None:
                     drawing.put(prediction)
@@ -147,6 +158,8 @@ def predict_video(
     summary = _summary(video, collected, seconds, stopped)
     whole = max_frames is None and not stopped
     summary["remarks"] = [] if given is None else _unused(given, video.size, collected, whole)
+    if isinstance(finder, OnePerson) and finder.others:
+        summary["remarks"].append(_ONE_OF_SEVERAL)
     write_json(out / "summary.json", {**summary, "model": spec.to_dict()})
     return summary
 
