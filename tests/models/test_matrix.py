@@ -46,6 +46,10 @@ CASES: dict[str, tuple[str, dict]] = {
     ),
     "PyramidPoseNet": ("PyramidPoseNet", {"num_joints": 4, "width": 8, "num_layers": 1}),
     "PyramidPoseNet 3-D": ("PyramidPoseNet", {"num_joints": 4, "width": 8, "dim": 3}),
+    "PyramidPoseNet actions": (
+        "PyramidPoseNet",
+        {"num_joints": 4, "width": 8, "dim": 3, "num_actions": (3,), "action_width": 8},
+    ),
     "SPNet poses": ("SPNet", {**_SPNET, "num_actions": (), "action_pyramids": (), "dim": 2}),
     "SPNet all options": (
         "SPNet",

@@ -82,7 +82,7 @@ def test_a_network_trained_on_own_clips_of_25_frames_a_second(
             (root / label).mkdir(parents=True, exist_ok=True)
             video = write_video(root / label / f"{number}.avi", walking(60, action=action), fps=25)
     prepare_own(root, root / "prepared", workers=0)
-    words = ["experiment=own_actions", f"paths.data_dir={root}", f"weights={ntu[0]}"]
+    words = ["experiment=own_actions_crops", f"paths.data_dir={root}", f"weights={ntu[0]}"]
     check_pace(train(tmp_path / "run", *words), video, 25, monkeypatch)
 
 

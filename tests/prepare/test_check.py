@@ -188,7 +188,7 @@ def test_own_actions(tmp_path: Path, capsys) -> None:
     prepare_own(root, root / "prepared", workers=0)
     said = check(root, capsys, full=True)
     assert "train / val / test 1 / 0 / 1" in said
-    assert f"Next: python -m har.prepare boxes paths.data_dir={root}" in said
+    assert f"Next: python -m har.train experiment=own_actions paths.data_dir={root}" in said
     path.rename(path.with_name("clip 3.avi"))
     said = check(root, capsys)
     assert "- new or changed 1 hand waving/clip 3.avi" in said

@@ -14,7 +14,9 @@ from har.runs.training import train
 from har.synthetic.h36m import write_h36m
 from tests.helpers.coco_files import FIVE, write_dots
 from tests.helpers.commands import call, compose
+from tests.helpers.own_clips import write_clip as write_clip_of_frames
 from tests.helpers.penn_files import write_clip
+from tests.helpers.people import write_people
 from tests.helpers.teacher import write_teacher
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
@@ -83,7 +85,7 @@ OWN = [
 def test_an_experiment_trains(name: str, tiny_ntu: Path, tiny_mpii: Path, tmp_path: Path) -> None:
     cfg = compose("train", [f"experiment={name}"])
     kind = cfg.data._target_.rpartition(".")[2], cfg.model._target_.rpartition(".")[2]
-    words = OWN if name == "own_actions" else [*SMALLER[kind], f"paths.data_dir='{tmp_path}'"]
+    words = OWN if name == "own_actions_crops" else [*SMALLER[kind], f"paths.data_dir='{tmp_path}'"]
     if kind[0] in ("MPIIDataModule", "PersonDataModule"):
         words += ["data.batch_size=2", "data.val_persons=2"]
     if kind[0] == "PersonDataModule":
@@ -107,11 +109,17 @@ def test_an_experiment_trains(name: str, tiny_ntu: Path, tiny_mpii: Path, tmp_pa
     phases = [key for key, phase in cfg.module.phases.items() if phase is not None and phase.epochs]
     for phase in phases:
         words += [f"module.phases.{phase}.epochs=1", f"++module.phases.{phase}.steps_per_epoch=1"]
+    if name == "own_actions":
+        for label in ("squat", "wave"):
+            for number in range(3):
+                write_clip_of_frames(tmp_path / label / f"{number}.avi", 20)
+        weights = write_people(tmp_path / "people.safetensors")
+        words = [f"paths.data_dir='{tmp_path}'", f"weights='{weights}'", "own.workers=0"]
     words += [f"experiment={name}", f"name={name}", "data.num_workers=0", "trainer=cpu"]
     words += ["report_untrained=false", "test=false", "callbacks=none", "logger=none"]
     words += ["callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
     found = call("train", train, tmp_path / "run", words)
-    if name == "own_actions":  # weights are given
+    if name.startswith("own_actions"):  # weights are given
         phases.remove("pose")
     losses = {"pose": {"pose"}, "frozen": {"action"}, "full": {"action"}}
     kinds = set().union(*(losses.get(phase, {"pose", "action"}) for phase in phases))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         OwnActionsDataModule,
     )
     from har.data.modules.mixed import ClipsAndPersonsDataModule, MixedPoseDataModule
+    from har.data.modules.own_features import OwnFeaturesDataModule
     from har.data.modules.own_poses import OwnPosesDataModule
     from har.data.modules.persons import MPIIDataModule, PersonDataModule
 
@@ -22,6 +23,7 @@ __all__ = [
     "MultitaskDataModule",
     "NTUDataModule",
     "OwnActionsDataModule",
+    "OwnFeaturesDataModule",
     "OwnPosesDataModule",
     "PersonDataModule",
 ]
@@ -31,6 +33,7 @@ _MODULES = {
     "PersonDataModule": "har.data.modules.persons",
     "ClipsAndPersonsDataModule": "har.data.modules.mixed",
     "MixedPoseDataModule": "har.data.modules.mixed",
+    "OwnFeaturesDataModule": "har.data.modules.own_features",
     "OwnPosesDataModule": "har.data.modules.own_poses",
 }
 

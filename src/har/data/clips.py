@@ -7,6 +7,7 @@ the rules count positions on that grid, from 0, ``step`` of them from frame to f
 """
 
 import math
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from har.errors import HarError
 
 FRAMES_PER_SECOND = 15
 _ROUNDING = 0.02  # of a grid step: clocks of files count milliseconds
+_TOLERANCE = 0.5  # of the distance between frames of a clip
 
 
 def time_grid(times_s: ArrayLike, per_second: float = FRAMES_PER_SECOND) -> NDArray[np.int64]:
@@ -100,6 +102,59 @@ def multi_clip_frames(
         for start in range(0, num_frames - step * clip_size + 1, max(1, clip_size // 2 + step - 1))
     ]
     return clips or [clip_frames(num_frames, clip_size, max(steps))]
+
+
+class ClipClock:
+    """Which frames of a stream make its clips, and when, by their times: in prediction, and where
+    clips are stored.
+
+    Args:
+        clip_size: frames of a clip.
+        pace_s: seconds between them.
+        every_s: seconds from one clip to the next.
+    """
+
+    def __init__(self, clip_size: int, pace_s: float, every_s: float) -> None:
+        self.clip_size, self.pace_s, self.every_s = clip_size, pace_s, every_s
+        self.span_s = (clip_size - 1) * pace_s
+        self.first = 0  # number of the first frame that is still needed
+        self._times: deque[float] = deque()  # of it and those after it
+        self._last_output_s: float | None = None
+
+    def push(self, time_s: float) -> list[int] | None:
+        """Takes the time of one more frame.
+
+        Returns:
+            Numbers of the frames of the clip that ends now, counted from the first one of the
+            stream; None while the clip is not full, and between clips.
+        """
+        times = self._times
+        times.append(time_s)
+        while len(times) > 1 and times[1] <= time_s - self.span_s - self.pace_s / 2:
+            times.popleft()
+            self.first += 1
+        if time_s - times[0] < self.span_s - _TOLERANCE * self.pace_s / 4:
+            return None
+        # half a frame early is in time: 0.25 s are 7.5 frames
+        if self._last_output_s is not None and time_s - self._last_output_s < 0.95 * self.every_s:
+            return None
+        self._last_output_s = time_s
+        wanted = time_s - self.pace_s * np.arange(self.clip_size - 1, -1, -1.0)
+        return (self.first + np.abs(np.array(times) - wanted[:, None]).argmin(1)).tolist()
+
+    def finish(self) -> list[int] | None:
+        """The frames of the only clip of a stream that was too short for one, by the rule for short
+        clips; None where there was one, or no more than one frame."""
+        if self._last_output_s is not None or len(self._times) < 2:
+            return None
+        frame_s = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
+        step = max(1, round(self.pace_s / frame_s))
+        frames = clip_frames(len(self._times), self.clip_size, step)
+        return [self.first + frame for frame in frames]
+
+    def is_over(self, time_s: float) -> bool:
+        """Whether the last frame is so long ago that it can be part of no clip any more."""
+        return time_s - self._times[-1] > self.span_s + self.pace_s
 
 
 def _fit(num_frames: int, clip_size: int, step: int) -> tuple[float, float, int]:

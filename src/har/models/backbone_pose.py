@@ -20,15 +20,17 @@ class BackbonePoseNet(PoseNetwork):
     Args:
         config: dataclass of the arguments that build the network, without the backbone's initial
             weights: a file of the network has all its weights.
-        num_joints, dim: see :class:`PoseNetwork`.
+        num_joints, dim, num_actions: see :class:`PoseNetwork`.
     """
 
     size_multiple = 32
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: Any, *, num_joints: int, dim: int = 2) -> None:
-        super().__init__(config, num_joints=num_joints, dim=dim)
+    def __init__(
+        self, config: Any, *, num_joints: int, dim: int = 2, num_actions: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__(config, num_joints=num_joints, dim=dim, num_actions=num_actions)
         self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
 

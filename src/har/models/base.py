@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from har.errors import HarError
+from har.layouts import Layout
 from har.models.layers import FusibleLayer
 from har.models.soft_argmax import joint_confidence
 
@@ -43,8 +44,8 @@ class NetworkOutput(NamedTuple):
 class FrameFeatures(NamedTuple):
     """What one action block takes from single frames."""
 
-    pose: Tensor  # (N, [T,] J, dim), coordinates times confidence
-    visual: Tensor  # (N, [T,] J, C), appearance around every joint
+    pose: Tensor  # (N, [T,] J, dim), coordinates, times confidence where appearance is used
+    visual: Tensor  # (N, [T,] J, C), appearance around every joint, or its confidence
 
 
 class FrameOutput(NamedTuple):
@@ -121,12 +122,15 @@ class PoseNetwork(nn.Module):
         block_names: prediction blocks after which the network can stop (``stop_after``); () for a
             network that cannot.
         size_multiple: height and width of images are multiples of it.
+        features_in_image: the action part takes coordinates of the image, so that a followed
+            person's crop may move; False: of crops that are the same for the frames of a clip.
     """
 
     block_names: tuple[str, ...] = ()
     num_pose_outputs: int = 1
     num_action_blocks: int = 0
     size_multiple: int = 1
+    features_in_image: bool = False
 
     def __init__(
         self, config: Any, *, num_joints: int, dim: int, num_actions: tuple[int, ...] = ()
@@ -159,6 +163,26 @@ class PoseNetwork(nn.Module):
     def pose_arguments(self) -> dict[str, Any]:
         """The arguments of the same network for poses alone."""
         return self.arguments
+
+    def action_arguments(self, num_actions: int, layout: Layout) -> dict[str, Any]:
+        """The arguments of the same network with an action part for so many classes.
+
+        Args:
+            num_actions: number of classes.
+            layout: of the poses.
+
+        Raises:
+            HarError: networks of this class have none.
+        """
+        raise HarError(
+            f"{type(self).__name__} has no action part: choose weights of a network that can have "
+            "one, for example people."
+        )
+
+    def class_weights(self) -> set[str]:
+        """Names of the weights whose shape depends on the number of classes, where a file of
+        weights of the original does not know them (:mod:`har.weights.keras`)."""
+        return set()
 
     def joint_channels(self) -> dict[str, JointChannels]:
         """By the names of the weights that have channels of joints, their channels: what another

@@ -2,20 +2,24 @@
 
 The feature maps of strides 4 to 32 meet from the top down (Lin et al., "Feature Pyramid Networks
 for Object Detection", CVPR 2017), depthwise-separable convolutions between them; a heat map per
-joint at stride 4, joints by soft-argmax.
+joint at stride 4, joints by soft-argmax. Actions are learned from its poses alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import HarError
+from har.layouts import Layout
 from har.models.backbone_pose import BackbonePoseNet
 from har.models.backbones import build_backbone
-from har.models.base import JointChannels
+from har.models.base import FrameFeatures, FrameOutput, JointChannels
 from har.models.efficientnet_lite import ConvNormAct
+from har.models.pose_actions import PoseActions
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class PyramidPoseNetConfig:
     width: int
     num_layers: int
     kernel_size: int
+    num_actions: tuple[int, ...] = ()
+    root_joints: tuple[int, ...] = (0,)
+    action_width: int = 128
 
     def __post_init__(self) -> None:
         if self.dim not in (2, 3) or min(self.num_joints, self.width, self.num_layers) < 1:
@@ -37,10 +44,19 @@ class PyramidPoseNetConfig:
             )
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise HarError(f"PyramidPoseNet needs an odd kernel_size, not {self.kernel_size}.")
+        known = all(0 <= joint < self.num_joints for joint in self.root_joints)
+        if not self.root_joints or not known or min((self.action_width, *self.num_actions)) < 1:
+            raise HarError(
+                "PyramidPoseNet needs num_actions and action_width of at least 1 and root_joints "
+                f"below {self.num_joints}, not {self.num_actions}, {self.action_width} and "
+                f"{self.root_joints}."
+            )
 
 
 class PyramidPoseNet(BackbonePoseNet):
     """Poses from single images with a backbone of feature maps of several strides.
+
+    With ``num_actions`` it also has an action part, :class:`har.models.pose_actions.PoseActions`.
 
     Example:
         >>> model = PyramidPoseNet(num_joints=14)
@@ -59,10 +75,15 @@ class PyramidPoseNet(BackbonePoseNet):
         width: channels of the pyramid.
         num_layers: separable convolutions per stride.
         kernel_size: of them, odd.
+        num_actions: classes of every action set; () for poses only.
+        root_joints: numbers of the joints whose middle is where the person is.
+        action_width: channels of the action part.
 
     Raises:
         HarError: no such backbone or weights, or numbers that make no network.
     """
+
+    features_in_image = True
 
     def __init__(
         self,
@@ -74,9 +95,15 @@ class PyramidPoseNet(BackbonePoseNet):
         width: int = 96,
         num_layers: int = 2,
         kernel_size: int = 5,
+        num_actions: Sequence[int] = (),
+        root_joints: Sequence[int] = (0,),
+        action_width: int = 128,
     ) -> None:
-        config = PyramidPoseNetConfig(num_joints, dim, backbone, width, num_layers, kernel_size)
-        super().__init__(config, num_joints=num_joints, dim=dim)
+        shape = num_joints, dim, backbone, width, num_layers, kernel_size
+        actions = tuple(num_actions), tuple(root_joints), action_width
+        config = PyramidPoseNetConfig(*shape, *actions)
+        super().__init__(config, num_joints=num_joints, dim=dim, num_actions=config.num_actions)
+        self.num_action_blocks = 1 if config.num_actions else 0
         self.backbone = build_backbone(backbone, backbone_weights)
         self.backbone.freeze(frozen_stages)
         channels = self.backbone.channels
@@ -89,6 +116,21 @@ class PyramidPoseNet(BackbonePoseNet):
         )
         self.heat_maps = nn.Conv2d(width, num_joints, 1)
         self.depth_maps = nn.Conv2d(width, num_joints, 1) if dim == 3 else None
+        self.action: PoseActions | None = None
+        if config.num_actions:
+            self.action = PoseActions(num_joints, dim, *actions)
+
+    @property
+    def pose_arguments(self) -> dict[str, Any]:
+        return {**self.arguments, "num_actions": (), "root_joints": (0,)}
+
+    def action_arguments(self, num_actions: int, layout: Layout) -> dict[str, Any]:
+        hips = tuple(joint for joint, part in enumerate(layout.parts) if part == "hip")
+        root = hips or (layout.root,)
+        return {**self.arguments, "num_actions": (num_actions,), "root_joints": root}
+
+    def class_weights(self) -> set[str]:
+        return {name for name in self.state_dict() if name.startswith("action.classes.")}
 
     def joint_channels(self) -> dict[str, JointChannels]:
         maps = JointChannels(0, torch.arange(self.num_joints)[:, None])
@@ -97,6 +139,18 @@ class PyramidPoseNet(BackbonePoseNet):
     def pose_modules(self) -> list[nn.Module]:
         depth = [] if self.depth_maps is None else [self.depth_maps]
         return [self.backbone, self.laterals, self.layers, self.heat_maps, *depth]
+
+    def forward_frames(self, images: Tensor) -> FrameOutput:
+        found = super().forward_frames(images)
+        if self.action is None:
+            return found
+        features = FrameFeatures(found.pose[..., :-1], found.pose[..., -1:])
+        return found._replace(features=(features,))
+
+    def forward_clips(self, features: Sequence[FrameFeatures]) -> list[Tensor]:
+        if self.action is None:
+            return super().forward_clips(features)
+        return self.action(features[0])
 
     def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         features = self.backbone(images)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from har.layouts import LAYOUTS, Layout
+from har.models.registry import NETWORKS, network_class
 
 NOBODY_BELOW, DOUBTFUL_BELOW = 0.2, 0.5
 """Mean confidences: of SPNet's maps, about 0.8 on a person, 0.3 beside one."""
@@ -41,6 +42,7 @@ class ModelSpec:
         paper: where the network is described.
         nobody_below: mean confidence of the joints below which a crop shows nobody.
         doubtful_below: likewise, below which the person is looked for elsewhere as well.
+        unknown_below: where the likeliest action is less probable, none is named; None: always one.
         assumed: names of the values above that the file of weights does not state.
     """
 
@@ -66,6 +68,7 @@ class ModelSpec:
     paper: str = ""
     nobody_below: float = NOBODY_BELOW
     doubtful_below: float = DOUBTFUL_BELOW
+    unknown_below: float | None = None
     assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -86,6 +89,17 @@ class ModelSpec:
     def clip_span_s(self) -> float:
         """Seconds from the first to the last frame of a clip; 0 without clips."""
         return (self.clip_size - 1) * (self.clip_seconds_between_frames or 0.0)
+
+    @property
+    def features_in_image(self) -> bool:
+        """See :class:`har.models.base.PoseNetwork`."""
+        return self.network in NETWORKS and network_class(self.network).features_in_image
+
+    @property
+    def crop_span_s(self) -> float:
+        """Seconds over which the crop of a followed person holds all of their places; 0 where crops
+        of a clip may differ."""
+        return 0.0 if self.features_in_image else self.clip_span_s
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON holds them."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from har.errors import HarError
+from har.layouts import Layout
 from har.models.base import FrameFeatures, FrameOutput, JointChannels, PoseNetwork
 from har.models.spnet_blocks import ActionPart, PosePart
 from har.models.spnet_config import SPNetConfig, plan_steps, steps_until
@@ -84,6 +85,10 @@ class SPNet(PoseNetwork):
     @property
     def pose_arguments(self) -> dict[str, Any]:
         return {**self.arguments, "num_actions": (), "action_pyramids": ()}
+
+    def action_arguments(self, num_actions: int, layout: Layout) -> dict[str, Any]:
+        pyramids = self.config.action_pyramids or tuple(range(1, self.config.num_pyramids + 1))
+        return {**self.arguments, "num_actions": (num_actions,), "action_pyramids": pyramids}
 
     def joint_channels(self) -> dict[str, JointChannels]:
         one = torch.arange(self.num_joints)[:, None]

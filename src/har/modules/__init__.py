@@ -3,5 +3,6 @@
 from har.modules.multitask import MultitaskModule
 from har.modules.pose2d import Pose2DModule
 from har.modules.schedule import Phase
+from har.modules.stored_actions import StoredActionsModule
 
-__all__ = ["MultitaskModule", "Phase", "Pose2DModule"]
+__all__ = ["MultitaskModule", "Phase", "Pose2DModule", "StoredActionsModule"]

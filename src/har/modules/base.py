@@ -204,7 +204,7 @@ class PhasedModule(MeasuringModule):
         steps whose values are written.
         """
         trainer: Any = self.trainer  # its annotations lack what its connectors set
-        step, size = self.global_step, len(batch["images"])
+        step, size = self.global_step, len(batch["name"])
         # A copy: the next step of a CUDA graph writes to the same place.
         self._unchecked.append((step, self.phase, batch["name"], loss.detach().clone()))
         shown = {f"train/{kind}_loss": loss, **{f"train/{k}": v for k, v in others.items()}}

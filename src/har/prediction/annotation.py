@@ -91,7 +91,8 @@ class Annotator:
         """Returns the annotated frame, uint8 RGB (H, W, 3), all of one size."""
         people, now = prediction.people, prediction.frame.time_s
         for track, probabilities in prediction.actions.items():
-            self._last[track] = now, top_actions(probabilities, self.spec.labels, 1)[0]
+            top = top_actions(probabilities, self.spec.labels, 1, self.spec.unknown_below)
+            self._last[track] = now, top[0]
         self._last = {t: (s, a) for t, (s, a) in self._last.items() if now - s <= _KEPT_S}
         tags = {person.track: self._tag(person.track, len(people)) for person in people}
         image, drawn = prediction.frame.image, people

@@ -14,7 +14,7 @@ from har.prediction.locating import cut_crops
 from har.prediction.smoothing import JointSmoother
 from har.prediction.tracking import Finder
 from har.runtime.clip_buffer import TimedClips
-from har.runtime.engine import Engine
+from har.runtime.engine import Engine, FeaturesOfFrame
 from har.video import Frame
 
 
@@ -43,11 +43,13 @@ class FramePrediction(NamedTuple):
         frame: of the video.
         people: the persons in it.
         actions: by track, probabilities (C,) of the clip that ends here, where one is evaluated.
+        features: by track, what clips are made of, of a network with actions.
     """
 
     frame: Frame
     people: list[Person]
     actions: dict[int, NDArray[np.float32]]
+    features: dict[int, FeaturesOfFrame]
 
 
 def people_of(
@@ -70,6 +72,20 @@ def people_of(
     confidence = poses[..., -1].astype(np.float64)
     parts = zip(np.asarray(boxes, dtype=np.float64), joints, depth, confidence, strict=True)
     return [Person(track, *part) for part in parts]
+
+
+def in_image(
+    features: tuple[NDArray[np.float32], ...], to_image: FloatArray
+) -> tuple[NDArray[np.float32], ...]:
+    """Moves what clips are made of from a crop to the image, so that crops of a clip may differ.
+
+    Args:
+        features: of a frame, by block (J, dim) in crop coordinates and (J, C); changed in place.
+        to_image: (3, 3) affine map from crop coordinates to pixels.
+    """
+    for pose in features[::2]:
+        pose[:, :2] = transform_points(to_image, pose[:, :2])
+    return features
 
 
 class Follower:
@@ -95,7 +111,7 @@ class Follower:
         """Returns the predictions of the next frames, at least one, in the boxes that the finder
         returns before it is given their poses."""
         engine = self.engine
-        predictions = [FramePrediction(frame, [], {}) for frame in frames]
+        predictions = [FramePrediction(frame, [], {}, {}) for frame in frames]
         for track in [t for t, clip in self._clips.items() if clip.is_over(frames[0].time_s)]:
             del self._clips[track]
         for track, boxes in self.finder.boxes(frames).items():
@@ -123,10 +139,12 @@ class Follower:
             if engine.spec.labels and there.any():
                 new_clip = TimedClips(engine, every_s=self.action_every_s)
                 clip = self._clips.setdefault(track, new_clip)
-                frames_of_clip = zip(rows, times, result.features, there, strict=True)
-                for row, time_s, features, is_there in frames_of_clip:
-                    if not is_there:
-                        continue
+                to_image = invert_affine(affines)
+                for person in np.flatnonzero(there):
+                    row, time_s, features = rows[person], times[person], result.features[person]
+                    if engine.spec.features_in_image:
+                        features = in_image(engine.arrays(features), to_image[person])
+                    predictions[row].features[track] = features
                     probabilities = clip.push(float(time_s), features)
                     if probabilities is not None:
                         predictions[row].actions[track] = probabilities

@@ -83,7 +83,14 @@ class Prediction:
                 {
                     "time_s": round(float(self.actions.time_s[row]), _DECIMALS),
                     "track": int(self.actions.track[row]),
-                    "top": [a._asdict() for a in top_actions(values, self.actions.labels)],
+                    "top": [
+                        a._asdict()
+                        for a in top_actions(
+                            values,
+                            self.actions.labels,
+                            unknown_below=self.actions.unknown_below,
+                        )
+                    ],
                 }
                 for row, values in enumerate(self.actions.probabilities)
             ],

@@ -164,7 +164,7 @@ class Predictor:
 
     def of_image(self, image: Image, boxes: ArrayLike | None = None) -> Prediction:
         """See :meth:`__call__`."""
-        prediction = FramePrediction(Frame(image, 0, 0.0), self.people(image, boxes), {})
+        prediction = FramePrediction(Frame(image, 0, 0.0), self.people(image, boxes), {}, {})
         return self._collect([prediction], 1)
 
     def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[FramePrediction]:
@@ -195,13 +195,13 @@ class Predictor:
         spec = self.engine.spec
         finder: Finder = self.one_person()
         if detector is not None:
-            finder = DetectedPeople(detector, spec.clip_span_s, spec.nobody_below)
+            finder = DetectedPeople(detector, spec.crop_span_s, spec.nobody_below)
         options: Any = {"action_every_s": self.action_every_s, "smooth": self.smooth}
         return PredictionStream(self.engine, finder, fps=fps, **options)
 
     def one_person(self) -> OnePerson:
         """Returns the finder that locates and follows one person."""
-        return OnePerson(self.engine, self.engine.spec.clip_span_s)
+        return OnePerson(self.engine, self.engine.spec.crop_span_s)
 
     def _of_file(self, path: Path, boxes: ArrayLike | None) -> Prediction:
         if is_image(path):

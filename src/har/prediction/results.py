@@ -11,6 +11,8 @@ from har.models.spec import ModelSpec
 from har.prediction.following import FramePrediction, Person
 
 FloatArray = NDArray[np.float32]
+UNKNOWN = "unknown"
+"""What the answer is where no action is likely."""
 _DECIMALS = 4
 _OF_PERSON = ("frame", "time_s", "track")
 
@@ -118,12 +120,14 @@ class Actions:
         track: (K,) number of the person.
         probabilities: (K, C).
         labels: of the C actions.
+        unknown_below: see :class:`har.models.spec.ModelSpec`.
     """
 
     time_s: NDArray[np.float64]
     track: NDArray[np.int64]
     probabilities: FloatArray
     labels: tuple[str, ...]
+    unknown_below: float | None = None
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -146,20 +150,27 @@ class Actions:
             track: of this person only.
 
         Returns:
-            The likeliest first; empty without clips.
+            The likeliest first, after "unknown" where none is likely; empty without clips.
         """
         rows = self.probabilities if track is None else self.probabilities[self.track == track]
         if not len(rows):
             return []
-        return top_actions(rows.mean(0), self.labels, count)
+        return top_actions(rows.mean(0), self.labels, count, self.unknown_below)
 
 
 def top_actions(
-    probabilities: NDArray[Any], labels: tuple[str, ...], count: int = 5
+    probabilities: NDArray[Any],
+    labels: tuple[str, ...],
+    count: int = 5,
+    unknown_below: float | None = None,
 ) -> list[TopAction]:
-    """Returns the likeliest of C actions, the likeliest first."""
+    """Returns the likeliest of C actions, the likeliest first; before them "unknown" with what is
+    left of 1, where the likeliest is less probable than ``unknown_below``."""
     order = np.argsort(-probabilities, kind="stable")[:count]
-    return [TopAction(labels[number], float(probabilities[number])) for number in order]
+    found = [TopAction(labels[number], float(probabilities[number])) for number in order]
+    if unknown_below is not None and found and found[0].probability < unknown_below:
+        found.insert(0, TopAction(UNKNOWN, 1 - found[0].probability))
+    return found[:count]
 
 
 class PredictionCollector:
@@ -227,7 +238,8 @@ class PredictionCollector:
         time_s = np.array([time_s for time_s, _, _ in self._actions], np.float64)
         track = np.array([track for _, track, _ in self._actions], np.int64)
         rows = np.array([values for _, _, values in self._actions], np.float32)
-        return Actions(time_s, track, rows.reshape(len(time_s), len(labels)), labels)
+        values = rows.reshape(len(time_s), len(labels))
+        return Actions(time_s, track, values, labels, self.spec.unknown_below)
 
 
 def person_dict(poses: Poses, row: int) -> dict[str, Any]:

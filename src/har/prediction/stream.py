@@ -138,4 +138,5 @@ class PredictionStream:
             np.array([row[0] for row in rows], np.int64),
             values.reshape(len(rows), len(self._spec.labels)),
             self._spec.labels,
+            self._spec.unknown_below,
         )

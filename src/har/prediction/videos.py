@@ -170,7 +170,7 @@ def _finder(predictor: Predictor, boxes: Boxes, given: OfVideo | None) -> Finder
     if boxes is None or isinstance(boxes, BoxesFile):
         return predictor.one_person()
     spec = predictor.engine.spec
-    return DetectedPeople(boxes, spec.clip_span_s, spec.nobody_below)
+    return DetectedPeople(boxes, spec.crop_span_s, spec.nobody_below)
 
 
 def _unused(

@@ -69,7 +69,7 @@ def write_actions(path: Path, actions: Actions) -> None:
         table.writerow(["time_s", "track", *columns])
         rows = zip(actions.time_s, actions.track, actions.probabilities, strict=True)
         for time_s, track, values in rows:
-            best = top_actions(values, actions.labels, top)
+            best = top_actions(values, actions.labels, top, actions.unknown_below)
             cells = [cell for a in best for cell in (a.label, f"{a.probability:.4f}")]
             table.writerow([f"{time_s:.3f}", int(track), *cells])
 

@@ -19,11 +19,11 @@ from har.data.own.reader import OwnReader
 from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS
 from har.errors import HarError
-from har.prepare.actions import next_commands, print_next
 from har.prepare.check_clips import OTHERS, check_h36m, check_penn, stored_layout
 from har.prepare.check_persons import check_lsp, check_own_poses
 from har.prepare.check_prepared import check_prepared, left_out_before
 from har.prepare.findings import OK, OPEN, Findings, findings_table, folder_option
+from har.runs.own_clips import next_command, print_next
 
 _PROTOCOL_NAMES = {"xsub": "X-Sub", "xview": "X-View", "xset": "X-Set"}
 
@@ -160,7 +160,7 @@ def check_own(data_dir: Path, cfg: DictConfig) -> Findings | None:
         findings.add(OPEN, "new or changed", len(new) + len(unread), first)
         findings.following = findings.prepare
     if findings.following is None and not findings.problems:
-        findings.following = next_commands(data_dir, with_skeleton > 0)[0]
+        findings.following = next_command(data_dir)
     return findings
 
 

@@ -14,6 +14,7 @@ from har.modules.base import PhasedModule
 from har.runs import building
 from har.runs.completing import match_classes
 from har.runs.config import print_config, run_folder, write_config
+from har.runs.own_actions import train_own_actions
 from har.runs.person_report import report_persons
 from har.runs.report import print_table, write_metrics
 
@@ -32,6 +33,8 @@ def train(cfg: DictConfig) -> dict[str, float] | float:
         HarError: data missing, network and data disagree, weights that do not fit, or no metric of
             the name ``optimized_metric``.
     """
+    if OmegaConf.select(cfg, "own") is not None:
+        return train_own_actions(cfg)
     folder = run_folder()
     if OmegaConf.select(cfg, "extras.print_config"):
         print_config(cfg)

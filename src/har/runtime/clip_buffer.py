@@ -1,8 +1,9 @@
 """Actions of a stream by its clock: clips of the pace at which the network was trained.
 
 A network was trained on clips of T frames so many seconds apart. Videos have 25, 30 or 60 frames a
-second, or varying ones; so the frames of a clip are picked by their time stamps. As in
-:class:`har.runtime.streaming.ClipStream` each frame passes through the network once.
+second, or varying ones; so the frames of a clip are picked by their time stamps
+(:class:`har.data.clips.ClipClock`). As in :class:`har.runtime.streaming.ClipStream` each frame
+passes through the network once.
 """
 
 from collections import deque
@@ -10,10 +11,8 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from har.data.clips import clip_frames
+from har.data.clips import ClipClock
 from har.runtime.engine import Engine, FeaturesOfFrame
-
-_TOLERANCE = 0.5  # of the distance between frames of a clip
 
 
 class TimedClips:
@@ -25,12 +24,10 @@ class TimedClips:
     """
 
     def __init__(self, engine: Engine, *, every_s: float) -> None:
-        self.engine, self.every_s = engine, every_s
-        self.pace_s = engine.spec.clip_seconds_between_frames or 0.0
-        self.span_s = engine.spec.clip_span_s
-        self._times: deque[float] = deque()
+        self.engine = engine
+        pace_s = engine.spec.clip_seconds_between_frames or 0.0
+        self._clock = ClipClock(engine.spec.clip_size, pace_s, every_s)
         self._features: deque[FeaturesOfFrame] = deque()
-        self._last_output_s: float | None = None
 
     def push(self, time_s: float, features: FeaturesOfFrame) -> NDArray[np.float32] | None:
         """Takes one more frame.
@@ -39,20 +36,12 @@ class TimedClips:
             float32 (C,), the actions of the clip that ends now; None while the clip is not full,
             and between outputs.
         """
-        self._times.append(time_s)
+        first = self._clock.first
         self._features.append(features)
-        while len(self._times) > 1 and self._times[1] <= time_s - self.span_s - self.pace_s / 2:
-            self._times.popleft()
+        frames = self._clock.push(time_s)
+        for _ in range(self._clock.first - first):
             self._features.popleft()
-        if time_s - self._times[0] < self.span_s - _TOLERANCE * self.pace_s / 4:
-            return None
-        # half a frame early is in time: 0.25 s are 7.5 frames
-        if self._last_output_s is not None and time_s - self._last_output_s < 0.95 * self.every_s:
-            return None
-        self._last_output_s = time_s
-        times = np.array(self._times)
-        wanted = time_s - self.pace_s * np.arange(self.engine.spec.clip_size - 1, -1, -1.0)
-        return self._classify(np.abs(times - wanted[:, None]).argmin(1).tolist())
+        return None if frames is None else self._classify(frames)
 
     def finish(self) -> NDArray[np.float32] | None:
         """The actions of a stream that was too short for an output, by the rule for short clips.
@@ -60,16 +49,13 @@ class TimedClips:
         Returns:
             float32 (C,); None where there was an output, or no more than one frame.
         """
-        if self._last_output_s is not None or len(self._times) < 2:
-            return None
-        frame_s = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
-        step = max(1, round(self.pace_s / frame_s))
-        return self._classify(clip_frames(len(self._times), self.engine.spec.clip_size, step))
+        frames = self._clock.finish()
+        return None if frames is None else self._classify(frames)
 
     def is_over(self, time_s: float) -> bool:
         """Whether the last frame is so long ago that it can be part of no clip any more."""
-        return time_s - self._times[-1] > self.span_s + self.pace_s
+        return self._clock.is_over(time_s)
 
-    def _classify(self, positions: list[int]) -> NDArray[np.float32]:
+    def _classify(self, frames: list[int]) -> NDArray[np.float32]:
         features = list(self._features)
-        return self.engine.classify_clips([features[position] for position in positions])
+        return self.engine.classify_clips([features[n - self._clock.first] for n in frames])

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from har.errors import HarError
 from har.models.spec import ModelSpec
 
-# Per action block, a joint's coordinates times its confidence and the appearance around it.
+# Per action block, what FrameFeatures has of a frame: (J, dim) and (J, C).
 FeaturesOfFrame: TypeAlias = tuple[Any, ...]
 
 
@@ -104,6 +105,11 @@ class Engine:
         with self._lock:
             probabilities = self.runtime.classify_clips(clips)
         return probabilities[0] if single else probabilities
+
+    def arrays(self, features: FeaturesOfFrame) -> tuple[NDArray[np.float32], ...]:
+        """The features of a frame, wherever they are, as float32 arrays that may be changed;
+        :meth:`classify_clips` takes them too."""
+        return tuple(np.array(torch.as_tensor(part).float().cpu()) for part in features)
 
     def compile(self) -> bool:
         """Makes the engine as fast as it can be, now: worth a minute's wait before long work.

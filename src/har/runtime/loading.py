@@ -70,12 +70,48 @@ def load_engine(
         log_assumed(spec)
         return Engine(exported, spec, batch_size=batch_size)
     network, spec = load_for_inference(source, stop_after=stop_after, resolution=resolution)
-    if taken == "openvino":
+    options: Any = {"fast": fast, "batch_size": batch_size, "num_frames": num_frames}
+    return _engine(network, spec, chosen, taken, **options)
+
+
+def engine_of(
+    network: PoseNetwork,
+    spec: ModelSpec,
+    *,
+    device: str = "auto",
+    fast: bool = True,
+    batch_size: int = 8,
+    num_frames: int | None = None,
+) -> Engine:
+    """An engine of a network with its weights; the arguments are those of :func:`load_engine`.
+
+    Raises:
+        HarError: there is no such device.
+    """
+    chosen = torch.device(choose_device(device))
+    path = Path(spec.name).with_suffix("")  # no exported file
+    taken = choose_runtime("auto", path, chosen, fast=fast, num_frames=num_frames)
+    options: Any = {"fast": fast, "batch_size": batch_size, "num_frames": num_frames}
+    return _engine(network, spec, chosen, taken, **options)
+
+
+def _engine(
+    network: PoseNetwork,
+    spec: ModelSpec,
+    device: torch.device,
+    runtime: str,
+    *,
+    fast: bool,
+    batch_size: int,
+    num_frames: int | None,
+) -> Engine:
+    """A network computed by a runtime that was chosen."""
+    if runtime == "openvino":
         size = spec.resolution
         converted = OpenVINORuntime(network, size, batch_size=batch_size, fast=fast)
         return Engine(converted, spec, batch_size=batch_size)
-    mode = fastest_mode(chosen) if fast else PLAIN
-    computed = TorchRuntime(network, chosen, mode, batch_size=batch_size, num_frames=num_frames)
+    mode = fastest_mode(device) if fast else PLAIN
+    computed = TorchRuntime(network, device, mode, batch_size=batch_size, num_frames=num_frames)
     return Engine(computed, spec, batch_size=batch_size)
 
 

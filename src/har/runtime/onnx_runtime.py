@@ -42,7 +42,7 @@ class OnnxRuntime:
         import onnx
         import onnx.utils
 
-        def session(model: Any, inputs: list[str], outputs: list[str]) -> Any:
+        def session(model: Any, inputs: list[str], outputs: list[str], fast: bool = fast) -> Any:
             part = onnx.utils.Extractor(model).extract_model(inputs, outputs)
             data = part.SerializeToString()
             return OpenVINOSession(data, fast=fast) if with_openvino else _session(data, device)
@@ -61,7 +61,9 @@ class OnnxRuntime:
             self._clip_part = None
             if self._features:
                 inputs = ["images", *self._features]  # of the images the clip's length only
-                self._clip_part = session(model, inputs, ["action"])
+                # pixels of an image are too large for bfloat16
+                of_clips = fast and not self.spec.features_in_image
+                self._clip_part = session(model, inputs, ["action"], of_clips)
         except HarError:
             raise
         except Exception as error:  # both libraries raise kinds of their own

@@ -138,7 +138,9 @@ class OpenVINORuntime:
         if frames not in self._clip_requests:
             example = tuple(map(torch.from_numpy, gathered))
             model = _converted(ClipPart(self._network), *example)
-            self._clip_requests[frames] = compile_for_cpu(model, fast=self.fast)
+            # pixels of an image are too large for bfloat16
+            fast = self.fast and not self._network.features_in_image
+            self._clip_requests[frames] = compile_for_cpu(model, fast=fast)
         request = self._clip_requests[frames]
         request.infer(gathered)
         return np.array(request.output_tensors[0].data)

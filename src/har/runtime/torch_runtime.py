@@ -90,7 +90,9 @@ class TorchRuntime:
         """Features of the T frames of N clips to probabilities (N, C), in float32."""
         with torch.inference_mode():
             gathered = [
-                torch.stack([torch.stack([frame[i] for frame in clip]) for clip in clips]).float()
+                torch.stack(
+                    [torch.stack([torch.as_tensor(frame[i]) for frame in clip]) for clip in clips]
+                ).to(self.device, torch.float32)
                 for i in range(len(clips[0][0]))
             ]
             probabilities: NDArray[np.float32] = self._clip_part(*gathered).cpu().numpy()

@@ -118,7 +118,8 @@ class WeightsFile:
         known = {*names, *(whole.state_dict() if whole is not None else ())}
         unexpected = [key for key in self.state if key not in known and not is_counter(key)]
         report = LoadReport(str(self.path), unexpected=unexpected)
-        free = TABLES[kind].class_weights(network) if kind in TABLES else ()
+        table = TABLES.get(kind)
+        free = network.class_weights() if table is None else table.class_weights(network)
         stated = list(self.run.get("labels") or self.stated.get("labels") or ())
         others = not strict and bool(labels) and bool(stated) and stated != list(labels or ())
         options: Any = {"strict": strict, "hint": what_would_fit(network, self.arguments)}

@@ -21,7 +21,7 @@ from har.data.own.folder import find_clips
 from har.data.own.prepare import OwnSettings
 from har.data.own.record import OwnActions
 from har.errors import HarError
-from har.prepare.actions import print_report
+from har.runs.own_clips import print_report
 from tests.helpers.ntu_files import video_frames, write_skeleton
 from tests.helpers.own_clips import SIZE, frames_of, prepare, stored_content, write_clip
 

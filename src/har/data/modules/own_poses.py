@@ -9,7 +9,7 @@ import numpy as np
 
 from har.data.coco.prepare import open_prepared
 from har.data.coco.skeleton import mirroring
-from har.data.coco.splits import assign_splits, groups_of
+from har.data.groups import assign_splits, groups_of
 from har.data.modules.persons import PersonDataModule
 from har.data.records import PersonSet
 from har.errors import HarError

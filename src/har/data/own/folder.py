@@ -18,6 +18,7 @@ from har.endings import ANIMATED_ENDINGS, VIDEO_ENDINGS, ending_of
 from har.errors import HarError
 
 _PREPARED = "prepared"  # our own output, no class
+_OF_SYSTEMS = ("Thumbs.db", "desktop.ini", ".DS_Store")  # and names with ._ before: nobody's data
 
 
 class OwnClip(NamedTuple):
@@ -55,7 +56,8 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
 
     Args:
         root: the folder.
-        left_out: gets the files and folders that are no clips, by path from the root, and why.
+        left_out: gets the files and folders that are no clips, by path from the root, and why; not
+            those of operating systems, and beside the classes videos only.
 
     Raises:
         HarError: there is none, or the folder is NTU RGB+D's.
@@ -70,12 +72,16 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
     for label in sorted(os.listdir(root)) if root.is_dir() else []:
         if label in (_PREPARED, *(f"{split}.txt" for split in SPLITS)):
             continue
+        if _of_system(label) and not (root / label).is_dir():
+            continue
         if label.startswith("."):
             left_out[label] = "hidden"
             continue
         if not (root / label).is_dir():
-            left_out[label] = "in no class folder"
+            if _is_video(root / label):
+                left_out[label] = "in no class folder"
             continue
+        before = len(found)
         for folder, folders, files in os.walk(root / label):
             hidden = [name for name in folders if name.startswith(".")]
             left_out |= {Path(folder, n).relative_to(root).as_posix(): "hidden" for n in hidden}
@@ -84,6 +90,8 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
             sizes = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
             for name, size in sizes.items():
                 file = paths[name].relative_to(root).as_posix()
+                if _of_system(name):
+                    continue
                 if name.startswith("."):
                     left_out[file] = "hidden"
                 elif not _is_video(paths[name]):
@@ -94,6 +102,8 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
                     if file.encode(errors="replace").decode() != file:
                         raise HarError(f"The name of the clip {file!a} is not UTF-8: rename it.")
                     found.append(OwnClip(file, (size, skeleton)))
+        if len(found) == before:
+            left_out[label] = "class without clips"
     if not found:
         raise HarError(
             f"No clips of own actions lie in {root.resolve()}: put them into a folder per class, "
@@ -101,6 +111,10 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
             f"{' '.join(sorted(VIDEO_ENDINGS))})."
         )
     return found
+
+
+def _of_system(name: str) -> bool:
+    return name in _OF_SYSTEMS or name.startswith("._")
 
 
 def _is_video(path: Path) -> bool:

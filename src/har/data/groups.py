@@ -1,4 +1,4 @@
-"""Who trains and who validates, by groups of pictures that stay together."""
+"""Who trains and who is measured, by groups of pictures or clips that stay together."""
 
 import logging
 import re
@@ -8,51 +8,49 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from har.data.coco.document import COCOError
+from har.errors import HarError
 
 log = logging.getLogger(__name__)
 
 _SHOWN = 3  # names in a message
 
 
-def groups_of(images: Sequence[str], group_by: str | None) -> list[str]:
-    """The group of every picture: what the only group of a regular expression finds in its path.
+def groups_of(files: Sequence[str], group_by: str | None) -> list[str]:
+    """The group of every file: what the only group of a regular expression finds in its path.
 
-    Pictures in which it finds nothing are groups of their own, as all are without an expression.
+    Files in which it finds nothing are groups of their own, as all are without an expression.
 
     Args:
-        images: paths below the folder of pictures, with ``/``.
+        files: paths below the folder of the data, with ``/``.
         group_by: searched for in the path, for example ``^([^/]+)/`` for the first folder.
 
     Raises:
-        COCOError: no regular expression, another number of groups, or one that is found nowhere.
+        HarError: no regular expression, another number of groups, or one that is found nowhere.
     """
     if group_by is None:
-        return list(images)
+        return list(files)
     try:
         pattern = re.compile(group_by)
     except re.error as error:
-        raise COCOError(f"data.group_by={group_by} is no regular expression: {error}.") from error
+        raise HarError(f"data.group_by={group_by} is no regular expression: {error}.") from error
     if pattern.groups != 1:
-        raise COCOError(
+        raise HarError(
             f"data.group_by={group_by} has {pattern.groups} groups, and one in brackets is needed, "
             "as in data.group_by='(.*)_[0-9]+' for the name of a video."
         )
-    found = {image: pattern.search(image) for image in dict.fromkeys(images)}
-    without = [image for image, match in found.items() if match is None or match[1] is None]
+    found = {file: pattern.search(file) for file in dict.fromkeys(files)}
+    without = [file for file, match in found.items() if match is None or match[1] is None]
     if len(without) == len(found):
-        raise COCOError(
-            f"data.group_by={group_by} is found in no path of a picture ({without[0]}, for "
-            "example): change the expression."
+        raise HarError(
+            f"data.group_by={group_by} is found in no path ({without[0]}, for example): "
+            "change the expression."
         )
     if without:
         text = "data.group_by=%s is not found in %d of %d paths (%s): each is a group of its own."
         log.warning(text, group_by, len(without), len(found), ", ".join(without[:_SHOWN]))
-    # a group's name never is the path of a picture
-    names = {
-        image: f"group {m[1]}" if m and m[1] is not None else image for image, m in found.items()
-    }
-    return [names[image] for image in images]
+    # a group's name never is the path of a file
+    names = {file: f"group {m[1]}" if m and m[1] is not None else file for file, m in found.items()}
+    return [names[file] for file in files]
 
 
 def assign_splits(
@@ -77,10 +75,10 @@ def assign_splits(
         (N,) splits, empty for rows that are left out.
 
     Raises:
-        COCOError: shares that leave nothing to train on.
+        HarError: shares that leave nothing to train on.
     """
     if min(shares.values()) < 0 or sum(shares.values()) >= 1:
-        raise COCOError(
+        raise HarError(
             f"data.val_share={shares['val']} and data.test_share={shares['test']} have to be 0 or "
             "more, and together less than 1."
         )
@@ -90,7 +88,7 @@ def assign_splits(
     if elsewhere.any():
         names = list(dict.fromkeys(named[elsewhere].tolist()))
         log.warning(
-            "%d training persons are left out: their groups are in another file as well (%s).",
+            "%d training samples are left out: their groups are in another file as well (%s).",
             int(elsewhere.sum()), ", ".join(names[:_SHOWN]),
         )  # fmt: skip
         found[elsewhere] = b""
@@ -110,6 +108,6 @@ def assign_splits(
                 found[members[drawn.pop(0)]] = split
                 taken += size
             if not taken:
-                text = "All pictures are one group: none is kept out of training for %s."
+                text = "All samples are one group: none is kept out of training for %s."
                 log.warning(text, name)
     return found

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from har.data.coco.splits import assign_splits, groups_of
+from har.data.groups import assign_splits, groups_of
 from har.errors import HarError
 
 
@@ -22,7 +22,7 @@ def test_groups_of_paths(caplog: pytest.LogCaptureFixture) -> None:
         ("(", "no regular expression"),
         ("walk", "0 groups"),
         ("(a)(b)", "2 groups"),
-        ("(video)", "no path of a picture"),
+        ("(video)", "found in no path"),
     ):
         with pytest.raises(HarError, match=what):
             groups_of(images, wrong)
@@ -70,4 +70,4 @@ def test_what_shares_cannot_do(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         after = assign_splits(one, ["a"] * 3, {"val": 0.1, "test": 0})
     assert (after == b"train").all()
-    assert "All pictures are one group" in caplog.text
+    assert "All samples are one group" in caplog.text
