@@ -6,7 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from har.data.feature_clips import FeatureClips, all_windows, collate_clips, random_window
+from har.data.feature_clips import (
+    FeatureClips,
+    all_windows,
+    collate_clips,
+    random_window,
+    stretches,
+)
 from har.data.framestore.stored_features import ClipFeatures, StoredFeatures
 from har.data.pose_augment import PoseAugmentation
 from har.runtime.clip_buffer import TimedClips
@@ -58,7 +64,8 @@ def test_persons_and_gaps_are_not_mixed() -> None:
 @given(st.integers(2, 60), st.floats(0.05, 0.15), st.integers(0, 1000))
 def test_a_random_clip_has_its_pace(count: int, pace_s: float, seed: int) -> None:
     times = np.arange(count) / 15
-    rows = random_window(clip_of(times), 8, pace_s, 0.1, np.random.default_rng(seed))
+    parts = stretches(clip_of(times), 0.8)
+    rows = random_window(times, parts, 8, pace_s, np.random.default_rng(seed))
     assert rows.shape == (8,)
     assert (np.diff(rows) >= 0).all()
     if times[-1] > 7 * pace_s + 1 / 15:

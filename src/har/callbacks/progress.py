@@ -105,7 +105,9 @@ class Throughput(Callback):
         batch: Mapping[str, Any],
         batch_idx: int,
     ) -> None:
-        images = batch["images"]
+        images = batch.get("images")
+        if images is None:  # stored features
+            return
         self._images += images.shape[0] * (images.shape[1] if images.ndim == 5 else 1)
         if (batch_idx + 1) % trainer.log_every_n_steps == 0:
             now = time.perf_counter()

@@ -50,21 +50,24 @@ def all_windows(
 
 
 def random_window(
-    clip: ClipFeatures, clip_size: int, pace_s: float, usual_pace_s: float, rng: np.random.Generator
+    times_s: NDArray[np.float64],
+    parts: Sequence[IntArray],
+    clip_size: int,
+    pace_s: float,
+    rng: np.random.Generator,
 ) -> IntArray:
     """The rows (clip_size,) of a random clip.
 
     Args:
-        clip: the frames that a person is in, two or more in a row.
+        times_s: (R,) of the frames that a person is in.
+        parts: of :func:`stretches`, at least one.
         clip_size: frames of the clip.
         pace_s: seconds between them.
-        usual_pace_s: by which it is decided what is one stretch of frames.
         rng: what is drawn from.
     """
-    parts = stretches(clip, clip_size * usual_pace_s)
-    lengths = np.array([len(part) for part in parts], np.float64)
-    rows = parts[int(rng.choice(len(parts), p=lengths / lengths.sum()))]
-    times = clip.times_s[rows]
+    ends = np.cumsum([len(part) for part in parts])
+    rows = parts[int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))]
+    times = times_s[rows]
     span_s = (clip_size - 1) * pace_s
     if times[-1] - times[0] <= span_s:
         clock = ClipClock(clip_size, pace_s, np.inf)
@@ -73,7 +76,8 @@ def random_window(
         return rows[clips[-1] if short is None else short]
     end_s = rng.uniform(times[0] + span_s, times[-1])
     wanted = end_s - pace_s * np.arange(clip_size - 1, -1, -1.0)
-    return rows[np.abs(times - wanted[:, None]).argmin(1)]
+    after = np.searchsorted(times, wanted).clip(1, len(times) - 1)
+    return rows[after - (wanted - times[after - 1] < times[after] - wanted)]
 
 
 class FeatureClips(Dataset[dict[str, Any]]):
@@ -111,6 +115,8 @@ class FeatureClips(Dataset[dict[str, Any]]):
         self.clip_size, self.pace_s = clip_size, pace_s
         self.augmentation, self.flip, self.seed = augmentation, flip, seed
         self.mirror = mirror
+        gap_s = clip_size * pace_s
+        self._parts = [stretches(features.clips[name], gap_s) for name in self.names]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -129,7 +135,7 @@ class FeatureClips(Dataset[dict[str, Any]]):
         rng = seeded_rng(self.seed, kind, draw)
         clip = self.features.clips[self.names[number]]
         pace_s = self.pace_s * (1 + self.augmentation.pace * rng.uniform(-1, 1))
-        rows = random_window(clip, self.clip_size, pace_s, self.pace_s, rng)
+        rows = random_window(clip.times_s, self._parts[number], self.clip_size, pace_s, rng)
         arrays = self.features.arrays(clip.values[rows])
         if self.flip is not None:
             arrays = list(self.augmentation(arrays[0], arrays[1], self.flip, rng))

@@ -56,18 +56,18 @@ class PoseAugmentation:
         """
         middle = pose.mean((0, 1))
         moved = pose - middle
-        size = np.sqrt(np.square(moved - moved.mean(1, keepdims=True))[..., :2].sum(-1).mean())
+        size = np.sqrt(2 * moved[..., :2].var(1).mean())  # of the person, about
         if self.flip and rng.random() < 0.5:
             moved, confidence = mirrored(moved, confidence, flip)
         angle = np.deg2rad(self.angle_deg) * rng.uniform(-1, 1)
-        cos, sin = np.cos(angle), np.sin(angle)
-        turned = moved[..., :2] @ np.array([[cos, sin], [-sin, cos]])
-        moved = np.concatenate([turned, moved[..., 2:]], -1)
-        moved = moved * (1 + self.stretch * rng.uniform(-1, 1, moved.shape[-1]))
-        moved[..., :2] += rng.normal(0, self.noise * size, moved[..., :2].shape)
+        turn = np.eye(pose.shape[-1], dtype=np.float32)
+        turn[:2, :2] = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+        turn *= 1 + self.stretch * rng.uniform(-1, 1, len(turn)).astype(np.float32)
+        moved = moved @ turn + middle
+        noise = rng.standard_normal((*moved.shape[:2], 2), dtype=np.float32)
+        moved[..., :2] += np.float32(self.noise * size) * noise
         seen = rng.random(moved.shape[1]) >= self.drop
-        confidence = confidence * seen[:, None]
-        return (moved + middle).astype(np.float32), confidence.astype(np.float32)
+        return moved, confidence * seen[:, None].astype(np.float32)
 
 
 def mirrored(

@@ -62,8 +62,7 @@ def train_own_actions(cfg: DictConfig) -> dict[str, float] | float:
     building.refuse_own_weights(cfg, folder)
     torch.set_float32_matmul_precision("high")
     cfg, data = prepare(cfg, source)
-    cfg = decide_mirror(cfg, data)
-    cfg = building.decide(cfg, data)
+    cfg = decide_mirror(building.decide(cfg, data), data)
     write_config(cfg, folder)
     train_rows, test_rows = data.train_rows, data.test_rows
     folds = data.cross_validation()
@@ -74,7 +73,7 @@ def train_own_actions(cfg: DictConfig) -> dict[str, float] | float:
     module = building.build_module(cfg, data)
     module.run_info["spec"]["unknown_below"] = threshold
     building.begin_with(module, cfg)
-    trainer = building.build_trainer(cfg)
+    trainer = building.build_trainer(cfg, limit_val_batches=0)
     trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     tested, of_clips = test_rows, None
     if cfg.data.folds != "none":
@@ -139,7 +138,14 @@ def train_fold(
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     module = building.build_module(cfg, data)
     quiet: Any = {"enable_progress_bar": False, "callbacks": [], "logger": False}
-    building.build_trainer(cfg, **quiet).fit(module, datamodule=data)
+    told = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    level = told.level
+    told.setLevel(logging.WARNING)
+    try:
+        trainer = building.build_trainer(cfg, limit_val_batches=0, **quiet)
+        trainer.fit(module, datamodule=data)
+    finally:
+        told.setLevel(level)
     return module
 
 

@@ -109,7 +109,7 @@ class Engine:
     def arrays(self, features: FeaturesOfFrame) -> tuple[NDArray[np.float32], ...]:
         """The features of a frame, wherever they are, as float32 arrays that may be changed;
         :meth:`classify_clips` takes them too."""
-        return tuple(np.array(torch.as_tensor(part).float().cpu()) for part in features)
+        return tuple(torch.as_tensor(part).float().cpu().numpy().copy() for part in features)
 
     def compile(self) -> bool:
         """Makes the engine as fast as it can be, now: worth a minute's wait before long work.
