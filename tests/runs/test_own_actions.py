@@ -1,4 +1,4 @@
-"""Own actions in one command: prepared, cross-validated, trained, and what har.predict makes of it."""
+"""Own actions in one command: prepared, cross-validated, trained; what prediction makes of it."""
 
 import json
 from pathlib import Path

@@ -113,8 +113,9 @@ class StoredActionsModule(PhasedModule):
         """
         action = batch["action"]
         logits = self.network.forward_clips(blocks_of(batch["features"]))
-        smoothing = {"label_smoothing": self.label_smoothing}
-        parts = torch.stack([F.cross_entropy(values, action, **smoothing) for values in logits])
+        share = self.label_smoothing
+        losses = [F.cross_entropy(v, action, label_smoothing=share) for v in logits]
+        parts = torch.stack(losses)
         hits = 100 * (logits[-1].argmax(1) == action).float().mean()
         return self.logged("action", parts.sum(), parts, batch, action_top1=hits)
 

@@ -67,7 +67,7 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
             f"{root / 'ntu'} is where NTU RGB+D is looked for: put own actions into a folder of "
             "their own, and give a class another name."
         )
-    found = []
+    found: list[OwnClip] = []
     left_out = {} if left_out is None else left_out
     for label in sorted(os.listdir(root)) if root.is_dir() else []:
         if label in (_PREPARED, *(f"{split}.txt" for split in SPLITS)):
