@@ -236,7 +236,7 @@ def test_clips_of_varying_frame_rates_go_by_time() -> None:
 
 def test_old_frames_are_forgotten() -> None:
     _, clips = asked_at(np.arange(3000) / 30)
-    assert len(clips._times) == len(clips._features) < 30
+    assert len(clips._clock._times) == len(clips._features) < 30
     assert clips.is_over(102.0)
     assert not clips.is_over(100.0)
 

@@ -134,11 +134,11 @@ def test_stored_features_give_the_outputs_of_the_whole_network(own: Path) -> Non
     spec = spec_of(network, name="tiny", layout="pa17j", resolution=(SIZE, SIZE), clip_size=6)
     engine = engine_of(network, spec, fast=False)
     images = moving_frames(own)[:6]
-    box = np.array([[10.0, 5, 60, 55]])
+    box = np.array([[11.0, 6, 59, 54]])  # 60 whole pixels as a crop, so that it is a square
     finder = GivenBoxes({0: np.array([0, 5])}, {0: np.repeat(box, 2, axis=0)})
     frames = [Frame(image, n, n / 15) for n, image in enumerate(images)]
     found = Follower(engine, finder).predict(frames)
-    rows = [engine.arrays(each.features[0]) for each in found]
+    rows = [engine.arrays((each.features or {})[0]) for each in found]
     clip = [torch.from_numpy(np.stack(part)[None]) for part in zip(*rows, strict=True)]
     stored, _ = clip_log_probabilities(network, clip, torch.tensor([1]))
     crops, _ = cut_crops(engine, images, finder.boxes(frames)[0])

@@ -37,12 +37,13 @@ def clip_log_probabilities(
         num_clips: (N,) how many each has, at least one.
 
     Returns:
-        Mean log probabilities (N, C) of the last block, and those of the single clips.
+        Log probabilities (N, C) of the last block, by the mean over a video's clips; and those of
+        the single clips.
     """
     logits = network.forward_clips(blocks_of(features))[-len(network.num_actions)]
     single = logits.to(exact_dtype(logits.device)).log_softmax(-1)
     parts = single.split(num_clips.tolist())
-    return torch.stack([part.mean(0) for part in parts]), single
+    return torch.stack([part.mean(0) for part in parts]).log_softmax(-1), single
 
 
 class ActionScores(nn.Module):

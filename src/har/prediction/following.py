@@ -43,13 +43,13 @@ class FramePrediction(NamedTuple):
         frame: of the video.
         people: the persons in it.
         actions: by track, probabilities (C,) of the clip that ends here, where one is evaluated.
-        features: by track, what clips are made of, of a network with actions.
+        features: by track, what clips are made of, of a network with actions; None of an image.
     """
 
     frame: Frame
     people: list[Person]
     actions: dict[int, NDArray[np.float32]]
-    features: dict[int, FeaturesOfFrame]
+    features: dict[int, FeaturesOfFrame] | None = None
 
 
 def people_of(
@@ -111,7 +111,9 @@ class Follower:
         """Returns the predictions of the next frames, at least one, in the boxes that the finder
         returns before it is given their poses."""
         engine = self.engine
-        predictions = [FramePrediction(frame, [], {}, {}) for frame in frames]
+        of_frames: list[dict[int, FeaturesOfFrame]] = [{} for _ in frames]
+        pairs = zip(frames, of_frames, strict=True)
+        predictions = [FramePrediction(frame, [], {}, found) for frame, found in pairs]
         for track in [t for t, clip in self._clips.items() if clip.is_over(frames[0].time_s)]:
             del self._clips[track]
         for track, boxes in self.finder.boxes(frames).items():
@@ -144,7 +146,7 @@ class Follower:
                     row, time_s, features = rows[person], times[person], result.features[person]
                     if engine.spec.features_in_image:
                         features = in_image(engine.arrays(features), to_image[person])
-                    predictions[row].features[track] = features
+                    of_frames[row][track] = features
                     probabilities = clip.push(float(time_s), features)
                     if probabilities is not None:
                         predictions[row].actions[track] = probabilities

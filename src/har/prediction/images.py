@@ -100,7 +100,7 @@ def predict_images(
             what = error if isinstance(error, HarError) else f"{path} fails: {error!r}"
             return {"image": str(path), "failed": str(what)}
         number = sum("failed" not in row for row in rows)
-        prediction = FramePrediction(Frame(image, number, 0.0), people, {}, {})
+        prediction = FramePrediction(Frame(image, number, 0.0), people, {})
         drawing.put((path, prediction))
         if on_frame is not None:
             on_frame(prediction, len(paths))

@@ -164,7 +164,7 @@ class Predictor:
 
     def of_image(self, image: Image, boxes: ArrayLike | None = None) -> Prediction:
         """See :meth:`__call__`."""
-        prediction = FramePrediction(Frame(image, 0, 0.0), self.people(image, boxes), {}, {})
+        prediction = FramePrediction(Frame(image, 0, 0.0), self.people(image, boxes), {})
         return self._collect([prediction], 1)
 
     def follow(self, batches: Iterable[list[Frame]], finder: Finder) -> Iterator[FramePrediction]:

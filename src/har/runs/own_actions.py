@@ -62,6 +62,8 @@ def train_own_actions(cfg: DictConfig) -> dict[str, float] | float:
     building.refuse_own_weights(cfg, folder)
     torch.set_float32_matmul_precision("high")
     cfg, data = prepare(cfg, source)
+    stated = open_weights(source).stated
+    surely = {name: stated[name] for name in _SURE if name in stated}
     cfg = decide_mirror(building.decide(cfg, data), data)
     write_config(cfg, folder)
     train_rows, test_rows = data.train_rows, data.test_rows
@@ -71,7 +73,7 @@ def train_own_actions(cfg: DictConfig) -> dict[str, float] | float:
     data.use(train_rows, test_rows)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     module = building.build_module(cfg, data)
-    module.run_info["spec"]["unknown_below"] = threshold
+    module.run_info["spec"] |= {"unknown_below": threshold, **surely}
     building.begin_with(module, cfg)
     trainer = building.build_trainer(cfg, limit_val_batches=0)
     trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)

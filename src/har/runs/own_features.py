@@ -157,7 +157,7 @@ def features_of_clip(
         numbers = range(start, min(start + _FRAMES_AT_ONCE, len(images)))
         frames = [Frame(images[n], n, float(times_s[n] - times_s[0])) for n in numbers]
         for prediction in follower.predict(frames):
-            for track, features in prediction.features.items():
+            for track, features in (prediction.features or {}).items():
                 rows.append((prediction.frame.time_s, track, engine.arrays(features)))
     width = sum(math.prod(shape) for shape in shapes)
     return ClipFeatures.of(len(images), rows, width)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # comparing runs does not wait for torch
 ROWS = {
     "action_top1": ("action, top-1 accuracy", "{:.1f} %"),
     "action_top5": ("action, top-5 accuracy", "{:.1f} %"),
+    "action_mean_class": ("action, mean over classes", "{:.1f} %"),
     "joint_error_mm": ("joint error, root-relative", "{:.0f} mm"),
     "joint_error_absolute_mm": ("joint error, true root depth", "{:.0f} mm"),
     "joint_error_px": ("joint error in the crop", "{:.2f} px"),
