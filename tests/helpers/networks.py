@@ -22,6 +22,44 @@ needs_onnx = pytest.mark.skipif(
 )
 
 
+_SPNET = {
+    "num_actions": (3,),
+    "num_levels": 2,
+    "growth": 8,
+    "num_pose_features": 16,
+    "num_visual_features": 16,
+}
+_POSE_NET = {"num_joints": 4, "num_blocks": 1, "kernel_size": 3, "num_context": 1}
+# The smallest of every class; then other shapes of it.
+CASES: dict[str, tuple[str, dict]] = {
+    "SPNet": ("SPNet", {**_SPNET, "num_pyramids": 1, "action_pyramids": (1,), "num_levels": 2}),
+    "ReceptionNet": ("ReceptionNet", _POSE_NET),
+    "ActionMergeNet": (
+        "ActionMergeNet",
+        {"pose_net": _POSE_NET, "num_actions": 3, "num_frames": 4, "version": "v1"},
+    ),
+    "TorchvisionPoseNet": (
+        "TorchvisionPoseNet",
+        {"backbone": "squeezenet1_1", "features": "features", "num_joints": 4, "head_width": 8},
+    ),
+    "PyramidPoseNet": ("PyramidPoseNet", {"num_joints": 4, "width": 8, "num_layers": 1}),
+    "PyramidPoseNet 3-D": ("PyramidPoseNet", {"num_joints": 4, "width": 8, "dim": 3}),
+    "PyramidPoseNet actions": (
+        "PyramidPoseNet",
+        {"num_joints": 4, "width": 8, "dim": 3, "num_actions": (3,), "action_width": 8},
+    ),
+    "SPNet poses": ("SPNet", {**_SPNET, "num_actions": (), "action_pyramids": (), "dim": 2}),
+    "SPNet all options": (
+        "SPNet",
+        {**_SPNET, "num_actions": (3, 2), "downsampling": "conv", "pose_replica": True},
+    ),
+    "ReceptionNet 3-D": (
+        "ReceptionNet",
+        {"num_joints": 4, "dim": 3, "num_blocks": 2, "kernel_size": 3, "depth_maps": 4},
+    ),
+}
+
+
 def randomize(network: nn.Module) -> nn.Module:
     """Statistics and shifts of batch normalization as after training, for a sharper test."""
     generator = torch.Generator().manual_seed(1)

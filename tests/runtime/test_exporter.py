@@ -5,6 +5,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ import torch
 import har
 from har.errors import HarError
 from har.models import SPNet
+from har.models.registry import NETWORKS
 from har.runtime import exporter as export
 from har.runtime.exporter import METADATA_KEY, export_network, require_onnx
 from har.runtime.loading import load_engine, load_for_inference
 from har.runtime.parts import WholeNetwork
-from har.weights import WeightsFile, load_network, save_weights, spec_of
+from har.weights import WeightsFile, create_model, load_network, save_weights, spec_of
 from tests.helpers.golden import GOLDEN, HIDDEN, golden_answers, golden_arrays, golden_path
-from tests.helpers.networks import needs_onnx
+from tests.helpers.networks import CASES, needs_onnx
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +183,43 @@ def test_other_formats_are_refused(weights: Path, tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------ golden networks
 
+# An export takes 5 to 20 s, so every option of a network is exported once: here, or where
+# tests/models/test_matrix.py exports every class. The others differ by sizes and by how often a
+# block is repeated; tests/weights/test_golden.py compares all of them in PyTorch.
+EXPORTED = [
+    *("spnet_conv", "spnet_div16", "spnet_div4", "spnet_clip16", "spnet_clip5"),
+    *("reception_3d", "reception_old", "merge_3d_v2"),
+]
+OPTIONS: dict[str, Callable[[dict], Any]] = {
+    "dimensions": lambda a: a.get("dim"),
+    "clips": lambda a: len(a.get("num_actions") or ()) if "growth" in a else None,
+    "first size": lambda a: a.get("image_div"),
+    "downsampling": lambda a: a.get("downsampling"),
+    "replica": lambda a: a.get("pose_replica"),
+    "context": lambda a: bool(a.get("num_context")),
+    "stem": lambda a: a.get("old_stem"),
+    "merging": lambda a: (a.get("version"), a.get("weighted_merge")),
+    "sharpness": lambda a: a.get("softargmax_alpha"),
+}
+
+
+def test_every_option_is_exported() -> None:
+    def arguments(name: str) -> dict[str, Any]:
+        opened = WeightsFile.open(golden_path(f"{name}.h5"))
+        return {**opened.arguments, **HIDDEN.get(name, {})}
+
+    stated = {name: arguments(name) for name in GOLDEN}
+    exported = [stated[name] for name in EXPORTED]
+    exported += [create_model(name, **CASES[name][1]).arguments for name in NETWORKS]
+    for option, value in OPTIONS.items():
+        there = {value(each) for each in exported}
+        missing = {name for name in GOLDEN if value(stated[name]) not in there}
+        assert not missing, option
+
 
 @needs_onnx
 @pytest.mark.slow
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_golden_networks_in_onnxruntime(name: str, tmp_path: Path) -> None:
     """Outputs of the original program, batch 1 and 7 from the same file."""
     import onnxruntime
