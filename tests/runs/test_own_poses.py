@@ -77,6 +77,8 @@ def test_a_skeleton_of_ones_own(joints: Sequence[str], tmp_path: Path) -> None:
     drawn = draw_skeleton(read_image(picture), found.joints_px[0], spec.joint_layout)
     assert (drawn != read_image(picture)).any()
 
+    if joints != FIVE:
+        return  # an export takes long, and how many joints there are changes nothing in it
     out = tmp_path / "network.onnx"
     call("export", export, tmp_path / "export", [f"weights='{checkpoint}'", f"out='{out}'"])
     exported = _believing(out)(picture, boxes=boxes).poses

@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from har.errors import HarError
+from har.runs.measuring import measure
+from har.runs.training import train
+from tests.helpers.commands import call
 from tests.helpers.tiny import DEMO
 
 TINY = [
@@ -128,7 +132,7 @@ def test_a_killed_run_goes_on_as_if_nothing_happened(
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    run("har.train", tiny_ntu, tmp_path, "ckpt_path=last")
+    run("har.train", tiny_ntu, tmp_path, "ckpt_path=last", "test=false")
     (folder,) = (tmp_path / "outputs" / "demo").iterdir()  # it went on in its own folder
     for tag, values in whole.items():
         found = dict(scalars(folder, tag))
@@ -142,8 +146,9 @@ def test_evaluation_repeats_the_figures(
     trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path
 ) -> None:
     checkpoint = trained[0] / "checkpoints" / "last.ckpt"
-    run("har.evaluate", tiny_ntu, tmp_path, f"ckpt_path={checkpoint}", "data.eval_batch_size=3")
-    (path,) = tmp_path.glob("outputs/*/*/metrics.json")
+    words = [*TINY, f"paths.data_dir='{tiny_ntu}'", "data.eval_batch_size=3"]
+    call("evaluate", measure, tmp_path, [*words, f"ckpt_path='{checkpoint}'"])
+    path = tmp_path / "metrics.json"
     again, first = (json.loads(p.read_text()) for p in (path, trained[0] / "metrics.json"))
     assert again["model"]["weights_sha256"] == first["model"]["weights_sha256"]
     for name in ("action_top1", "joint_error_mm"):
@@ -192,26 +197,20 @@ def test_a_checkpoint_is_enough_for_a_protocol(
 def test_what_does_not_belong_together_is_refused(
     trained: tuple[Path, str], tiny_ntu: Path, tmp_path: Path, word: str, sentence: str
 ) -> None:
-    checkpoint = trained[0] / "checkpoints" / "last.ckpt"
-    done = subprocess.run(
-        command("har.evaluate", tiny_ntu, f"ckpt_path={checkpoint}", word),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    words = [*TINY, f"ckpt_path='{trained[0]}/checkpoints/last.ckpt'", word]
+    with pytest.raises(HarError, match=sentence) as error:
+        call("evaluate", measure, tmp_path, [*words, f"paths.data_dir='{tiny_ntu}'"])
+    assert len(str(error.value).splitlines()) == 1
 
 
 @pytest.mark.slow
 def test_persons_are_measured_with_a_network_of_clips(
     trained: tuple[Path, str], tiny_ntu: Path, tiny_mpii: Path, tmp_path: Path
 ) -> None:
-    words = [f"ckpt_path={trained[0]}/checkpoints/last.ckpt", f"mpii_dir={tiny_mpii}", "limit=3"]
-    run("har.evaluate", tiny_ntu, tmp_path, *words, "views=flip")
-    (path,) = tmp_path.glob("outputs/*/*/metrics.json")
-    document = json.loads(path.read_text())
+    words = [*TINY, f"paths.data_dir='{tiny_ntu}'", f"mpii_dir='{tiny_mpii}'", "limit=3"]
+    words += [f"ckpt_path='{trained[0]}/checkpoints/last.ckpt'", "views=flip"]
+    call("evaluate", measure, tmp_path, words)
+    document = json.loads((tmp_path / "metrics.json").read_text())
     assert document["protocol"]["mpii"]["crops_per_person"] == 2
     assert document["protocol"]["mpii"]["num_test_persons"] == 3
     assert 0 <= document["metrics"]["pckh"] <= 100
@@ -219,25 +218,15 @@ def test_persons_are_measured_with_a_network_of_clips(
 
 @pytest.mark.slow
 def test_persons_in_more_views_than_in_training(tiny_mpii: Path, tmp_path: Path) -> None:
-    words = ["experiment=demo_pose", f"paths.data_dir={tiny_mpii}", "trainer.max_steps=1"]
+    words = ["experiment=demo_pose", f"paths.data_dir='{tiny_mpii}'", "trainer.max_steps=1"]
     words += ["data.resolution=[64,64]", "model.growth=8", "data.batch_size=2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, "-m", "har.train", *words, "data.val_persons=0", "data.num_workers=0"],
-        cwd=tmp_path,
-        env=environment,
-        check=True,
-    )
-    (folder,) = (tmp_path / "outputs" / "demo_pose").iterdir()
-    checkpoint = folder / "checkpoints" / "last.ckpt"
-    subprocess.run(
-        [sys.executable, "-m", "har.evaluate", f"ckpt_path={checkpoint}", "views=flip"],
-        cwd=tmp_path,
-        env=environment,
-        check=True,
-    )
-    (path,) = tmp_path.glob("outputs/evaluation/*/metrics.json")
-    protocols = [json.loads(p.read_text())["protocol"] for p in (folder / "metrics.json", path)]
+    words += ["data.val_persons=0", "data.num_workers=0"]
+    folders = [tmp_path / "run", tmp_path / "evaluation"]
+    call("train", train, folders[0], words)
+    checkpoint = folders[0] / "checkpoints" / "last.ckpt"
+    call("evaluate", measure, folders[1], [f"ckpt_path='{checkpoint}'", "views=flip"])
+    documents = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
+    protocols = [document["protocol"] for document in documents]
     assert [protocol["crops_per_person"] for protocol in protocols] == [1, 2]
 
 
