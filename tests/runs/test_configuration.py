@@ -150,10 +150,13 @@ def test_a_configuration_that_is_not_there() -> None:
 
 @pytest.mark.slow
 def test_a_sweep_has_one_folder(tiny_ntu: Path, tmp_path: Path) -> None:
+    """Also where each job has two processes."""
     words = [*QUICK, f"paths.data_dir={tiny_ntu}", "model.growth=8,16", "trainer.max_steps=2"]
+    words += ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
     command = [sys.executable, "-m", "har.train", "-m", *words]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     (sweep,) = (tmp_path / "outputs" / "demo").iterdir()
+    assert sorted(path.name for path in sweep.iterdir() if path.is_dir()) == ["0", "1"]
     grown = [yaml.safe_load((sweep / n / "config.yaml").read_text())["model"] for n in "01"]
     assert [model["growth"] for model in grown] == [8, 16]
     assert all((sweep / n / "metrics.json").is_file() for n in "01")
