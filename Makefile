@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	is=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
 	echo "har needs Python 3.11 or newer and $$python is $${is:-not to be found}: $$remedy." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,export,coco,openvino,video,app]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,export,coco,openvino,video,app,sweep]'
 	@touch $@
 
 demo: install  ## learn poses and actions from synthetic video, 5 to 10 minutes on two recent cores

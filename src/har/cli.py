@@ -101,7 +101,7 @@ def _groups(config_name: str) -> list[str]:
         if isinstance(entry, str):
             names += [] if entry == "_self_" else _groups(entry)
         else:
-            given = [str(name) for name in entry if not str(name).startswith("optional ")]
+            given = [str(n) for n in entry if not str(n).startswith(("optional ", "override "))]
             groups = [name.partition("@")[0] for name in given]
             names += [name for name in groups if name not in ("paths", "hydra", "display")]
     return list(dict.fromkeys(names))

@@ -99,6 +99,11 @@ TABLE: Mapping[str, Limits] = {
     "batch_norm_momentum": Limits(low=0, high=1, whole=False, optional=True),
     "log_every_n_steps": FROM_ZERO,
     "every_n_train_steps": Limits(low=0, optional=True),
+    # sweeps
+    "sweep.trials": COUNT,
+    "sweep.seed": Limits(low=0, high=2**31),
+    "sweep.startup_trials": COUNT,
+    "sweep.prune_after": COUNT,
     # networks
     "model.growth": COUNT,
     "model.num_levels": COUNT,

@@ -284,4 +284,5 @@ def test_networks_of_a_folder_the_newest_first(tmp_path: Path) -> None:
     found = find_networks(str(tmp_path), Path("elsewhere"))
     assert list(found) == ["b/last.ckpt", "a/last.ckpt", "c.onnx"]
     assert find_networks(None, tmp_path) == {"people": "people", **found}
-    assert find_networks(str(tmp_path / "c.onnx"), tmp_path) == {"c.onnx": str(tmp_path / "c.onnx")}
+    file = str(tmp_path / "c.onnx")
+    assert find_networks(file, tmp_path) == {file: file}

@@ -27,7 +27,7 @@ def find_networks(weights: str | None, output_dir: Path) -> dict[str, str]:
     """
     folder = output_dir if weights is None else Path(weights)
     if weights is not None and not folder.is_dir():
-        return {Path(weights).name: weights}
+        return {weights: weights}
     found = [path for path in folder.rglob("*") if path.suffix in _ENDINGS and path.is_file()]
     if not found and weights is not None:
         raise HarError(

@@ -100,7 +100,7 @@ def build_page(service: Service, *, max_waiting: int, keep_s: float) -> gr.Block
                 pictures[0],
                 gr.update(visible=bool(pictures[1]) or several),
                 gr.update(choices=result.tracks, value=track, visible=several),
-                gr.update(maximum=max(result.duration_s, 0.01), value=0, visible=long),
+                gr.update(maximum=max(round(result.duration_s, 2), 0.01), value=0, visible=long),
                 pictures[1],
                 _link(result.archive()),
             ]
@@ -120,7 +120,7 @@ def build_page(service: Service, *, max_waiting: int, keep_s: float) -> gr.Block
             def report(done: int, total: int | None) -> None:
                 progress((min(done, total or done), total), unit="frames")
 
-            progress(0.0, "The network is loaded")
+            progress(0.0, "Loading the network")
             return _in_a_sentence(
                 lambda: show(
                     service.predict(session_of(request), network, where, report), angle_deg

@@ -1,6 +1,7 @@
 """A training run: from the composed configuration to the report."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,7 +14,7 @@ from har.errors import HarError
 from har.modules.base import PhasedModule
 from har.runs import building
 from har.runs.completing import match_classes
-from har.runs.config import print_config, run_folder, write_config
+from har.runs.config import instantiate_all, print_config, run_folder, write_config
 from har.runs.own_actions import train_own_actions
 from har.runs.person_report import report_persons
 from har.runs.report import print_table, write_metrics
@@ -21,8 +22,12 @@ from har.runs.report import print_table, write_metrics
 log = logging.getLogger(__name__)
 
 
-def train(cfg: DictConfig) -> dict[str, float] | float:
+def train(cfg: DictConfig, callbacks: Sequence[pl.Callback] = ()) -> dict[str, float] | float:
     """Trains, tests on the test split, prints the table and writes ``metrics.json``.
+
+    Args:
+        cfg: the configuration.
+        callbacks: of the training, beside those of the configuration.
 
     Returns:
         The numbers that the run has measured, by name: those of the last validation and of training
@@ -55,7 +60,8 @@ def train(cfg: DictConfig) -> dict[str, float] | float:
     untrained: dict[str, Any] = {}
     if cfg.report_untrained and cfg.ckpt_path is None:
         untrained = _test(building.build_trainer(cfg, callbacks=[], logger=False), module, data)
-    trainer = building.build_trainer(cfg)
+    every = [*instantiate_all(cfg.callbacks), *callbacks]
+    trainer = building.build_trainer(cfg, callbacks=every)
     trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     found = {name: value.item() for name, value in trainer.callback_metrics.items()}
     results = _test(trainer, module, data) if cfg.test else {}
