@@ -59,9 +59,14 @@ class Sweep:
         """Makes sure that the runs can be compared without the test split.
 
         Raises:
-            HarError: there are no validation samples, these are training or test samples, or the
-                runs have several processes each.
+            HarError: there are no validation samples, these are training or test samples, the
+                runs have several processes each, or each of them tests by itself.
         """
+        if cfg.get("own") is not None:
+            raise HarError(
+                "A run of own actions cross-validates and tests by itself, so a sweep would read "
+                "the test split: it chooses what it needs on the training clips, without a sweep."
+            )
         trainer = cfg.trainer
         if (
             trainer.devices not in (1, "1", "auto")
