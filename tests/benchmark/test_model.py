@@ -1,7 +1,5 @@
 """What the benchmark of a model counts, and its command on a tiny network."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from har.benchmark import timing
 from har.benchmark.blocks import _cost, _PeakMemory
+from har.benchmark.tasks import benchmark
 from har.models import ReceptionNet, SPNet
 from har.runtime.parts import FramePart
 from har.visual.plots import plot_speed
+from tests.helpers.commands import call
 
 
 def test_peak_memory_of_a_known_chain() -> None:
@@ -71,17 +72,18 @@ def test_a_stopped_copy_has_the_weights(network: nn.Module, stop_after: int | st
     assert len(FramePart(short)(images)[0]) == 1
 
 
-def test_the_command(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "har.benchmark", "model", "compile=false", "onnx=false"]
-    small = ["model.growth=8", "model.num_levels=2", "resolution=[32,32]", "clip_size=2"]
-    done = subprocess.run(
-        [*command, *small, f"paths.output_dir={tmp_path}"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+def test_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "ROUNDS", 1)
+    words = ["task=model", "compile=false", "onnx=false"]
+    words += ["model.growth=8", "model.num_levels=2", "resolution=[32,32]", "clip_size=2"]
+    call("benchmark", benchmark, tmp_path / "run", words)
+    shown = capsys.readouterr().out
     for said in ("channels last, float32", "streaming", "dp1_pb1", "up2_pb0"):
-        assert said in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80 + len(str(tmp_path))
-    assert (tmp_path / "benchmark" / "blocks.png").stat().st_size > 10_000
+        assert said in shown
+    assert max(map(len, shown.splitlines())) <= 80 + len(str(tmp_path))
+    assert (tmp_path / "run" / "blocks.png").stat().st_size > 10_000
 
 
 def test_the_plot_leaves_out_what_was_not_measured() -> None:

@@ -1,7 +1,5 @@
 """The benchmark of training: what its clock counts, and its command on a tiny network."""
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +7,9 @@ import pytest
 import torch
 
 from har.benchmark import train
+from har.benchmark.tasks import benchmark
 from har.benchmark.train import Clock, Epochs, count_images
+from tests.helpers.commands import call
 from tests.helpers.tiny import DEMO
 
 
@@ -38,12 +38,11 @@ def test_every_epoch_has_the_same_batches() -> None:
 
 
 @pytest.mark.slow
-def test_the_command(tiny_ntu: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "har.benchmark", "train", *DEMO, "steps=2"]
-    folders = [f"paths.data_dir={tiny_ntu}", f"paths.output_dir={tmp_path}"]
-    done = subprocess.run([*command, *folders], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_the_command(tiny_ntu: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["task=train", *DEMO, "steps=2", f"paths.data_dir='{tiny_ntu}'"]
+    call("benchmark", benchmark, tmp_path, words)
+    shown = capsys.readouterr().out
     for row in ("pose: pose", "frozen: action", "joint: pose + action", "joint: action"):
-        assert row in done.stdout
-    assert "compiled" not in done.stdout  # trainer.compile=auto on a CPU
-    assert max(map(len, done.stdout.splitlines())) <= 80
+        assert row in shown
+    assert "compiled" not in shown  # trainer.compile=auto on a CPU
+    assert max(map(len, shown.splitlines())) <= 80

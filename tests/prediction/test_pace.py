@@ -1,8 +1,5 @@
 """A network predicts with the pace of its training, whatever rate the frames were stored with."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +10,13 @@ from omegaconf import OmegaConf
 from har import Predictor
 from har.data.ntu.prepare import prepare_ntu
 from har.data.own.prepare import prepare_own
+from har.runs import training
 from har.runs.config import instantiate
 from har.runtime.clip_buffer import TimedClips
 from har.runtime.loading import load_engine
 from har.synthetic.ntu import synthetic_samples, write_ntu
 from har.video import Video
+from tests.helpers.commands import call
 from tests.helpers.red_person import walking, write_video
 
 CLIP_SIZE, PACE_S = 4, 3 / 15  # not the pace of the recipe, 4 / 15 s
@@ -39,15 +38,8 @@ TINY = [
 
 
 def train(folder: Path, *words: str) -> Path:
-    """Two steps of ``har.train`` with a network of 32x32 pixels; its checkpoint."""
-    done = subprocess.run(
-        [sys.executable, "-m", "har.train", *words, *TINY, f"hydra.run.dir={folder}"],
-        cwd=folder.parent,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    """Two steps of training with a network of 32x32 pixels; its checkpoint."""
+    call("train", training.train, folder, [*words, *TINY])
     return folder / "checkpoints" / "last.ckpt"
 
 

@@ -1,9 +1,5 @@
 """Multi-clip figures against one clip at a time; any batch size, one process and two."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,38 +110,3 @@ def test_a_network_without_actions_gives_its_poses(tiny_ntu: Path) -> None:
     trainer.test(evaluator, verbose=False)
     assert evaluator.results["joint_error_mm"] > 0
     assert "action_top1" not in evaluator.results
-
-
-WORKER = """
-import json, sys, warnings
-warnings.filterwarnings("ignore")
-from pathlib import Path
-import torch
-sys.path[:0] = [{here!r}]
-torch.set_num_threads(1)
-from tests.runs.test_clip_evaluator import ClipProtocol, evaluate
-
-evaluator = evaluate(Path(sys.argv[1]), ClipProtocol("multi", (2,), True, "clip"), 40,
-                 devices=2, strategy="ddp")
-if evaluator.trainer.is_global_zero:
-    Path(sys.argv[2]).write_text(json.dumps(evaluator.results))
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_agree(tiny_ntu: Path, tmp_path: Path) -> None:
-    script, figures = tmp_path / "worker.py", tmp_path / "figures.json"
-    script.write_text(WORKER.format(here=str(Path(__file__).parents[2])))
-    done = subprocess.run(
-        [sys.executable, str(script), str(tiny_ntu), str(figures)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    two = json.loads(figures.read_text())
-    one = evaluate(tiny_ntu, ClipProtocol("multi", (2,), True, "clip"), 100).results
-    for name in FIGURES:
-        assert two[name] == pytest.approx(one[name], rel=1e-6), name
-    assert two["action_per_class"] == pytest.approx(one["action_per_class"])

@@ -1,8 +1,6 @@
 """From a name or a file to an engine that knows what its answers mean."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from har.convert.run import convert
 from har.data.ntu.labels import ACTION_NAMES
 from har.errors import HarError
 from har.runtime.loading import load_engine
 from har.weights import save_weights
+from tests.helpers.commands import call
 from tests.helpers.networks import action_merge, crops, reception, spnet
 
 LABELS = ["drink", "fall", "wave"]
@@ -59,7 +59,8 @@ def test_a_checkpoint_says_all_there_is_to_know(tmp_path: Path) -> None:
 
 def test_stopping_early_and_another_resolution(tmp_path: Path) -> None:
     path = spnet_checkpoint(tmp_path)
-    engine = load_engine(path, device="cpu", stop_after="dp1_pb1", resolution=(96, 64))
+    size = (96, 64)
+    engine = load_engine(path, device="cpu", fast=False, stop_after="dp1_pb1", resolution=size)
     result = engine.forward_frames(np.zeros((1, 64, 96, 3), np.uint8))
     assert result.poses.shape == (1, 17, 4)
     assert len(result.features[0]) == 2  # of the one block that is left
@@ -88,11 +89,7 @@ def test_an_action_merge_net_of_a_run(tmp_path: Path) -> None:
 
 def test_converted_checkpoints_keep_what_they_know(tmp_path: Path) -> None:
     path = spnet_checkpoint(tmp_path)
-    command = [sys.executable, "-m", "har.convert", f"weights={path}"]
-    done = subprocess.run(
-        [*command, f"paths.output_dir={tmp_path / 'out'}"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    call("convert", convert, tmp_path / "out", [f"weights='{path}'"])
     converted = tmp_path / "last.safetensors"
     with safe_open(converted, framework="pt") as file:
         assert json.loads(file.metadata()["har_spec"])["labels"] == LABELS
@@ -107,11 +104,11 @@ def test_converted_checkpoints_keep_what_they_know(tmp_path: Path) -> None:
 
 def test_what_a_file_does_not_say_is_that_of_the_published_networks(tmp_path: Path) -> None:
     save_weights(spnet(num_actions=(60,), **SMALL), tmp_path / "ntu.safetensors")
-    info = load_engine(tmp_path / "ntu.safetensors", device="cpu").spec
+    info = load_engine(tmp_path / "ntu.safetensors", device="cpu", fast=False).spec
     assert info.labels == tuple(ACTION_NAMES[:60])
     assert (info.layout, info.resolution, info.clip_size) == ("pa17j", (256, 256), 8)
     save_weights(reception(), tmp_path / "mpii.safetensors")
-    info = load_engine(tmp_path / "mpii.safetensors", device="cpu").spec
+    info = load_engine(tmp_path / "mpii.safetensors", device="cpu", fast=False).spec
     assert (info.layout, info.labels, info.clip_size) == ("pa16j", (), 1)
 
 
