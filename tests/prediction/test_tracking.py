@@ -319,3 +319,43 @@ def test_who_follows_one_of_several_remembers_it(
     monkeypatch.setattr(tracking, "sees_others", lambda *_: several)
     answers_of(walking(40), finder)
     assert finder.others is several
+
+
+# -------------------------------------------------------------------------------------- in motion
+
+
+def running(px_per_frame: int, count: int = 16) -> list[np.ndarray]:
+    """A person who crosses the picture."""
+    places = (20 + px_per_frame * number for number in range(count))
+    return [picture((x, 100, x + 40, 200), size=(400, 240)) for x in places]
+
+
+def test_a_box_runs_ahead_with_who_runs() -> None:
+    person = FollowedBox([0, 0, 100, 100], 0.0, 0.0)
+    centers = np.arange(8) * 20.0  # 300 px a second
+    times = np.arange(8) / 15
+    boxes = np.stack([[x - 50, 0, x + 50, 100] for x in centers])
+    person.move(times, boxes, np.full(8, 0.9))
+    (ahead,) = person.boxes(np.array([times[-1] + 0.2]))
+    np.testing.assert_allclose(ahead[[0, 2]].mean(), centers[-1] + 60, atol=1)
+    far = person.boxes(times[-1] + np.array([0.4, 5.0]))
+    np.testing.assert_allclose(far[0], far[1])  # nobody is expected to run on for seconds
+    resting = FollowedBox([0, 0, 100, 100], 0.0, 0.0)
+    noise = np.random.default_rng(0).normal(0, 1, (8, 1))
+    resting.move(times, np.array([[0.0, 0, 100, 100]]) + noise, np.full(8, 0.9))
+    np.testing.assert_array_equal(resting.boxes(times + 1), np.tile(resting.box, (8, 1)))
+
+
+def test_who_runs_is_not_lost() -> None:
+    engine = red_engine()
+    images = running(20)
+    finder = OnePerson(engine, 0.0)
+    frames = [Frame(image, number, number / 15) for number, image in enumerate(images)]
+    batches = [frames[start : start + 4] for start in range(0, len(frames), 4)]
+    found = list(follow(engine, batches, finder))
+    assert all(len(each.people) == 1 for each in found)
+    for number, each in enumerate(found):
+        middle = each.people[0].joints_px.mean(0)
+        expected = joints_of((20 + 20 * number, 100, 60 + 20 * number, 200)).mean(0)
+        np.testing.assert_allclose(middle, expected, atol=6)
+    assert {each.people[0].track for each in found} == {0}

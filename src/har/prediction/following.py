@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from har.data.targets import BOX_ENLARGEMENT
-from har.geometry import FloatArray, box_around, invert_affine, transform_points
+from har.files import Image
+from har.geometry import FloatArray, box_around, box_iou, invert_affine, transform_points
 from har.models.spec import ModelSpec
 from har.prediction.locating import cut_crops
 from har.prediction.smoothing import JointSmoother
 from har.prediction.tracking import Finder
 from har.runtime.clip_buffer import TimedClips
-from har.runtime.engine import Engine, FeaturesOfFrame
+from har.runtime.engine import Engine, EngineOutput, FeaturesOfFrame
 from har.video import Frame
+
+_LEAVING = 0.6  # intersection over union of a box and that of the pose in it: a quarter beside it
 
 
 class Person(NamedTuple):
@@ -120,9 +123,9 @@ class Follower:
             rows = np.flatnonzero(~np.isnan(boxes).any(-1))
             if not len(rows):
                 continue
-            crops, affines = cut_crops(engine, [frames[row].image for row in rows], boxes[rows])
-            result = engine.forward_frames(crops)
-            people = people_of(engine.spec, track, boxes[rows], affines, result.poses)
+            images = [frames[row].image for row in rows]
+            boxes_of, affines, result = self._forward(images, boxes[rows])
+            people = people_of(engine.spec, track, boxes_of, affines, result.poses)
             times = np.array([frames[row].time_s for row in rows])
             joints_px = np.stack([person.joints_px for person in people])
             around = box_around(joints_px, enlarge=BOX_ENLARGEMENT)
@@ -151,6 +154,40 @@ class Follower:
                     if probabilities is not None:
                         predictions[row].actions[track] = probabilities
         return predictions
+
+    def _forward(
+        self, images: list[Image], boxes: FloatArray
+    ) -> tuple[FloatArray, FloatArray, EngineOutput]:
+        """Poses in boxes (N, 4); once more, in the box of its own pose, where a person who is
+        followed is leaving the box: one who runs is faster than it.
+
+        Returns:
+            The boxes (N, 4), their affine maps (N, 3, 3), and the output of the engine.
+        """
+        engine = self.engine
+        crops, affines = cut_crops(engine, images, boxes)
+        result = engine.forward_frames(crops)
+        if not self.finder.boxes_may_move:
+            return boxes, affines, result
+        joints = transform_points(invert_affine(affines), result.poses[..., :2])
+        around = box_around(joints, enlarge=BOX_ENLARGEMENT)
+        confidence = result.poses[..., -1].mean(-1)
+        sure = confidence >= engine.spec.nobody_below
+        leaving = np.flatnonzero(sure & (box_iou(boxes, around) < _LEAVING))
+        if not len(leaving):
+            return boxes, affines, result
+        others = [images[row] for row in leaving]
+        crops, others_affines = cut_crops(engine, others, around[leaving])
+        again = engine.forward_frames(crops)
+        better = again.poses[..., -1].mean(-1) >= confidence[leaving]
+        rows, found = leaving[better], np.flatnonzero(better)
+        boxes, affines, poses = boxes.copy(), affines.copy(), result.poses.copy()
+        boxes[rows], affines[rows] = around[rows], others_affines[found]
+        poses[rows] = again.poses[found]
+        features = list(result.features)
+        for row, number in zip(rows, found, strict=True):
+            features[row] = again.features[number]
+        return boxes, affines, EngineOutput(poses, features)
 
     def finish(self, last: list[FramePrediction]) -> None:
         """Adds the actions of persons whose clip did not become full to the last batch, in place.

@@ -28,6 +28,8 @@ Boxes = dict[int, FloatArray]
 _AROUND_PERSON = 1.25
 _SAME_PLACE = 0.3  # intersection over union of a person's boxes half a second apart
 _SMOOTH_S = 0.3  # in which a box covers 63 % of its way
+_MOTION_S = 0.4  # of the past, by which a person's motion is estimated, and as far ahead
+_AT_REST = 0.1  # of the box's side in _SMOOTH_S: less is no walking
 _LOST_S = 0.7  # without a confident pose
 _SEARCH_S, _DOUBT_S = 1.0, 2.0  # from search to search for a lost or a doubtful person
 _DETECT_S = 0.5
@@ -35,7 +37,13 @@ _MARGIN = 0.1  # of confidence, by which a pose elsewhere must be better
 
 
 class Finder(ABC):
-    """Locates persons in a video, frames in order."""
+    """Locates persons in a video, frames in order.
+
+    Attributes:
+        boxes_may_move: a frame may be predicted in the box of its own pose instead.
+    """
+
+    boxes_may_move: bool = False
 
     @abstractmethod
     def boxes(self, frames: Sequence[Frame]) -> Boxes:
@@ -65,6 +73,7 @@ class FollowedBox:
         self.seen_s = time_s
         self._span_s, self._nobody_below = span_s, nobody_below
         self._history: deque[tuple[float, FloatArray]] = deque()
+        self._centers: deque[tuple[float, FloatArray]] = deque()
         self._time_s = time_s
 
     def move(self, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray) -> None:
@@ -75,6 +84,10 @@ class FollowedBox:
         if sure.any():
             self.seen_s = float(times_s[sure][-1])
             self._history.append((self.seen_s, np.median(boxes[sure], axis=0)))
+            centers = center_and_window(boxes[sure])[0]
+            self._centers += zip(times_s[sure].tolist(), centers, strict=True)
+        while self._centers and self._centers[0][0] < now - _MOTION_S:
+            self._centers.popleft()
         while len(self._history) > 1 and self._history[0][0] < now - self._span_s:
             self._history.popleft()
         if self._history:
@@ -83,6 +96,27 @@ class FollowedBox:
             share = 1 - math.exp(-max(now - self._time_s, 1 / 60) / _SMOOTH_S)
             self.box = self.box + share * (target - self.box)
         self._time_s = now
+
+    def boxes(self, times_s: FloatArray) -> FloatArray:
+        """The boxes (F, 4) for the frames that come next, at (F,) seconds: where somebody who walks
+        or runs will be, if a box need not hold a whole clip."""
+        boxes = np.tile(self.box, (len(times_s), 1))
+        if self._span_s > 0 or len(self._centers) < 3:
+            return boxes
+        times = np.array([time_s for time_s, _ in self._centers])
+        centers = np.stack([center for _, center in self._centers])
+        mean_s = times.mean()
+        spread = np.square(times - mean_s).sum()
+        if spread <= 0:
+            return boxes
+        velocity = (times - mean_s) @ centers / spread  # px/s, by least squares
+        side = self.box[2:] - self.box[:2]
+        if np.linalg.norm(velocity) * _SMOOTH_S < _AT_REST * side.max():
+            return boxes
+        ahead = np.minimum(times_s, times[-1] + _MOTION_S) - mean_s
+        return box_from_center(
+            centers.mean(0) + ahead[:, None] * velocity, np.tile(side, (len(times_s), 1))
+        )
 
 
 class OnePerson(Finder):
@@ -98,6 +132,7 @@ class OnePerson(Finder):
 
     def __init__(self, engine: Engine, span_s: float) -> None:
         self.engine, self.span_s = engine, span_s
+        self.boxes_may_move = span_s == 0
         self._track, self._followed = -1, None  # type: int, FollowedBox | None
         self._searched_s = -math.inf
         self._last_box: FloatArray | None = None
@@ -115,7 +150,7 @@ class OnePerson(Finder):
             self._search(frames[0])
         if self._followed is None:
             return {}
-        return {self._track: np.tile(self._followed.box, (len(frames), 1))}
+        return {self._track: self._followed.boxes(np.array([f.time_s for f in frames]))}
 
     def update(
         self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray

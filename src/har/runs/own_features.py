@@ -31,7 +31,7 @@ from har.visual.terminal import progress_bar
 log = logging.getLogger(__name__)
 
 _ROWS_PER_PART = 1000  # what a killed run loses at most
-_VERSION = 1  # of the way from a frame to what is stored
+_VERSION = 2  # of the way from a frame to what is stored
 _FRAMES_AT_ONCE = 4  # share a box: about a quarter of a second
 
 
