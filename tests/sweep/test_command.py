@@ -68,7 +68,7 @@ def values(folder: Path) -> list[float]:
 @pytest.fixture(scope="module")
 def undisturbed(tiny_ntu: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     cwd = tmp_path_factory.mktemp("undisturbed")
-    output, errors = (process := sweep(cwd, tiny_ntu)).communicate(timeout=400)
+    output, errors = (process := sweep(cwd, tiny_ntu)).communicate(timeout=500)
     assert process.returncode == 0, errors
     return cwd, output
 
@@ -86,7 +86,7 @@ def test_the_best_of_the_table_equals_its_run_once_more(undisturbed: tuple[Path,
     assert command[:3] == ["python", "-m", "har.train"]
     metric = "optimized_metric=val/joint_error_mm"
     process = start("train", cwd, *command[3:], "test=false", "report_untrained=false", metric)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
     (run,) = [path for path in (cwd / "outputs" / "demo").iterdir() if path.name[0] == "2"]
     logged = run_values(run)
@@ -128,7 +128,7 @@ def test_a_killed_sweep_goes_on_as_if_undisturbed(
     process.kill()
     process.communicate()
     process = sweep(tmp_path, tiny_ntu)
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
     assert "Going on with" in output
     assert values(tmp_path) == pytest.approx(values(undisturbed[0]), rel=1e-6)
@@ -149,7 +149,7 @@ def test_what_would_choose_on_the_test_is_refused(
     words: list[str], sentence: str, tiny_ntu: Path, tmp_path: Path
 ) -> None:
     process = sweep(tmp_path, tiny_ntu, *words)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=500)
     assert process.returncode == 2
     assert errors.strip().splitlines()[-1].startswith(f"har: {sentence}")
     assert "Traceback" not in errors
