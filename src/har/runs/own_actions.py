@@ -85,7 +85,8 @@ def train_own_actions(cfg: DictConfig) -> dict[str, float] | float:
     held_out = [each.log_probabilities for each in found]
     scores = None if of_clips is None else of_clips.log_probabilities
     results = OwnResults(data, folds, held_out, tested, scores, threshold)
-    return report_own(cfg, folder, module, results)
+    trained = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    return report_own(cfg, folder, module, results, trained)
 
 
 def prepare(cfg: DictConfig, source: str) -> tuple[DictConfig, OwnFeaturesDataModule]:

@@ -1,6 +1,7 @@
 """The end of a run of own actions: tables, ``metrics.json``, confusion, clips named wrong."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,12 +53,23 @@ class OwnResults(NamedTuple):
 
 
 def report_own(
-    cfg: DictConfig, folder: Path, module: PhasedModule, results: OwnResults
+    cfg: DictConfig,
+    folder: Path,
+    module: PhasedModule,
+    results: OwnResults,
+    trained: Mapping[str, float],
 ) -> dict[str, float] | float:
     """Writes and prints what was measured.
 
+    Args:
+        cfg: of the run.
+        folder: of the run.
+        module: trained.
+        results: what was measured.
+        trained: numbers of the training.
+
     Returns:
-        The numbers, by name; with ``optimized_metric`` that one alone.
+        The numbers, those of the training too, by name; with ``optimized_metric`` that one alone.
 
     Raises:
         HarError: no metric of that name was measured.
@@ -88,7 +100,8 @@ def report_own(
         text = f'Below a probability of {results.unknown_below:.2f} the answer is "unknown"'
         console.print(f"{text} (calibrated on held-out training clips).", highlight=False)
     print(f"Run folder: {folder}")
-    numbers = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
+    measured = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
+    numbers = {**trained, **measured}
     if cfg.optimized_metric is None:
         return numbers
     if cfg.optimized_metric not in numbers:
