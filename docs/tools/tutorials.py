@@ -17,7 +17,7 @@ import cv2
 
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
 PICTURE = re.compile(r"^<!-- picture: (\S+) \| (.*?) -->\n", re.MULTILINE)
-MOST_LINES = 60  # of an output
+MOST_LINES = 90  # of an output
 WIDEST = 1600  # pixels of a picture
 
 
