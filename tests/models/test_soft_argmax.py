@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from har.models.soft_argmax import (
+    around_peak,
     channel_softmax_2d,
     joint_confidence,
     soft_argmax_1d,
@@ -92,3 +93,32 @@ def test_a_probability_of_low_precision_is_summed_in_float32() -> None:
         soft_argmax_2d(probability), soft_argmax_2d(probability.float()), rtol=0, atol=0
     )
     assert joint_confidence(probability).dtype == torch.float32
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    height=st.integers(2, 9),
+    width=st.integers(2, 9),
+    radius=st.integers(0, 9),
+    seed=st.integers(0, 99),
+)
+def test_what_lies_around_a_peak(height: int, width: int, radius: int, seed: int) -> None:
+    maps = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(seed))
+    probability = channel_softmax_2d(maps, alpha=8.0)
+    found = around_peak(probability, radius)
+    for one, kept in zip(probability.flatten(0, 1), found.flatten(0, 1), strict=True):
+        row, column = divmod(int(one.argmax()), width)
+        expected = torch.zeros_like(one)
+        for y in range(max(0, row - radius), min(height, row + radius + 1)):
+            for x in range(max(0, column - radius), min(width, column + radius + 1)):
+                expected[y, x] = one[y, x]
+        torch.testing.assert_close(kept, expected / expected.sum())
+
+
+def test_two_legs_that_are_taken_for_each_other_are_not_averaged() -> None:
+    maps = torch.full((1, 1, 8, 32), -20.0)
+    maps[0, 0, 4, 4], maps[0, 0, 4, 28] = 1.0, 0.9
+    probability = channel_softmax_2d(maps)
+    assert 0.4 < float(soft_argmax_2d(probability)[0, 0, 0]) < 0.6
+    place = soft_argmax_2d(around_peak(probability, 5))[0, 0]
+    torch.testing.assert_close(place, torch.tensor([4 / 31, 4 / 7]))

@@ -11,7 +11,10 @@ from har.files import refuse_overwriting
 
 ENDING = ".safetensors"
 # of the network's record: what a conversion may state, since no weight shows it
-_STATED = ("name", "data", "license", "published", "paper", "nobody_below", "doubtful_below")
+_STATED = (
+    *("name", "data", "license", "published", "paper"),
+    *("resolution", "nobody_below", "doubtful_below"),
+)
 
 
 def convert(cfg: DictConfig) -> None:
@@ -52,4 +55,7 @@ def _restated(spec: Any, given: DictConfig | None) -> Any:
     values = {str(key): value for key, value in (given or {}).items()}
     if unknown := sorted(values.keys() - set(_STATED)):
         raise HarError(f"spec={unknown[0]}: choose of {', '.join(_STATED)}.")
+    if "resolution" in values:
+        width, height = values["resolution"]
+        values["resolution"] = (int(width), int(height))
     return replace(spec, **values)

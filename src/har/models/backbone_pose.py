@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 
 from har.models.base import FrameOutput, PoseNetwork
-from har.models.soft_argmax import channel_softmax_2d, joint_confidence, soft_argmax_2d
+from har.models.soft_argmax import (
+    around_peak,
+    channel_softmax_2d,
+    joint_confidence,
+    soft_argmax_2d,
+)
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the weights expect
 
@@ -21,9 +26,14 @@ class BackbonePoseNet(PoseNetwork):
         config: dataclass of the arguments that build the network, without the backbone's initial
             weights: a file of the network has all its weights.
         num_joints, dim, num_actions: see :class:`PoseNetwork`.
+
+    Attributes:
+        peak_radius: outside training, joints are soft-argmaxes of so many cells around the peaks
+            of the maps; None: of the whole maps.
     """
 
     size_multiple = 32
+    peak_radius: int | None = None
     mean: Tensor
     std: Tensor
 
@@ -44,9 +54,12 @@ class BackbonePoseNet(PoseNetwork):
         heat, depth = self.maps(((images + 1) / 2 - self.mean) / self.std)
         with torch.autocast(heat.device.type, enabled=False):
             probability = channel_softmax_2d(heat)
-            parts = [soft_argmax_2d(probability)]
+            near = probability
+            if self.peak_radius is not None and not self.training:
+                near = around_peak(probability, self.peak_radius)
+            parts = [soft_argmax_2d(near)]
             if depth is not None:
-                z = (torch.sigmoid(depth.to(probability.dtype)) * probability).sum((2, 3))
+                z = (torch.sigmoid(depth.to(near.dtype)) * near).sum((2, 3))
                 parts.append(z[..., None])
             pose = torch.cat([*parts, joint_confidence(probability)[..., None]], -1)
         return FrameOutput((pose,), pose, heat_maps=self._learned_maps(heat))

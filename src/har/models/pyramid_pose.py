@@ -85,6 +85,9 @@ class PyramidPoseNet(BackbonePoseNet):
 
     features_in_image = True
 
+    # by 200 photographs of LSP's training half: whole maps 63.7 %, 2 to 5 cells 69.6 to 71.9 %
+    peak_radius = 5
+
     def __init__(
         self,
         num_joints: int = 14,

@@ -45,6 +45,29 @@ def soft_argmax_2d(probability: Tensor) -> Tensor:
     return torch.stack([x, y], -1)
 
 
+def around_peak(probability: Tensor, radius: int) -> Tensor:
+    """The part of each probability map around its largest value, summing to 1 again.
+
+    Where a map has two peaks, as a left and a right leg that are taken for each other, their mean
+    is at neither.
+
+    Args:
+        probability: (N, J, H, W).
+        radius: cells that are kept on each side of the largest one.
+
+    Returns:
+        (N, J, H, W).
+    """
+    height, width = probability.shape[-2:]
+    row = probability.amax(3).argmax(2)[..., None, None]
+    column = probability.amax(2).argmax(2)[..., None, None]
+    rows = torch.arange(height, device=probability.device)[:, None]
+    columns = torch.arange(width, device=probability.device)
+    near = ((rows - row).abs() <= radius) & ((columns - column).abs() <= radius)
+    kept = probability * near
+    return kept / kept.sum((2, 3), keepdim=True)
+
+
 def soft_argmax_1d(maps: Tensor) -> Tensor:
     """The expected depth under the softmax of 1-D maps; cells stand for their centers.
 
