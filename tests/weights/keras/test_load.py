@@ -324,6 +324,7 @@ def test_round_trip_is_exact_and_names_its_network(tmp_path: Path) -> None:
 def test_convert_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = copy_file(tmp_path)
     options = {"weights": str(path), "out": None, "softargmax_alpha": 2.0, "context_alpha": None}
+    options |= {"half": False, "spec": None}
     convert(OmegaConf.create(options))
     printed = capsys.readouterr().out
     assert "pose.blocks.dp1_pb1" in printed
