@@ -55,7 +55,8 @@ def test_every_pose_block_learns(tiny_ntu: Path, tmp_path: Path) -> None:
     """Not the last one alone, which is all that the network's answer shows."""
     data = make_data(tiny_ntu, **DATA)
     data.setup("fit")
-    items = [data.datasets["pose"][("pose", number, number)] for number in range(2)]
+    (order,) = data._orders(data.batch_sizes)["pose"]
+    items = [data.datasets["pose"][key] for key in order.batch(0)]
     images, gamma, true = (
         torch.stack([item[key] for item in items]) for key in ("images", "gamma", "pose")
     )
