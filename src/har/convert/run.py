@@ -1,6 +1,5 @@
 """``python -m har.convert weights=<file> out=<file.safetensors>``: weights without pickle."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,4 @@ def _restated(spec: Any, given: DictConfig | None) -> Any:
     values = {str(key): value for key, value in (given or {}).items()}
     if unknown := sorted(values.keys() - set(_STATED)):
         raise HarError(f"spec={unknown[0]}: choose of {', '.join(_STATED)}.")
-    if "resolution" in values:
-        width, height = values["resolution"]
-        values["resolution"] = (int(width), int(height))
-    return replace(spec, **values)
+    return type(spec).from_dict({**spec.to_dict(), **values})

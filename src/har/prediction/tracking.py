@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,9 +126,6 @@ class OnePerson(Finder):
     Args:
         engine: a network with poses.
         span_s: see :class:`FollowedBox`.
-
-    Attributes:
-        others: where the person was first located, another one seemed to be as well.
     """
 
     def __init__(self, engine: Engine, span_s: float) -> None:
@@ -136,7 +134,13 @@ class OnePerson(Finder):
         self._track, self._followed = -1, None  # type: int, FollowedBox | None
         self._searched_s = -math.inf
         self._last_box: FloatArray | None = None
-        self.others = False
+        self._first: tuple[NDArray[np.uint8], FloatArray] | None = None
+
+    @cached_property
+    def others(self) -> bool:
+        """Whether another person seemed to be where the followed one was first located: to be asked
+        after that, and looked for only then."""
+        return self._first is not None and sees_others(self.engine, *self._first)
 
     def boxes(self, frames: Sequence[Frame]) -> Boxes:
         now = frames[0].time_s
@@ -173,7 +177,7 @@ class OnePerson(Finder):
         if before is None or box_iou(before, box) < _SAME_PLACE:
             self._track += 1  # perhaps another person
             if self._track == 0:
-                self.others = sees_others(self.engine, frame.image, box)
+                self._first = frame.image, box
         self._followed = FollowedBox(box, frame.time_s, self.span_s, nobody_below)
 
 

@@ -133,12 +133,14 @@ def predict_video(
         drawing = None
         if file is not None or window.is_open or rerun is not None:
             drawing = stack.enter_context(BackgroundWriter(draw, _WAITING * length))
-        finder = _finder(predictor, boxes, given)
+        finder, several = _finder(predictor, boxes, given), None
         groups = batches(video.frames(limit=max_frames), length)
         ahead = prefetch(groups, _WAITING, newest=video.live)
         try:
             for prediction in predictor.follow(ahead, finder):
                 collected.add(prediction)
+                if several is None and prediction.people:
+                    several = isinstance(finder, OnePerson) and finder.others
                 if drawing is not None:
                     drawing.put(prediction)
                 report(collected.num_frames, total, frames=collected.num_frames)
@@ -158,7 +160,7 @@ def predict_video(
     summary = _summary(video, collected, seconds, stopped)
     whole = max_frames is None and not stopped
     summary["remarks"] = [] if given is None else _unused(given, video.size, collected, whole)
-    if isinstance(finder, OnePerson) and finder.others:
+    if several:
         summary["remarks"].append(_ONE_OF_SEVERAL)
     write_json(out / "summary.json", {**summary, "model": spec.to_dict()})
     return summary

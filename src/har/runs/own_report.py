@@ -14,12 +14,11 @@ from rich.markup import escape
 from rich.table import Column
 
 from har.data.modules.own_features import Fold, OwnFeaturesDataModule
-from har.errors import HarError
 from har.files import whole_file
 from har.modules.base import PhasedModule
 from har.modules.stored_actions import ActionScores
 from har.runs.details import most_confused, write_confusion
-from har.runs.report import print_table, write_metrics
+from har.runs.report import optimized, print_table, write_metrics
 from har.visual.draw import write_image
 from har.visual.plots import figure_to_image, plot_confusion
 from har.visual.terminal import make_table
@@ -102,14 +101,7 @@ def report_own(
     print(f"Run folder: {folder}")
     measured = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
     numbers = {**trained, **measured}
-    if cfg.optimized_metric is None:
-        return numbers
-    if cfg.optimized_metric not in numbers:
-        raise HarError(
-            f"optimized_metric={cfg.optimized_metric} is not measured by this run; choose one of "
-            f"{', '.join(sorted(numbers))}."
-        )
-    return numbers[cfg.optimized_metric]
+    return optimized(cfg, numbers)
 
 
 def _metrics(results: OwnResults) -> dict[str, Any]:

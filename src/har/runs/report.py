@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from har.errors import HarError
 from har.files import whole_file
 from har.joint_names import joint_key
 from har.runs.config import plain_config
@@ -123,6 +124,22 @@ def _after(words: list[str], word: str, count: int) -> int:
     """The place ``count`` words after the one of that name; the end where there is none."""
     names = [Path(each).name for each in words]
     return names.index(word) + count if word in names else len(words)
+
+
+def optimized(cfg: DictConfig, found: dict[str, float]) -> dict[str, float] | float:
+    """What a run returns: all that it has measured, or the metric that a sweeper asks for.
+
+    Raises:
+        HarError: no metric of the name ``optimized_metric`` was measured.
+    """
+    if cfg.optimized_metric is None:
+        return found
+    if cfg.optimized_metric not in found:
+        raise HarError(
+            f"optimized_metric={cfg.optimized_metric} is not measured by this run; choose one of "
+            f"{', '.join(sorted(found))}."
+        )
+    return found[cfg.optimized_metric]
 
 
 def write_metrics(

@@ -10,14 +10,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from har.data import PersonDataModule
 from har.data.modules.base import TrainingDataModule
-from har.errors import HarError
 from har.modules.base import PhasedModule
 from har.runs import building
 from har.runs.completing import match_classes
 from har.runs.config import instantiate_all, print_config, run_folder, write_config
 from har.runs.own_actions import train_own_actions
 from har.runs.person_report import report_persons
-from har.runs.report import print_table, write_metrics
+from har.runs.report import optimized, print_table, write_metrics
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +74,7 @@ def train(cfg: DictConfig, callbacks: Sequence[pl.Callback] = ()) -> dict[str, f
             title = f"{cfg.name}, {protocol['split']}"
             print_table(results, untrained, list(data.labels), title)
         print(f"Run folder: {folder}")
-    if cfg.optimized_metric is None:
-        return found
-    if cfg.optimized_metric not in found:
-        raise HarError(
-            f"optimized_metric={cfg.optimized_metric} is not measured by this run; choose one of "
-            f"{', '.join(sorted(found))}."
-        )
-    return found[cfg.optimized_metric]
+    return optimized(cfg, found)
 
 
 def _test(trainer: pl.Trainer, module: PhasedModule, data: TrainingDataModule) -> dict[str, Any]:
