@@ -13,6 +13,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,12 @@ class Server:
 
     def kept(self) -> set[str]:
         """Names of all files that visitors have left; gradio leaves empty ones without a name."""
-        files = [path for path in self.files.rglob("*") if path.is_file()]
-        return {path.name for path in files if path.stat().st_size}
+        found = set()
+        for path in self.files.rglob("*"):
+            with suppress(FileNotFoundError):  # removed meanwhile, which is what a test waits for
+                if path.is_file() and path.stat().st_size:
+                    found.add(path.name)
+        return found
 
 
 @pytest.fixture(scope="module")

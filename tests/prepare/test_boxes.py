@@ -22,7 +22,12 @@ class BrightnessEngine:
     """Takes the extent of what is bright for a person, and is sure of it if it is large."""
 
     spec = SimpleNamespace(
-        resolution=(48, 48), layout="pa17j", weights_sha256="ab" * 32, name="bright"
+        resolution=(48, 48),
+        layout="pa17j",
+        weights_sha256="ab" * 32,
+        name="bright",
+        nobody_below=0.2,
+        doubtful_below=0.5,
     )
 
     def __init__(self, stop_after: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,22 @@ def test_both_sets_train_and_the_rest_is_told(
     data.setup("fit")
     item = data.datasets["pose"][("pose", 3, 0)]
     assert item["pose"].shape == (14, 3)
+
+
+def test_some_are_seen_more_often_and_none_of_those_kept_out(folder: Path) -> None:
+    prepare_lsp(folder, workers=0)
+    options = {"resolution": (64, 64), "val_persons": 2, "val_prefix": "lsp/"}
+    plain = PersonDataModule(str(folder), open_prepared, **options)
+    often = PersonDataModule(str(folder), open_prepared, **options, repeat={"lspet/": 3})
+    for data in (plain, often):
+        data.setup("fit")
+    before, after = (Counter(data.datasets["pose"].persons.rows["id"]) for data in (plain, often))
+    assert set(before) == set(after)
+    for name, times in after.items():
+        assert times == (3 if name.startswith(b"lspet/") else 1)
+    kept_out = often.val_samples.persons.rows["id"]
+    assert len(kept_out) == 2
+    assert not set(kept_out) & set(after)
 
 
 def test_bad_photographs_are_named_and_left_out(folder: Path) -> None:

@@ -3,12 +3,13 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from har.data.augment import Augmentation
 from har.data.lsp.prepare import prepare_lsp
-from har.data.people.reader import LAYOUT, TEACHER, open_prepared
+from har.data.people.reader import LAYOUT, NOBODY, TEACHER, open_prepared
 from har.data.person_file import read_persons, write_persons
 from har.data.persons import PersonDataset
 from har.data.records import PersonSet
@@ -57,6 +58,31 @@ def test_an_empty_place_teaches_a_confidence_of_zero(folder: Path) -> None:
     pose = samples[("pose", len(persons) - 1, 0)]["pose"].numpy()
     assert (pose[:, -1] == 0).all()
     assert (pose[:, :3] == -1e9).all()
+
+
+def test_pictures_of_nobody_join_the_empty_places(folder: Path) -> None:
+    (folder / NOBODY).mkdir()
+    (folder / NOBODY / ".hidden").write_text("of a system")
+    cv2.imwrite(str(folder / NOBODY / "wall.png"), np.full((60, 80, 3), 90, np.uint8))
+    persons = open_prepared(folder, nobody=3)
+    rows = persons.rows[persons.rows["image"] == b"nobody/wall.png"]
+    assert len(rows) > 1
+    assert (rows["split"] == b"train").all()
+    whole = rows[0]
+    np.testing.assert_array_equal(whole["center_px"], (40, 30))
+    assert whole["window_px"] == 80
+    for row in rows:
+        assert (row["center_px"] >= 0).all()
+        assert (row["center_px"] <= (80, 60)).all()
+    samples = PersonDataset(persons, resolution=(64, 64), dim=3)
+    assert (samples[("pose", len(persons) - 1, 0)]["pose"].numpy()[:, -1] == 0).all()
+
+
+def test_a_file_that_is_no_picture_is_named(folder: Path) -> None:
+    (folder / NOBODY).mkdir()
+    (folder / NOBODY / "notes.txt").write_text("not a picture")
+    with pytest.raises(HarError, match="notes"):
+        open_prepared(folder)
 
 
 def test_a_mirrored_person_keeps_the_depth_of_the_same_hand(folder: Path) -> None:

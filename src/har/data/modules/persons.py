@@ -1,7 +1,7 @@
 """LightningDataModules of persons in images: which train, validate and test."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,6 +44,7 @@ class PersonDataModule(TrainingDataModule):
         views: crops per person in the test: ``single``, ``flip`` or ``multicrop``.
         val_persons: training persons kept out of training for curves, by whole images; 0: none.
         val_prefix: only those whose ids begin so.
+        repeat: training persons whose ids begin so are seen so many times an epoch, others once.
         metric: ``pck``, or ``pckh`` if the records' lengths are head sizes; names the results.
         threshold: allowed distance in lengths.
         length: what PCK measures in: ``torso``, ``box_diagonal`` or ``box_side``; None: the
@@ -79,6 +80,7 @@ class PersonDataModule(TrainingDataModule):
         views: str = "single",
         val_persons: int = 0,
         val_prefix: str = "",
+        repeat: Mapping[str, int] | None = None,
         metric: str = "pck",
         threshold: float = 0.2,
         length: str | None = None,
@@ -98,6 +100,7 @@ class PersonDataModule(TrainingDataModule):
         self.depth_range_mm = DEPTH_RANGE_MM if dim == 3 else None
         self.boxes, self.train_boxes = boxes, train_boxes
         self.val_persons, self.val_prefix = val_persons, val_prefix
+        self.repeat = dict(repeat or {})
         self.length, self.oks, self.oks_sigma = length, oks, oks_sigma
         self.length_text = length_text(length) if length is not None else self.length_text
         self.metric, self.threshold = metric, threshold
@@ -122,7 +125,7 @@ class PersonDataModule(TrainingDataModule):
         validation = self._measured(replace(persons, rows=rows))
         test = self._measured(test)
         self._report_unscored(test)
-        self.datasets = {"pose": self._dataset(training[~held_out], train=True)}
+        self.datasets = {"pose": self._dataset(self._repeated(training[~held_out]), train=True)}
         self.val_samples = self._dataset(validation)
         self.test_samples = self._dataset(test, views=self.views)
         if stage == "fit" and len(self.datasets["pose"]) == 0:
@@ -130,6 +133,12 @@ class PersonDataModule(TrainingDataModule):
                 f"No training person is in {self.data_dir} ({self.source}): prepare more images, "
                 "or lower data.val_persons."
             )
+
+    def _repeated(self, training: PersonSet) -> PersonSet:
+        times = np.ones(len(training), dtype=int)
+        for prefix, count in self.repeat.items():
+            times[np.char.startswith(training.rows["id"], prefix.encode())] = count
+        return training[np.repeat(np.arange(len(training)), times)]
 
     def _measured(self, persons: PersonSet) -> PersonSet:
         """Persons with the lengths and areas that metrics measure in."""

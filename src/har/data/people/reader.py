@@ -2,6 +2,9 @@
 
 Pelvis and thorax are the middles of hips and shoulders, the spine is between them; neck and head
 are LSP's own (the head is its top). Joints that nobody annotated teach nothing.
+
+Pictures in the folder ``nobody`` beside ``teacher.npz`` show nobody either: one's own, or those
+that ``benchmarks/nobody_pictures.py`` collects.
 """
 
 from dataclasses import replace
@@ -14,14 +17,16 @@ from numpy.typing import NDArray
 from har.data.lsp.reader import open_prepared as open_lsp
 from har.data.people.teacher import Landmarks, taught
 from har.data.records import PersonSet
+from har.files import read_image
 from har.geometry import box_around, box_from_center, box_iou, center_and_window
 from har.layouts import MISSING, get_layout
 
-TEACHER = "teacher.npz"
+TEACHER, NOBODY = "teacher.npz", "nobody"
 LAYOUT = get_layout("pa17j")
 _NOBODY_SEED = 19
 _NOBODY_SIDE = (0.2, 0.7)  # of the photograph's longer side
 _TRIES = 20
+_PLACES = 2  # of a picture of nobody, besides the whole
 _AROUND_PERSON = 1.4  # of the joints' box: limbs and what they hold stay out of the others
 
 
@@ -36,7 +41,7 @@ def open_prepared(data_dir: Path, *, extended: bool = True, nobody: int = 1500) 
 
     Raises:
         DatasetNotFoundError: LSP is not prepared.
-        HarError: the teacher's file is missing or damaged.
+        HarError: the teacher's file is missing or damaged, or a picture of nobody is no image.
     """
     lsp = open_lsp(data_dir, extended=extended)
     numbers = np.array(LAYOUT.order_from(lsp.layout))
@@ -49,7 +54,14 @@ def open_prepared(data_dir: Path, *, extended: bool = True, nobody: int = 1500) 
     there = train[agrees]
     boxes = box_around(joints[there], enlarge=_AROUND_PERSON)
     empty, photograph = _boxes_beside(boxes, teacher.size[agrees], nobody)
-    return _persons(lsp, joints, depth, empty, there[photograph])
+    images, places = _pictures(lsp.images_dir)
+    return _persons(
+        lsp,
+        joints,
+        depth,
+        np.concatenate([lsp.rows["image"][there[photograph]], images]),
+        np.concatenate([empty, places]),
+    )
 
 
 def _with_middles(joints: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -85,19 +97,41 @@ def _boxes_beside(
     return boxes[chosen], photograph[chosen]
 
 
+def _pictures(root: Path) -> tuple[NDArray[np.bytes_], NDArray[np.float64]]:
+    """Pictures of nobody, (P,) below ``root``, each whole and some squares of it, (P, 4)."""
+    rng = np.random.default_rng(_NOBODY_SEED)
+    files = sorted((root / NOBODY).glob("[!.]*"))
+    boxes = np.zeros((len(files), 1 + _PLACES, 4))
+    for number, path in enumerate(files):
+        height, width = read_image(path).shape[:2]
+        side = rng.uniform(*_NOBODY_SIDE, (_PLACES, 1)) * max(width, height)
+        center = rng.uniform(size=(_PLACES, 2)) * (width, height)
+        boxes[number, 0] = 0, 0, width, height
+        boxes[number, 1:] = box_from_center(center, side * np.ones(2))
+    names = np.array([f"{NOBODY}/{path.name}".encode() for path in files], dtype=np.bytes_)
+    return np.repeat(names, 1 + _PLACES), boxes.reshape(-1, 4)
+
+
 def _persons(
     lsp: PersonSet,
     joints: NDArray[np.float64],
     depth: NDArray[np.float64],
+    images: NDArray[np.bytes_],
     empty: NDArray[np.float64],
-    photograph: NDArray[np.int_],
 ) -> PersonSet:
-    """One set of the persons and, behind them, the squares without anybody."""
-    rows = np.concatenate([lsp.rows, lsp.rows[photograph]])
+    """One set of the persons and, behind them, boxes (C, 4) of images (C,) without anybody."""
+    others = np.zeros(len(empty), dtype=lsp.rows.dtype)
+    others["split"] = b"train"
+    for name in ("length_px", "box_px", "area_px2"):
+        others[name] = np.nan
+    rows = np.concatenate([lsp.rows, others])
     columns: dict[str, Any] = {
-        name: rows[name] for name in rows.dtype.names or () if name not in ("joints_px", "visible")
+        name: rows[name]
+        for name in rows.dtype.names or ()
+        if name not in ("joints_px", "visible", "image")
     }
     people = len(lsp)
+    columns["image"] = np.concatenate([rows["image"][:people], images])
     nobody = np.full((len(empty), *joints.shape[1:]), np.nan)
     columns["joints_px"] = np.concatenate([joints, nobody])
     columns["depth_mm"] = np.concatenate([depth, nobody[..., 0]])
