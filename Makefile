@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 REAL_PACKAGE := sports2d==0.8.34
 REAL   := data/real
 
-.PHONY: help install demo test coverage lint docs bench dist clean
+.PHONY: help install demo test lowest coverage lint docs bench dist clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -38,6 +38,15 @@ demo: install  ## learn poses and actions from synthetic video, 5 to 10 minutes 
 test: install  ## the test suite, a process per core
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# With the oldest Python as well: make lowest PYTHON=python3.11
+lowest: install  ## the test suite with the oldest packages that pyproject.toml allows, in build/lowest
+	@mkdir -p build
+	$(BIN)/python -m tests.helpers.lowest_versions > build/lowest.txt
+	test -x build/lowest/bin/python || $(PYTHON) -m venv build/lowest
+	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check -c build/lowest.txt \
+	-e '.[export,coco,openvino,video,app,sweep]' pytest pytest-xdist hypothesis pillow playwright
+	build/lowest/bin/python -m pytest -n auto --dist loadfile
+
 coverage: install  ## the test suite, and which lines of src/har it runs (90 % at least)
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-fail-under=90 --cov-report=term:skip-covered
 
@@ -57,8 +66,9 @@ $(VENV)/.docs: $(VENV)/.installed
 bench: install  ## time what has a benchmark
 	$(BIN)/python -m har.benchmark
 
-# The wheel is tried in an empty environment, in a folder that is not the repository, with the packages of .venv.
-dist: install  ## wheel and source archive in dist/, tried in an empty environment
+# The wheel is tried in an empty environment, in a folder that is not the repository, with the packages of .venv,
+# an empty home and no network.
+dist: install  ## wheel and source archive in dist/, tried in an empty environment on a photograph
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 	@test $$(cat dist/*.whl | wc -c) -lt 20000000 || { echo "The wheel is larger than 20 MB: see what is in it." >&2; exit 1; }
@@ -66,8 +76,10 @@ dist: install  ## wheel and source archive in dist/, tried in an empty environme
 	$(BIN)/python -m venv "$$folder/empty"; \
 	"$$folder/empty/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl; \
 	PYTHONPATH=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); export PYTHONPATH; \
-	cd "$$folder"; for command in train predict; do \
-	"$$folder/empty/bin/har-$$command" --help > help.txt; head -1 help.txt; done
+	cd "$$folder"; mkdir home; export HOME="$$folder/home" https_proxy=http://127.0.0.1:9; \
+	"$$folder/empty/bin/har-train" --help > help.txt; head -1 help.txt; \
+	"$$folder/empty/bin/har-predict" source='$(CURDIR)/docs/images/front_page.jpg' out=predicted; \
+	test $$(wc -l < predicted/poses.csv) -gt 17 || { echo "No pose in a photograph of a man." >&2; exit 1; }
 
 clean:  ## remove what was built and run here, not the data
 	rm -rf $(VENV) outputs/demo dist build/docs .cache .coverage* .pytest_cache .mypy_cache .ruff_cache
