@@ -10,10 +10,14 @@ from torch import nn
 from har.benchmark import timing
 from har.benchmark.blocks import _cost, _PeakMemory
 from har.benchmark.tasks import benchmark
+from har.data.penn.labels import ACTIONS
+from har.data.penn.prepare import prepare_penn
 from har.models import ReceptionNet, SPNet
 from har.runtime.parts import FramePart
 from har.visual.plots import plot_speed
+from har.weights import save_weights, spec_of
 from tests.helpers.commands import call
+from tests.helpers.penn_files import write_clip
 
 
 def test_peak_memory_of_a_known_chain() -> None:
@@ -86,7 +90,42 @@ def test_the_command(
     assert (tmp_path / "run" / "blocks.png").stat().st_size > 10_000
 
 
+def test_blocks_of_a_network_of_penn_action(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Speed and accuracy by block, where poses are 2-D and the first pyramids have no actions."""
+    monkeypatch.setattr(timing, "ROUNDS", 1)
+    for number, split in ((1, 1), (2, -1), (3, -1)):
+        write_clip(tmp_path / "penn", number, 20, train=split, action="squat")
+    prepare_penn(tmp_path, workers=0)
+    network = SPNet(
+        num_joints=16,
+        dim=2,
+        num_actions=(15,),
+        num_pyramids=3,
+        num_levels=2,
+        action_pyramids=(2, 3),
+        growth=8,
+        num_pose_features=16,
+        num_visual_features=16,
+        pose_replica=True,
+    )
+    weights, labels = tmp_path / "small.safetensors", ACTIONS
+    save_weights(network, weights, spec_of(network, resolution=(32, 32), labels=labels))
+    words = ["task=model", "experiment=penn_multitask", "compile=false", "onnx=false"]
+    words += [f"weights='{weights}'", f"paths.data_dir='{tmp_path}'", "data.eval_batch_size=2"]
+    call("benchmark", benchmark, tmp_path / "run", words)
+    shown = capsys.readouterr().out
+    table = shown[shown.index("stopping after a block") :].splitlines()
+    rows = [line.split("│") for line in table if "_pb" in line]
+    assert [row[1].strip() for row in rows] == ["dp1_pb1", "up2_pb0", "dp3_pb1"]
+    top1, pck = ([row[column].strip() for row in rows] for column in (-3, -2))
+    assert top1[0] == "-"
+    assert all(text.endswith("%") for text in [*top1[1:], *pck])
+
+
 def test_the_plot_leaves_out_what_was_not_measured() -> None:
     names, work, times = ["a", "b"], np.array([1.0, 2.0]), np.array([10.0, 21.0])
     assert len(plot_speed(names, work, times, [None, None], [None, None]).axes) == 1
     assert len(plot_speed(names, work, times, [None, 80.0], [90.0, 80.0]).axes) == 3
+    assert len(plot_speed(names, work, times, [None, 80.0], [None, None], [70.0, 80.0]).axes) == 3

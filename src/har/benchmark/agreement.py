@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch.utils.data import DataLoader
 
@@ -18,11 +18,19 @@ _POSE_CROP_PX = 256  # the crop in whose pixels differences are given, whatever 
 
 
 def test_data(cfg: DictConfig, spec: ModelSpec) -> Any:
-    """The data module of the configuration, with the clips that a network was made for."""
-    actions = [1 + ACTION_NAMES.index(label) for label in spec.labels]
-    crops = {"resolution": list(spec.resolution), "layout": spec.layout}
-    clips = {"actions": actions, "clip_size": spec.clip_size}
-    data = instantiate(cfg.data, **clips, **crops, num_workers=0)
+    """The data module of the configuration, with the clips that a network was made for.
+
+    Classes are named to a data set's reader, or numbered where they are NTU RGB+D's.
+    """
+    settings: dict[str, Any] = OmegaConf.to_container(cfg.data, resolve=True)  # type: ignore[assignment]
+    settings |= {"resolution": list(spec.resolution), "layout": spec.layout, "num_workers": 0}
+    settings["clip_size"] = spec.clip_size
+    if spec.labels and "reader" in settings:
+        settings["reader"]["actions"] = list(spec.labels)
+    elif spec.labels:
+        numbers = {label: number for number, label in enumerate(ACTION_NAMES, start=1)}
+        settings["actions"] = [numbers.get(label, label) for label in spec.labels]
+    data = instantiate(OmegaConf.create(settings))
     data.setup("test")
     return data
 

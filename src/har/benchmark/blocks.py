@@ -39,7 +39,8 @@ class Block:
         memory_bytes: weights, and the most that intermediate results of a batch take at a time.
         seconds: per frame.
         top1: accuracy of its actions in percent; None where it has none or nothing was measured.
-        joint_error_mm: root-relative, likewise.
+        joint_error_mm: root-relative, likewise; None for poses without depth.
+        pck_box: PCK at 0.2 of the joints' box in percent, of poses without depth.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Block:
     seconds: float = float("nan")
     top1: float | None = None
     joint_error_mm: float | None = None
+    pck_box: float | None = None
 
 
 def benchmark_blocks(
@@ -74,7 +76,8 @@ def benchmark_blocks(
     path, title = run_folder() / "blocks.png", f"{spec.name}: stopping after a prediction block"
     costs = [(b.name, b.multiply_adds / 1e9, 1000 * b.seconds) for b in blocks]
     names, work, milliseconds = zip(*costs, strict=True)
-    metrics = [b.top1 for b in blocks], [b.joint_error_mm for b in blocks]
+    of_poses = [b.joint_error_mm for b in blocks], [b.pck_box for b in blocks]
+    metrics = [b.top1 for b in blocks], *of_poses
     plot_speed(names, work, milliseconds, *metrics, title=title).savefig(path, dpi=150)
     Console().print(f"Speed against accuracy, as a plot: {path}")
 
@@ -157,20 +160,28 @@ def _evaluate(
     accuracies = results.get("action_top1_by_block", [])[:: max(1, len(network.num_actions))]
     # blocks without actions come first, in pyramids that have none
     padded = [None] * (len(blocks) - len(accuracies)) + accuracies
-    for block, top1, error in zip(blocks, padded, results["joint_error_mm_by_block"], strict=True):
-        block.top1, block.joint_error_mm = top1, error
+    for number, (block, top1) in enumerate(zip(blocks, padded, strict=True)):
+        block.top1 = top1
+        for name in ("joint_error_mm", "pck_box"):
+            if f"{name}_by_block" in results:
+                setattr(block, name, results[f"{name}_by_block"][number])
 
 
 def _print(blocks: list[Block], spec: ModelSpec) -> None:
     width, height = spec.resolution
-    measured = blocks[-1].joint_error_mm is not None
-    columns = ["M params", "G mult-adds", "ms/frame", "frames/s", "MB"]
+    # what was measured of any block, by its column: accuracy, and the metric that poses have
+    measured = {
+        "top-1": [_text(b.top1, "{:.1f} %") for b in blocks],
+        "mm": [_text(b.joint_error_mm, "{:.0f}") for b in blocks],
+        "PCK@0.2 box": [_text(b.pck_box, "{:.1f} %") for b in blocks],
+    }
+    shown = {name: texts for name, texts in measured.items() if set(texts) != {"-"}}
     table = make_table(
         f"stopping after a block: frames of {width}x{height}, float32, not compiled",
         ["block"],
-        [*columns, *(["top-1", "mm"] if measured else [])],
+        ["M params", "G mult-adds", "ms/frame", "frames/s", "MB", *shown],
     )
-    for block in blocks:
+    for number, block in enumerate(blocks):
         row = [
             block.name,
             f"{block.parameters / 1e6:.2f}",
@@ -179,8 +190,9 @@ def _print(blocks: list[Block], spec: ModelSpec) -> None:
             f"{1 / block.seconds:.1f}",
             f"{block.memory_bytes / 2**20:.0f}",
         ]
-        if measured:
-            top1 = "-" if block.top1 is None else f"{block.top1:.1f} %"
-            row += [top1, f"{block.joint_error_mm:.0f}"]
-        table.add_row(*row)
+        table.add_row(*row, *(texts[number] for texts in shown.values()))
     Console().print(table)
+
+
+def _text(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

@@ -53,7 +53,8 @@ class ClipMetrics(nn.Module):
         self.pck: Any = PCK3D(threshold_mm=150, root=root)
         classes = num_classes if blocks and not num_action_outputs else 0
         self.by_action: Any = ActionJointError(classes, root) if classes else None
-        self.pck_box: Any = PCK(threshold=0.2, layout=layout) if self.camera is None else None
+        in_2d = range(num_pose_outputs if self.camera is None else 0)
+        self.pck_box: Any = nn.ModuleList(PCK(threshold=0.2, layout=layout) for _ in in_2d)
 
     def update(
         self, poses: Sequence[Tensor], batch: Mapping[str, Any], probabilities: Sequence[Tensor]
@@ -79,7 +80,7 @@ class ClipMetrics(nn.Module):
             self.error_absolute.update(last_mm, true_mm, valid)
             self.pck.update(last_mm, true_mm, valid)
         else:
-            self._update_pck(poses[-1], true, batch["affine"], valid)
+            self._update_pck(poses, true, batch["affine"], valid)
         height, width = batch["images"].shape[-3:-1]
         # The size by arithmetic: a tensor of it would be copied to the device.
         last_px, true_px = (
@@ -88,16 +89,20 @@ class ClipMetrics(nn.Module):
         )
         self.error_px.update(last_px.flatten(0, 1), true_px.flatten(0, 1), valid)
 
-    def _update_pck(self, pose: Tensor, true: Tensor, affine: Tensor, valid: Tensor) -> None:
+    def _update_pck(
+        self, poses: Sequence[Tensor], true: Tensor, affine: Tensor, valid: Tensor
+    ) -> None:
         """Counts joints in pixels of the frames: a clip's crop need not be a square."""
-        last_px, true_px = (crop_to_image(p[..., :2], affine).flatten(0, 1) for p in (pose, true))
+        true_px = crop_to_image(true[..., :2], affine).flatten(0, 1)
         infinity = torch.full_like(true_px, torch.inf)
         known = valid[..., None]
         low = torch.where(known, true_px, infinity).amin(1)
         high = torch.where(known, true_px, -infinity).amax(1)
         # A frame without a joint counts in neither number, whatever its length.
         length = torch.where(valid.any(1), (high - low).amax(1), 1.0)
-        self.pck_box.update(last_px, true_px, valid, length)
+        for metric, pose in zip(self.pck_box, poses, strict=True):
+            found_px = crop_to_image(pose[..., :2], affine).flatten(0, 1)
+            metric.update(found_px, true_px, valid, length)
 
     def _in_mm(self, pose: Tensor, batch: Mapping[str, Any]) -> Tensor:
         """Poses (N, T, J, 3 or more) in the crop as (N T, J, 3) in mm."""
@@ -129,8 +134,9 @@ class ClipMetrics(nn.Module):
             }
         if self.by_action is not None:
             results["joint_error_mm_by_action"] = self.by_action.compute()
-        if self.pck_box is not None:
-            results["pck_box"] = self.pck_box.compute()["total"]
+        if len(self.pck_box):
+            by_block = torch.stack([metric.compute()["total"] for metric in self.pck_box])
+            results |= {"pck_box": by_block[-1], "pck_box_by_block": by_block}
         results["joint_error_px"] = self.error_px.compute()["total"]
         return {name: plain(value) for name, value in results.items()}
 

@@ -245,6 +245,7 @@ def plot_speed(
     milliseconds: ArrayLike,
     accuracy: Sequence[float | None],
     joint_error_mm: Sequence[float | None],
+    pck_box: Sequence[float | None] = (),
     title: str = "",
 ) -> Figure:
     """Plots the cost of every prediction block and, where measured, its accuracy.
@@ -254,13 +255,14 @@ def plot_speed(
         multiply_adds: (B,) per frame, in thousands of millions.
         milliseconds: (B,) per frame.
         accuracy: B, top-1 in percent; None where a block has no actions or was not measured.
-        joint_error_mm: B, likewise.
+        joint_error_mm: B, likewise; pck_box: B, likewise, in percent, of 2-D poses.
         title: above the plot.
     """
     work, times = np.asarray(multiply_adds, np.float64), np.asarray(milliseconds, np.float64)
     metrics = [  # None becomes NaN
         ("top-1 accuracy, %", np.array(accuracy, dtype=np.float64)),
         ("joint error, mm", np.array(joint_error_mm, dtype=np.float64)),
+        ("PCK at 0.2 of the joints' box, %", np.array(pck_box, dtype=np.float64)),
     ]
     shown = [(label, values) for label, values in metrics if np.isfinite(values).any()]
     figure = Figure(figsize=(4.6 * (1 + len(shown)), 3.6), layout="constrained")
