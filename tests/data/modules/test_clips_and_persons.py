@@ -6,14 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from har.data import ClipsAndPersonsDataModule, MPIIDataModule
+from har.data.h36m.prepare import prepare_h36m
+from har.data.h36m.reader import H36MReader
 from har.data.penn.prepare import prepare_penn
 from har.data.penn.reader import PennReader
+from har.layouts import get_layout
 from har.metrics import ClipMetrics
 from har.runs.measuring import measure
+from har.synthetic.h36m import write_h36m
 from tests.helpers.commands import call
 from tests.helpers.golden import golden_path
+from tests.helpers.order_of_samples import Plan
 from tests.helpers.penn_files import write_clip
 
 
@@ -58,6 +64,39 @@ def test_poses_are_of_persons_and_actions_of_clips(both: Path) -> None:
     protocol = data.describe_protocol()
     assert protocol["num_test_clips"] == 2
     assert "PCKh" in protocol["persons"]["metric"]
+
+
+def test_half_of_a_batch_of_poses_may_be_frames(tiny_mpii: Path, tmp_path: Path) -> None:
+    write_h36m(tmp_path / "h36m", 7, workers=0)
+    prepare_h36m(tmp_path, test_every=5, workers=0)
+    (tmp_path / "mpii").symlink_to(tiny_mpii / "mpii")
+
+    def persons(data_dir: str, **same) -> MPIIDataModule:
+        return MPIIDataModule(data_dir, batch_size=3, val_persons=2, **same)
+
+    settings = {"reader": H36MReader(), "layout": "pa17j", "clip_size": 1, "step": 1, "dim": 3}
+    settings |= {"resolution": (32, 32), "num_workers": 0, "boxes": "predicted", "batch_size": 1}
+    data = ClipsAndPersonsDataModule(str(tmp_path), persons, frame_batch_size=4, **settings)
+    data.setup("fit")
+    orders = data._orders(data.batch_sizes)
+    assert set(orders) == {"action", "pose"}
+    keys = [key for order in orders["pose"] for key in order.batch(0)]
+    batch = default_collate([data.datasets[key[0]][key] for key in keys])
+    assert [name.startswith("S") for name in batch["name"]] == [False] * 3 + [True] * 4
+    pose, spine = batch["pose"], get_layout("pa17j").joints.index("spine")
+    assert pose.shape == (7, 17, 4)
+    assert (pose[:3, :, 2] < 0).all()  # MPII has no depth
+    assert pose[:3, spine, 3].isnan().all()  # nor the middle of the spine
+    assert (pose[3:, :, 2] > 0).any()
+    assert not pose[3:].isnan().any()
+    data.schedule = Plan([(1, ("pose",), None)])
+    assert data.batches_in_epochs(range(1)) == len(data.persons.datasets["pose"]) // 3
+    assert data._fingerprint()["frame"] == [5]  # sequences, of which frames are drawn
+    (tmp_path / "mpii").unlink()
+    alone = ClipsAndPersonsDataModule(str(tmp_path), persons, frame_batch_size=4, **settings)
+    alone.setup("test")  # measures Human3.6M, without MPII
+    assert alone.num_test_samples == 2
+    assert "persons" not in alone.describe_protocol()
 
 
 def test_pck_in_the_box_is_counted_in_pixels_of_the_frames() -> None:

@@ -11,6 +11,7 @@ from har.data.modules.clips import ClipDataModule, MultitaskDataModule
 from har.data.modules.persons import MPIIDataModule, PersonDataModule
 from har.data.sampling import Key, Orders, SampleOrder
 from har.errors import HarError
+from har.numbers import check_number
 
 
 class PosesOnly(Dataset[dict[str, Any]]):
@@ -122,36 +123,58 @@ class MixedPoseDataModule(TrainingDataModule):
 
 class ClipsAndPersonsDataModule(ClipDataModule):
     """Clips with actions, and images of persons for poses: the authors' recipe for Penn Action,
-    whose poses are learned from MPII alone.
+    whose poses are learned from MPII alone, and for Human3.6M, whose frames share every batch of
+    poses with MPII's images.
 
-    Clips are measured first, then persons, where these have a test split.
+    In training clips are measured first, then persons, where these have a test split; to measure
+    clips alone (stage ``test``), no person has to be there.
 
-    Source: the authors' published program (TPAMI 2020).
+    Source: the authors' published program (TPAMI 2020); for Human3.6M Luvizon et al., CVPR 2018.
 
     Args:
         data_dir: folder with both prepared data sets.
         persons: builds the data module of the persons; its ``batch_size`` is the number of images
             in a batch and process. An epoch without clips is a pass over its images.
         dim: of the network's poses.
+        frame_batch_size: single frames of the clips beside them in a batch of poses and process;
+            None: none.
         **clips: everything else, see :class:`har.data.ClipDataModule`.
     """
 
     def __init__(
-        self, data_dir: str, persons: Callable[..., PersonDataModule], *, dim: int = 2, **clips: Any
+        self,
+        data_dir: str,
+        persons: Callable[..., PersonDataModule],
+        *,
+        dim: int = 2,
+        frame_batch_size: int | None = None,
+        **clips: Any,
     ) -> None:
         super().__init__(data_dir, **clips)
         same = ("layout", "resolution", "limit_eval", "num_workers", "seed")
         self.persons = persons(data_dir, dim=dim, **{name: getattr(self, name) for name in same})
         self.batch_sizes["pose"] = self.persons.batch_sizes["pose"]
+        if frame_batch_size is not None:
+            check_number("frame_batch_size", frame_batch_size)
+            self.batch_sizes["frame"] = frame_batch_size
         self.person_metric = self.persons.person_metric
 
     def setup(self, stage: str | None = None) -> None:
-        if not self.datasets:
+        if self.datasets:
+            return
+        if stage != "test":
             self.persons.setup(stage)
         super().setup(stage)
 
     def _pose_samples(self, train: np.ndarray) -> Dataset[dict[str, Any]]:
-        return PosesOnly(self.persons.datasets["pose"])
+        if "frame" in self.batch_sizes:
+            self.datasets["frame"] = PosesOnly(super()._pose_samples(train))
+        return PosesOnly(self.persons.datasets.get("pose", ()))
+
+    def _orders(self, batch_sizes: Mapping[str, int]) -> Orders:
+        orders = dict(super()._orders(batch_sizes))
+        frames = orders.pop("frame", ())
+        return {**orders, "pose": [*orders["pose"], *frames]}
 
     def val_dataloader(self) -> Any:
         samples = self.val_clips, self.persons.val_samples
@@ -164,5 +187,9 @@ class ClipsAndPersonsDataModule(ClipDataModule):
         return loaders
 
     def describe_protocol(self) -> dict[str, Any]:
-        """The protocol of the clips and, as ``persons``, of the persons."""
-        return {**super().describe_protocol(), "persons": self.persons.describe_protocol()}
+        """The protocol of the clips and, as ``persons``, that of the persons, where they are
+        measured too."""
+        clips = super().describe_protocol()
+        if not self.persons.datasets:
+            return clips
+        return {**clips, "persons": self.persons.describe_protocol()}
