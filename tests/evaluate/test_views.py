@@ -26,7 +26,13 @@ def test_persons_are_a_part_of_the_data() -> None:
     assert completed("experiment=demo_pretrain", "views=multicrop").data.mpii.views == "multicrop"
 
 
+def test_images_of_sequences_have_views_of_the_protocol() -> None:
+    cfg = completed("experiment=h36m_pose", "views=multicrop")
+    assert (cfg.protocol.views, cfg.data.persons.views) == ("multicrop", "single")
+
+
 def test_no_person_of_mpii_is_measured() -> None:
-    with pytest.raises(HarError, match=r"add mpii_dir="):
-        completed("experiment=demo", "views=flip")
+    for experiment in ("demo", "penn_multitask"):  # the latter measures its clips alone
+        with pytest.raises(HarError, match=r"add mpii_dir="):
+            completed(f"experiment={experiment}", "views=flip")
     assert completed("experiment=demo", "views=flip", "mpii_dir=/data").views == "flip"

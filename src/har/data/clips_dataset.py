@@ -88,11 +88,17 @@ class ClipDataset(Dataset[dict[str, Any]]):
         return grid[clip_frames(len(grid), self.clip_size, params.step, start)]
 
     def target(
-        self, sample: int, annotation: Annotation, frames: np.ndarray, params: AugmentParams
+        self,
+        sample: int,
+        annotation: Annotation,
+        frames: np.ndarray,
+        params: AugmentParams,
+        box: np.ndarray | None = None,
     ) -> Target:
-        """Crop and poses of some frames of a sample, positions (T,), that share one box."""
-        size, box = self.index.frame_size(sample), None
-        if self.boxes is not None:
+        """Crop and poses of some frames of a sample, positions (T,), that share one box: ``box``
+        (4,) in pixels of the frames, else that of the sample's."""
+        size = self.index.frame_size(sample)
+        if box is None and self.boxes is not None:
             boxes = self.boxes.of_sample(self.index.name(sample), len(annotation.joints_px))
             box = box_of_clip(boxes[frames], size, every_frame=self.boxes.every_frame)
         return clip_target(

@@ -195,14 +195,18 @@ def person_affine(
     Raises:
         GeometryError: a crop without a pixel.
     """
-    shift = window_px / _SHIFT_WINDOW_PX * np.array(draw.shift_px)
     return crop_affine(
-        np.asarray(center_px, dtype=np.float64) + shift,
+        np.asarray(center_px, dtype=np.float64) + view_shift(draw, window_px),
         window_px * draw.scale,
         image_size,
         angle_deg=draw.angle_deg,
         flip=draw.flip,
     )
+
+
+def view_shift(view: AugmentParams, window_px: float) -> NDArray[np.float64]:
+    """The shift (2,) of a view's crop, in the pixels that its window is given in."""
+    return window_px / _SHIFT_WINDOW_PX * np.array(view.shift_px)
 
 
 def person_pose(

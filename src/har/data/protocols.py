@@ -6,7 +6,7 @@ clip, or all, half overlapping, with and without mirroring, whose probabilities 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,16 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from har.data.augment import AugmentParams
+from har.data.clip_boxes import FILE, ClipBoxes
 from har.data.clips import clip_frames, multi_clip_frames
 from har.data.clips_dataset import ClipDataset
 from har.data.crops import read_crops
+from har.data.framestore.index import Annotation
+from har.data.persons import VIEWS, view_shift
 from har.data.targets import Target
 from har.errors import HarError
 
-CLIPS, BOXES = ("single", "multi"), ("clip", "sequence")
+CLIPS, BOXES = ("single", "multi"), ("clip", "sequence", "listed")
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,30 @@ class ClipProtocol:
         steps: between the frames of a clip, in 1/15 s; several for clips at several paces.
         flip: classify every clip mirrored as well.
         box_per: ``clip``, each has its own crop, as in the papers; ``sequence``, one crop for all
-            of it, so that overlapping clips share frames.
+            of it, so that overlapping clips share frames; ``listed``, as ``clip``, in the box that
+            the data set's authors predicted for it, see :mod:`har.data.clip_boxes`.
+        views: crops per image, whose poses are averaged, for networks of single images: one of
+            :data:`har.data.persons.VIEWS`.
 
     Raises:
-        HarError: another word, or a step below 1.
+        HarError: another word, a step below 1, or listed boxes of other than all clips of one step.
     """
 
     clips: str = "single"
     steps: Sequence[int] = (4,)
     flip: bool = False
     box_per: str = "clip"
+    views: str = "single"
 
     def __post_init__(self) -> None:
-        for key, value, known in (("clips", self.clips, CLIPS), ("box_per", self.box_per, BOXES)):
+        for key, known in (("clips", CLIPS), ("box_per", BOXES), ("views", tuple(VIEWS))):
+            value = getattr(self, key)
             if value not in known:
                 raise HarError(f"protocol.{key}={value}: choose {' or '.join(known)}.")
         if not self.steps or min(self.steps) < 1:
             raise HarError(f"protocol.steps={list(self.steps)}: give steps of 1 or more.")
+        if self.box_per == "listed" and (self.clips != "multi" or len(self.steps) > 1):
+            raise HarError("protocol.box_per=listed needs protocol.clips=multi and one step.")
 
     def clips_of(self, grid: np.ndarray, clip_size: int) -> np.ndarray:
         """Positions of the frames of every clip of a sequence, (C, T).
@@ -62,6 +72,15 @@ class ClipProtocol:
             return grid[[clip_frames(len(grid), clip_size, self.steps[0])]]
         return grid[multi_clip_frames(len(grid), clip_size, self.steps)]
 
+    @property
+    def num_views(self) -> int:
+        """Crops per image."""
+        return len(VIEWS[self.views])
+
+    def of_images(self) -> "ClipProtocol":
+        """The same for single images: every one of a sequence is measured, in its own crops."""
+        return replace(self, clips="multi", steps=(1,), flip=False, box_per="clip")
+
     def describe(self) -> dict[str, Any]:
         """In words, for ``metrics.json``."""
         overlap = "all, half overlapping, probabilities multiplied"
@@ -70,6 +89,7 @@ class ClipProtocol:
             "steps": [int(step) for step in self.steps],
             "flip": "with and without" if self.flip else "without",
             "box_per": self.box_per,
+            **({"views": self.views} if self.views != "single" else {}),
         }
 
 
@@ -85,22 +105,62 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
       :class:`har.data.clips_dataset.ClipDataset`, of every crop;
     - ``action``: class index; ``name``: sample name.
 
+    Where images have several views, the crops of an image follow each other.
+
     Args:
         samples: fixed clips, with data, classes and crops.
         protocol: which clips are classified.
+
+    Raises:
+        HarError: single frames, several views of clips, or listed boxes that are not there or of
+            other clips.
     """
 
     def __init__(self, samples: ClipDataset, protocol: ClipProtocol) -> None:
         if samples.clip_size is None:
             raise HarError("Evaluation protocols need clips, not single frames.")
+        if protocol.views != "single" and samples.clip_size > 1:
+            raise HarError(
+                f"protocol.views={protocol.views} is of single images: clips are classified in one "
+                "crop each, with protocol.flip=true mirrored as well."
+            )
         self.samples, self.protocol, self.clip_size = samples, protocol, samples.clip_size
+        self._listed: ClipBoxes | None = None
+        if protocol.box_per == "listed":
+            self._listed = self._open_listed()
+
+    def _open_listed(self) -> ClipBoxes:
+        listed, step = ClipBoxes(self.samples.index.path.with_name(FILE)), self.protocol.steps[0]
+        if listed.clip_size != self.clip_size or not listed.has_step(step):
+            raise HarError(
+                f"{listed.path} has boxes of other clips than of {self.clip_size} frames, every "
+                f"{step}: it is for clips of {listed.clip_size} frames."
+            )
+        return listed
+
+    def describe(self) -> dict[str, Any]:
+        """The protocol in words, and the boxes where they are listed."""
+        if self._listed is None:
+            return self.protocol.describe()
+        step, flips = self.protocol.steps[0], (False, True)[: 1 + self.protocol.flip]
+        names = [self.samples.index.name(sample) for sample in self.samples.selection.tolist()]
+        per_flip = self.num_clips() // len(flips)
+        missing = sum(
+            (name, step, clip, flip) not in self._listed.boxes
+            for name, count in zip(names, per_flip.tolist(), strict=True)
+            for clip in range(count)
+            for flip in flips
+        )
+        of_image = f"; the whole image for {missing} clips" if missing else ""
+        return {**self.protocol.describe(), "boxes": f"{self._listed.source}{of_image}"}
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def num_crops(self) -> np.ndarray:
         """Number of crops of every sequence, (N,), without reading any."""
-        return self._of_lengths(lambda clips: sum(map(len, self._in_one_box(clips))))
+        frames = self._of_lengths(lambda clips: sum(map(len, self._in_one_box(clips))))
+        return self.protocol.num_views * frames
 
     def num_clips(self) -> np.ndarray:
         """Number of clips of every sequence, (N,), mirrored ones included."""
@@ -123,6 +183,25 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
             return [np.unique(clips)]
         return [np.unique(clip) for clip in clips]
 
+    def _views(
+        self,
+        sample: int,
+        annotation: Annotation,
+        frames: np.ndarray,
+        flip: bool,
+        box: np.ndarray | None,
+    ) -> list[Target]:
+        """Crops and poses of some frames of a sample that share a box, by view."""
+        plain = self.samples.target(sample, annotation, frames, AugmentParams(flip=flip), box)
+        index, targets = self.samples.index, [plain]
+        window = 1 / abs(float(plain.affine[0, 0]))  # of a crop that is not rotated, in pixels
+        if index.recipe_width_px is not None:  # what shifts are pixels of
+            window *= index.recipe_width_px / index.frame_size(sample)[0]
+        for view in VIEWS[self.protocol.views][1:]:
+            params = replace(view, shift_px=tuple(view_shift(view, window).tolist()))
+            targets.append(self.samples.target(sample, annotation, frames, params))
+        return targets
+
     def __getitem__(self, number: int) -> dict[str, Any]:
         samples = self.samples
         sample = int(samples.selection[number])
@@ -136,11 +215,16 @@ class ProtocolDataset(Dataset[dict[str, Any]]):
         first = 0
         for flip in (False, True) if self.protocol.flip else (False,):
             for box, frames in enumerate(boxes):
-                targets.append(samples.target(sample, annotation, frames, AugmentParams(flip=flip)))
                 in_box = clips if len(boxes) == 1 else clips[box : box + 1]
-                numbers.append(first + np.searchsorted(frames, in_box))
-                frame_of_crop.append(frames)
-                first += len(frames)
+                listed = None
+                if self._listed is not None:
+                    key = (name, self.protocol.steps[0], box, flip)
+                    listed = self._listed.of_clip(key, samples.index.frame_size(sample))
+                for target in self._views(sample, annotation, frames, flip, listed):
+                    targets.append(target)
+                    numbers.append(first + np.searchsorted(frames, in_box))
+                    frame_of_crop.append(frames)
+                    first += len(frames)
         target_of_crop = np.repeat(np.arange(len(targets)), [len(f) for f in frame_of_crop])
 
         def each(attribute: str) -> torch.Tensor:

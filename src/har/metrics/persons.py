@@ -32,6 +32,32 @@ def poses_in_image(poses: Tensor, affine: Tensor, flipped: Tensor, layout: Layou
     return _unmirrored(places, flipped[..., None, None], layout).mean(1)
 
 
+def mean_of_views(
+    poses: Tensor, affine: Tensor, flipped: Tensor, scale: Tensor, layout: Layout
+) -> Tensor:
+    """The mean of an image's poses in V crops, in the coordinates of the first crop.
+
+    Args:
+        poses: (N, V, J, dim + 1), in [0, 1] of the crops and their depth ranges, and confidence.
+        affine: (N, V, 3, 3), image pixels to [0, 1] of every crop.
+        flipped: (N, V) bool, crops in which left and right have changed places.
+        scale: (N, V) of the crops, with which their depth ranges go.
+        layout: of the joints.
+
+    Returns:
+        (N, J, dim + 1): float64, or float32 on a device without float64.
+    """
+    places = poses_in_image(poses, affine, flipped, layout)
+    to_first = affine[:, 0].to(places)
+    xy = places @ to_first[:, :2, :2].transpose(1, 2) + to_first[:, None, :2, 2]
+    others = _unmirrored(poses[..., 2:].to(places), flipped[..., None, None], layout)
+    if others.shape[-1] > 1:
+        ratio = (scale / scale[:, :1]).to(places)[..., None]
+        depth = (others[..., 0] - 0.5) * ratio + 0.5
+        others = torch.stack([depth, *others[..., 1:].unbind(-1)], -1)
+    return torch.cat([xy, others.mean(1)], -1)
+
+
 def _unmirrored(values: Tensor, flipped: Tensor, layout: Layout) -> Tensor:
     """Values (N, V, J, ...) of the joints, those of mirrored views in the layout's order again."""
     # joint by joint: a list as an index would be copied to the device

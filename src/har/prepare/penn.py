@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from har.data.penn import prepare as prepared
-from har.data.penn.files import PREDICTED_BOXES
+from har.data.penn.files import CLIP_BOXES, PREDICTED_BOXES
 from har.prepare.findings import add_left_out
 from har.visual.terminal import make_table, progress_bar
 
@@ -34,5 +34,7 @@ def print_report(report: prepared.PennReport, folder: Path) -> None:
     table.add_row("to train with / test", f"{train:,} / {test:,}", "official: 1,258 / 1,068")
     if report.boxes is not None:
         table.add_row("with predicted boxes", f"{report.boxes:,}", PREDICTED_BOXES)
+    if report.clip_boxes is not None:
+        table.add_row("predicted boxes of clips", f"{report.clip_boxes:,}", CLIP_BOXES)
     add_left_out(table, report)
     Console().print(table, f"Index and prepare_report.json: {folder}; the frames stay in place")

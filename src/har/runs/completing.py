@@ -48,13 +48,16 @@ def complete(cfg: DictConfig, source: str) -> DictConfig:
     if cfg.limit is not None:
         cfg.data.limit_eval = cfg.limit
     if cfg.views is not None and cfg.mpii_dir is None:
-        persons = cfg.data.get("mpii") or cfg.data.get("persons") or cfg.data
-        if "views" not in persons:
+        persons = cfg.data.get("mpii") or cfg.data
+        if cfg.data.get("clip_size") == 1:  # sequences of images
+            cfg.protocol.views = cfg.views
+        elif "views" in persons:
+            persons.views = cfg.views
+        else:
             raise HarError(
-                "views= says how often a person of MPII is looked at, and these weights are "
-                "measured on other data: add mpii_dir=<prepared MPII>, or leave views= out."
+                "views= says how often an image of a person is looked at, and these weights are "
+                "measured on clips: add mpii_dir=<prepared MPII>, or leave views= out."
             )
-        persons.views = cfg.views
     return cfg
 
 

@@ -1,6 +1,5 @@
 """Measures weights on data by a protocol: a table, ``metrics.json`` and the loggers."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -86,8 +85,8 @@ def _evaluator(
     if not isinstance(data, ClipDataModule):
         return module, described
     protocol = instantiate(cfg.protocol)
-    if data.clip_size == 1:  # images: each of a sequence is measured
-        protocol = replace(protocol, clips="multi", steps=(1,), box_per="clip")
+    if data.clip_size == 1:  # images
+        protocol = protocol.of_images()
     assert data.test_clips is not None
     samples = ProtocolDataset(data.test_clips, protocol)
     network = module.network.fuse() if cfg.fast else module.network
@@ -100,7 +99,7 @@ def _evaluator(
         "num_test_clips": int(samples.num_clips().sum()),
         "num_crops": int(samples.num_crops().sum()),
     }
-    return evaluator, {**described, **protocol.describe(), **counts}
+    return evaluator, {**described, **samples.describe(), **counts}
 
 
 def _measure_persons(

@@ -126,7 +126,7 @@ def test_splits_crops_and_depth(synthetic: Path) -> None:
 
 def test_a_run_and_its_evaluation_by_action(synthetic: Path, tmp_path: Path) -> None:
     words = ["experiment=h36m_pose", "name=tiny", f"paths.data_dir='{synthetic}'", "trainer=cpu"]
-    words += ["model.num_blocks=1", "model.kernel_size=3", "model.depth_maps=4"]
+    words += ["data=h36m", "model.num_blocks=1", "model.kernel_size=3", "model.depth_maps=4"]
     words += ["data.resolution=[64,64]", "data.num_workers=0", "data.frame_batch_size=2"]
     words += ["logger=none", "callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
     more = ["module.phases.pose.epochs=1", "++module.phases.pose.steps_per_epoch=2"]
@@ -148,6 +148,13 @@ def test_a_run_and_its_evaluation_by_action(synthetic: Path, tmp_path: Path) -> 
     index, _ = open_prepared(synthetic / "h36m")
     tested = index.num_frames[index.splits == b"test"].sum()
     assert report["protocol"]["num_test_clips"] == tested  # every image
+    words += [f"ckpt_path='{checkpoint}'", "callbacks.figures=null", "views=multicrop"]
+    many = call("evaluate", measure, tmp_path / "many", words)
+    assert many["joint_error_mm"] != pytest.approx(found["joint_error_mm"], rel=1e-6)
+    assert many["joint_error_mm"] < 2 * found["joint_error_mm"]
+    protocol = json.loads((tmp_path / "many" / "metrics.json").read_text())["protocol"]
+    assert (protocol["views"], protocol["num_test_clips"]) == ("multicrop", tested)
+    assert protocol["num_crops"] == 10 * tested
 
 
 def test_errors_by_action() -> None:

@@ -1,8 +1,13 @@
-"""The boxes that the original program predicted, ``pred_bboxes_penn.json``: those of the paper.
+"""The boxes that the original program predicted, two files: those of the papers.
 
-A list of three mappings, of the test, the training and the (empty) validation split, from
-``"<sequence>.<frame>"`` to x1, y1, x2, y2 in pixels of the frames. Both numbers count from 0: the
-sequences of a split in the order of ``annotations.mat``, the frames of a sequence in its own.
+``pred_bboxes_penn.json`` (TPAMI 2020): a list of three mappings, of the test, the training and the
+(empty) validation split, from ``"<sequence>.<frame>"`` to x1, y1, x2, y2 in pixels of the frames.
+Both numbers count from 0: the sequences of a split in the order of ``annotations.mat``, the frames
+of a sequence in its own.
+
+``penn_pred_bboxes_16f.json`` (CVPR 2018): a mapping from ``"<sequence>.<step>.<clip>.<mirrored>"``,
+``%04d.%d.%03d.%d``, to such a box for every clip of 16 frames of a test sequence, numbered in the
+order of the multi-clip protocol; the box of a mirrored clip is one of the frame as it is.
 """
 
 import json
@@ -12,15 +17,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from har.data.clip_boxes import FILE, Box, ClipKey, write_clip_boxes
 from har.data.framestore.index import FrameIndex
 from har.data.framestore.predicted_boxes import PredictedBoxes, write_predicted_boxes
-from har.data.penn.files import PREDICTED_BOXES, PennError
+from har.data.penn.files import CLIP_BOXES, PREDICTED_BOXES, PennError
 from har.data.penn.labels import PennClip
 from har.errors import HarError
 from har.files import file_checksum
 
 _SPLITS = ("test", "train")
 _NO_BOX = (np.nan,) * 4
+_CLIP_SIZE = 16  # frames of a clip of CLIP_BOXES
 
 
 def import_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennClip]) -> int | None:
@@ -84,13 +91,55 @@ def read_boxes(path: Path) -> dict[str, dict[int, dict[int, Sequence[float]]]]:
         for split, entries in zip(_SPLITS, found[: len(_SPLITS)], strict=True):
             for key, box in entries.items():
                 sequence, frame = (int(part) for part in key.split("."))
-                x1, y1, x2, y2 = (float(value) for value in box)
-                if not np.isfinite([x1, y1, x2, y2]).all():
-                    raise ValueError(f"{key} has the box {box}")
-                boxes[split].setdefault(sequence, {})[frame] = (x1, y1, x2, y2)
+                boxes[split].setdefault(sequence, {})[frame] = _box(key, box)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise PennError(
-            f"{path} is not the boxes that the original program predicts ({error}): download it "
-            "again, or remove it."
-        ) from error
+        raise _damaged(path, error) from error
     return boxes
+
+
+def import_clip_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennClip]) -> int:
+    """Writes ``clip_boxes.h5`` from the authors' file of boxes of clips, which lies in the folder.
+
+    Args:
+        root, index, clips: see :func:`import_boxes`.
+
+    Returns:
+        Number of clips, mirrored ones included, that have a box.
+
+    Raises:
+        PennError: the file is damaged, or is of other clips.
+    """
+    path = root / CLIP_BOXES
+    names = [name for name, clip in clips.items() if clip.split == "test"]
+    boxes: dict[ClipKey, Box] = {}
+    try:
+        for key, box in json.loads(path.read_text(encoding="utf-8")).items():
+            sequence, step, number, mirrored = (int(part) for part in key.split("."))
+            if min(sequence, number) < 0 or step < 1 or mirrored not in (0, 1):
+                raise ValueError(f"{key} is no clip")
+            if sequence >= len(names):
+                raise PennError(
+                    f"{path} has a box of test clip {sequence + 1}, and there are {len(names)} in "
+                    f"{root}: put the original program's annotations.mat there, or remove the file."
+                )
+            boxes[names[sequence], step, number, bool(mirrored)] = _box(key, box)
+        if not boxes:
+            raise ValueError("it is empty")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+    write_clip_boxes(index.path.with_name(FILE), boxes, _CLIP_SIZE, CLIP_BOXES)
+    return len(boxes)
+
+
+def _box(key: str, values: Sequence[float]) -> Box:
+    x1, y1, x2, y2 = (float(value) for value in values)
+    if not np.isfinite([x1, y1, x2, y2]).all():
+        raise ValueError(f"{key} has the box {values}")
+    return x1, y1, x2, y2
+
+
+def _damaged(path: Path, error: Exception) -> PennError:
+    return PennError(
+        f"{path} is not the boxes that the original program predicts ({error}): download it "
+        "again, or remove it."
+    )

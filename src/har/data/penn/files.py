@@ -14,7 +14,8 @@ _FOLDER = DatasetFolder(
 )
 _ARCHIVE = "Penn_Action"  # the folder that the archive has
 _LABEL = re.compile(r"\d{4}\.mat")
-PREDICTED_BOXES = "pred_bboxes_penn.json"  # of the original program
+PREDICTED_BOXES = "pred_bboxes_penn.json"  # of the original program, by frame
+CLIP_BOXES = "penn_pred_bboxes_16f.json"  # likewise, by clip of 16 frames (CVPR 2018)
 
 
 class PennError(HarError):

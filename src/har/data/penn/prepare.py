@@ -10,9 +10,10 @@ from typing import Any
 from har.data.framestore.extraction import PrepareReport, Task, resumable, run_tasks
 from har.data.framestore.index import FrameIndex
 from har.data.framestore.staging import PreparedFolder
-from har.data.penn.boxes import import_boxes
+from har.data.penn.boxes import import_boxes, import_clip_boxes
 from har.data.penn.deephar import read_annotations
 from har.data.penn.files import (
+    CLIP_BOXES,
     PREDICTED_BOXES,
     PennError,
     find_annotations,
@@ -34,11 +35,13 @@ class PennReport(PrepareReport):
         source: of the annotations.
         clips: training and test clips in the index.
         boxes: clips with boxes of the authors' file; None: it was not read.
+        clip_boxes: boxes of the authors' file of boxes by clip; likewise.
     """
 
     source: str = ""
     clips: tuple[int, int] = (0, 0)
     boxes: int | None = None
+    clip_boxes: int | None = None
 
 
 def settings(root: Path, output: Path) -> dict[str, Any]:
@@ -111,9 +114,12 @@ def prepare_penn(
         index = FrameIndex.open(output / "index.h5")
         splits = index.splits.tolist()
         report.clips = splits.count(b"train"), splits.count(b"test")
-        if (root / PREDICTED_BOXES).is_file():
+        by_frame, by_clip = ((root / name).is_file() for name in (PREDICTED_BOXES, CLIP_BOXES))
+        if by_frame or by_clip:  # which number sequences as annotations.mat does, else by clip
             in_order = clips if whole is None else read_annotations(whole)
-            report.boxes = import_boxes(root, index, in_order or _labeled(labels))
+            in_order = in_order or _labeled(labels)
+            report.boxes = import_boxes(root, index, in_order) if by_frame else None
+            report.clip_boxes = import_clip_boxes(root, index, in_order) if by_clip else None
         report.write(output / "prepare_report.json")
         return report, output
 
