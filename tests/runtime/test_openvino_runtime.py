@@ -1,5 +1,7 @@
 """OpenVINO computes what PyTorch computes, from the network itself and from an exported file."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,8 +118,21 @@ def test_without_openvino(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 @needs_openvino
+def test_its_use_is_reported_to_nobody() -> None:
+    """Neither at the import nor for a conversion; what would report it begins threads that fork."""
+    code = (
+        "import sys, threading; import torch; from har.runtime import openvino_runtime as runtime; "
+        "runtime.require_openvino(); runtime._converted(torch.nn.Linear(3, 3), torch.zeros(2, 3)); "
+        "print([n for n in sys.modules if n.startswith('openvino_telemetry')], "
+        "threading.active_count())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[] 1"
+
+
+@needs_openvino
 def test_a_network_that_it_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    import openvino
+    openvino = openvino_runtime.require_openvino()
 
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("unsupported operation\nand a long trace")

@@ -6,8 +6,10 @@ convolutions only: what follows the last one, softmax and coordinates, stays in 
 
 import importlib
 import importlib.util
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from har.precision import has_fast_bfloat16
 from har.runtime.parts import ClipPart, FramePart
 
 PACKAGE = "openvino"
+_TELEMETRY = "openvino_telemetry"
 
 
 def openvino_is_here() -> bool:
@@ -36,7 +39,23 @@ def require_openvino() -> Any:
     """
     if not openvino_is_here():
         raise HarError("runtime=openvino needs OpenVINO: pip install openvino.")
-    return importlib.import_module(PACKAGE)
+    with _without_telemetry():
+        return importlib.import_module(PACKAGE)
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """While OpenVINO is imported, what would report its use over the network is not there: it would
+    do so at the import and for every conversion, in processes that its threads fork off this one,
+    which has threads of other libraries too. OpenVINO does without it, and so do its users."""
+    if PACKAGE in sys.modules or _TELEMETRY in sys.modules:
+        yield
+        return
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # is not there, says the import
+    try:
+        yield
+    finally:
+        del sys.modules[_TELEMETRY]
 
 
 def compile_for_cpu(model: Any, shape: Sequence[int] | None = None, *, fast: bool = True) -> Any:
