@@ -35,8 +35,9 @@ demo: install  ## learn poses and actions from synthetic video, 5 to 10 minutes 
 	$(BIN)/python -m har.predict source=$(REAL)/Sports2D/Demo/demo.mp4; \
 	else echo 'No real video without a package index: python -m har.predict source=<video of yours>'; fi
 
+# A process of the tests that dies is not replaced: the run ends, with the signal that ended it.
 test: install  ## the test suite, a process per core
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 # With the oldest Python as well: make lowest PYTHON=python3.11
 lowest: install  ## the test suite with the oldest packages that pyproject.toml allows, in build/lowest
@@ -48,7 +49,7 @@ lowest: install  ## the test suite with the oldest packages that pyproject.toml 
 	build/lowest/bin/python -m pytest -n auto --dist loadfile
 
 coverage: install  ## the test suite, and which lines of src/har it runs (90 % at least)
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-fail-under=90 --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 --cov --cov-fail-under=90 --cov-report=term:skip-covered
 
 lint: install  ## style, types, and who may import whom
 	$(BIN)/ruff check .

@@ -5,7 +5,11 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +20,18 @@ from har.synthetic.mpii_files import write_mpii
 from har.synthetic.ntu import synthetic_samples, write_ntu
 
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object | None) -> None:
+    """Which signal ended a process of pytest-xdist, which itself only says that it is gone."""
+    if error:
+        process = node.gateway._io.popen
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        code = process.returncode
+        how = "it lives" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}"
+        print(f"\n{node.gateway.id}, process {process.pid}: {how}", file=sys.stderr)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ import tempfile
 import textwrap
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -258,8 +259,10 @@ def _end_job(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
-def _end_by_sigterm() -> None:
-    """SIGTERM ends a command as Ctrl-C does. Processes that are forked from it end at once."""
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does. Processes that are forked from it end at once, and
+    behind it the signal means what it meant before."""
     process = os.getpid()
 
     def end(number: int, _: Any) -> None:
@@ -268,8 +271,14 @@ def _end_by_sigterm() -> None:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, end)
+    if threading.current_thread() is not threading.main_thread():  # has no signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _own_folder(words: list[str]) -> list[str]:
@@ -324,35 +333,38 @@ def entry_point(
                 sys.argv[:] = words
                 _end_job(environment)
 
+    def command() -> None:
+        if {"--help", "-h"} & set(sys.argv[1:]):
+            print(help_text(config_name))
+            return
+        words, config = take_config(sys.argv[1:])
+        words = rewrite_arguments(words, has_task)
+        refuse_old_keys(config_name, words)
+        if name is not None and config is None:
+            words = name_run(words, name)
+        words = _own_folder(_resolve_last(config_name, words, resume, config))
+        if config is not None:
+            if not any(word.startswith("ckpt_path=") for word in words):
+                words = add_override(words, "ckpt_path=null")
+            place = ["--config-dir", str(config.parent), "--config-name", config.stem]
+            words = [*place, *words, "+hydra=default"]
+        sys.argv[1:] = words
+        decorate = hydra.main(
+            config_path=str(config_dir()), config_name=config_name, version_base="1.3"
+        )
+        # Hydra names the job after the function's file: the command is meant, not this file.
+        guarded.__name__ = config_name
+        decorate(guarded)()
+
     def main() -> None:
         # Without this Hydra would print errors itself, several lines of them, and exit with 1.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         for stream in (sys.stdout, sys.stderr):  # names that are no text are shown all the same
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        _end_by_sigterm()
         try:
-            if {"--help", "-h"} & set(sys.argv[1:]):
-                print(help_text(config_name))
-                return
-            words, config = take_config(sys.argv[1:])
-            words = rewrite_arguments(words, has_task)
-            refuse_old_keys(config_name, words)
-            if name is not None and config is None:
-                words = name_run(words, name)
-            words = _own_folder(_resolve_last(config_name, words, resume, config))
-            if config is not None:
-                if not any(word.startswith("ckpt_path=") for word in words):
-                    words = add_override(words, "ckpt_path=null")
-                place = ["--config-dir", str(config.parent), "--config-name", config.stem]
-                words = [*place, *words, "+hydra=default"]
-            sys.argv[1:] = words
-            decorate = hydra.main(
-                config_path=str(config_dir()), config_name=config_name, version_base="1.3"
-            )
-            # Hydra names the job after the function's file: the command is meant, not this file.
-            guarded.__name__ = config_name
-            decorate(guarded)()
+            with _sigterm_as_interrupt():
+                command()
         except (HarError, HydraException, OmegaConfBaseException) as error:
             _fail(error, show_trace=False)
         except KeyboardInterrupt:
