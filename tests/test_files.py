@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, and images as arrays."""
 
+import io
 import json
 import os
 import stat
@@ -12,7 +13,13 @@ import PIL.ImageOps
 import pytest
 
 from har.errors import HarError
-from har.files import file_checksum, read_image, read_stored_image, whole_file
+from har.files import (
+    file_checksum,
+    more_pages,
+    read_image,
+    read_stored_image,
+    whole_file,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -120,6 +127,57 @@ def test_a_picture_that_is_cut_off_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data[: 2 * len(data) // 3])
         with pytest.raises(HarError, match="damaged"):
             read_stored_image(tmp_path / name)
+
+
+def test_a_picture_whose_end_is_missing_is_no_input(tmp_path: Path) -> None:
+    for name in ("rgb.png", "grey.jpg", "picture.webp"):
+        (tmp_path / name).write_bytes((CASE / "images" / name).read_bytes()[:-40])
+        with pytest.raises(HarError, match=f"{name} is cut off: its end is missing"):
+            read_image(tmp_path / name)
+
+
+def test_what_is_appended_to_a_whole_picture_does_no_harm(tmp_path: Path) -> None:
+    """A film behind the photograph, as telephones write it."""
+    for name in ("rgb.png", "grey.jpg"):
+        data = (CASE / "images" / name).read_bytes()
+        (tmp_path / name).write_bytes(data + bytes(range(1, 255)) * 400)
+        for read in (read_image, read_stored_image):
+            np.testing.assert_array_equal(read(tmp_path / name), read(CASE / "images" / name))
+
+
+def test_the_end_of_a_small_image_inside_is_not_that_of_the_picture(tmp_path: Path) -> None:
+    picture = PIL.Image.effect_noise((320, 240), 50).convert("RGB")
+    buffer = io.BytesIO()
+    picture.resize((80, 60)).save(buffer, "JPEG")
+    exif = b"Exif\0\0" + buffer.getvalue()  # a small JPEG file, end and all
+    picture.save(tmp_path / "a.jpg", exif=exif)
+    assert read_image(tmp_path / "a.jpg").shape == (240, 320, 3)
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[: len(exif) + 5000])
+    with pytest.raises(HarError, match="cut off"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_nothing_of_opencv_comes_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    PIL.Image.new("RGB", (30, 20)).save(tmp_path / "a.jp2")
+    data = (tmp_path / "a.jp2").read_bytes()
+    for kept in (len(data) // 2, 60):
+        (tmp_path / "a.jp2").write_bytes(data[:kept])
+        with pytest.raises(HarError):
+            read_image(tmp_path / "a.jp2")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_tiff_file_with_more_pages(tmp_path: Path) -> None:
+    page = PIL.Image.new("RGB", (30, 20))
+    page.save(tmp_path / "one.tif")
+    page.save(tmp_path / "two.tif", save_all=True, append_images=[page])
+    (tmp_path / "none.tif").write_bytes(b"II*\0")
+    (tmp_path / "a.png").write_bytes(b"")
+    found = [p.name for p in sorted(tmp_path.iterdir()) if more_pages(p)]
+    assert found == ["two.tif"]
 
 
 def test_a_picture_of_a_telephone_is_named(tmp_path: Path) -> None:

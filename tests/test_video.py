@@ -126,6 +126,29 @@ def test_a_pause_before_the_video_is_not_missing(tmp_path: Path) -> None:
     assert video.missing_s() == 0
 
 
+def test_a_file_whose_times_begin_late_is_whole(tmp_path: Path) -> None:
+    """A part of a stream: its first frame is at 100 s, and it says that it lasts 102 s."""
+    av = pytest.importorskip("av", reason="the extra `video` is not installed")
+    path = tmp_path / "part.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(60):
+            gray = np.full((48, 64, 3), 40 + number, np.uint8)
+            frame = av.VideoFrame.from_ndarray(gray, format="rgb24")
+            frame.pts = 3000 + number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    video = Video(path)
+    assert len(list(video)) == 60
+    assert video.duration_s == pytest.approx(2.0, abs=0.05)
+    assert video.missing_s() == 0
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    video = Video(path)
+    assert len(list(video)) < 50
+    assert video.missing_s() == pytest.approx(2.0 - video.last_s, abs=0.07)
+
+
 @pytest.mark.parametrize("kind", ["film.mp4", "film.avi", "clock.mkv"])
 def test_a_file_cut_short_misses_the_time_that_is_not_there(tmp_path: Path, kind: str) -> None:
     path = tmp_path / kind

@@ -1,4 +1,5 @@
-"""Animated images (GIF, WebP) as videos, with the interface of OpenCV's reader of videos."""
+"""Animated images (GIF, WebP, APNG, AVIF) as videos, with the interface of OpenCV's reader of
+videos; and which files are videos by their content, whatever their names end in."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,15 +9,57 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har.endings import ANIMATED_ENDINGS, ending_of
+from har.containers import EBML
+from har.files import quiet_opencv
 
+_HEAD_BYTES = 2**16  # of a PNG file: what says that it moves stands in front of its pixels
 _SHORTEST_MS = 10  # of a picture: browsers show those that state 0 for 100 ms
 _USUAL_MS = 100
+_VIDEO_BRANDS = frozenset(  # of files that are a tree of boxes, as HEIC and AVIF are too
+    (
+        b"isom",
+        b"iso2",
+        b"iso4",
+        b"iso5",
+        b"iso6",
+        b"mp41",
+        b"mp42",
+        b"avc1",
+        b"qt  ",
+        b"M4V ",
+        b"dash",
+    )
+)
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a file is a GIF or WebP of several pictures."""
-    return ending_of(path) in ANIMATED_ENDINGS and len(_pictures(path, 2)[0]) > 1
+    """Whether a file is a GIF, WebP, PNG or AVIF of several pictures, by its content."""
+    return _may_be_animation(_head(path, 32), path) and len(_pictures(path, 2)[0]) > 1
+
+
+def is_video_inside(path: Path) -> bool:
+    """Whether a file is a video by its content: an animation, MP4, MOV, MKV, WebM or AVI. Sites
+    give videos names of images (``.gif``)."""
+    head = _head(path, 32)
+    if head[4:8] == b"ftyp":
+        return head[8:12] in _VIDEO_BRANDS or is_animation(path)
+    riff = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    return riff or head[:4] == EBML or is_animation(path)
+
+
+def _may_be_animation(head: bytes, path: Path) -> bool:
+    """Whether the first bytes allow several pictures, without decoding any."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 2)
+    if head[:4] == b"\x89PNG":
+        return b"acTL" in _head(path, _HEAD_BYTES).partition(b"IDAT")[0]
+    return head[:4] == b"GIF8" or (head[4:8] == b"ftyp" and b"avis" in head[8:])
+
+
+def _head(path: Path, count: int) -> bytes:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(count)
+    return b""
 
 
 class AnimationCapture:
@@ -63,7 +106,7 @@ class AnimationCapture:
 
 def _pictures(path: Path, count: int = 32767) -> tuple[list[NDArray[Any]], list[int]]:
     """The first pictures (H, W, 3 or 4), BGR, and how long each is shown in ms; empty: none."""
-    with suppress(cv2.error, OSError, MemoryError):
+    with quiet_opencv(), suppress(cv2.error, OSError, MemoryError):
         data = np.fromfile(path, np.uint8)
         done, animation = (
             cv2.imdecodeanimation(data, start=0, count=count) if data.size else (0, None)

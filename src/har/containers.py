@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
+EBML = b"\x1a\x45\xdf\xa3"  # MKV and WebM begin with it
 _MP4_STARTS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _LARGEST_HEADER = 2**28  # bytes
 _NOT_MP4 = (OSError, struct.error, ValueError, ZeroDivisionError, StopIteration)
@@ -51,6 +52,14 @@ def mp4_duration_s(path: Path) -> float | None:
                 return float(shown / movie_clock)
         return duration / clock or None
     return None
+
+
+def counts_from_zero(path: Path) -> bool:
+    """Whether the duration that a file states ends with its last frame, but begins at 0, and not
+    with its first frame: of MKV and WebM (RFC 9559, 5.1.2.10)."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(4) == EBML
+    return False
 
 
 def _clock(data: bytes, kind: bytes) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 IMAGE_ENDINGS = frozenset(
     (
+        ".apng",
         ".avif",
         ".bmp",
         ".gif",
@@ -55,7 +56,6 @@ VIDEO_ENDINGS = frozenset(
         ".y4m",
     )
 )
-ANIMATED_ENDINGS = frozenset((".gif", ".webp"))  # with several pictures they are videos
 ENDINGS = IMAGE_ENDINGS | VIDEO_ENDINGS
 
 

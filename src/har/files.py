@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,11 +17,10 @@ from har.errors import HarError
 
 Image = NDArray[np.uint8]
 
-_CLOSINGS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND", b"GIF8": b";"}  # start: end
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
 _PROBE_BYTES = 2**16
 _LONGEST_STEM = 100  # bytes: with what is added, names stay below the 255 that systems allow
 _USED_OF_16_BITS = 2**14  # values below it are of a camera of 10 to 14 bits
-_TRAILER_BYTES = 4096  # cameras and programs may append something to a whole file
 
 
 def check_writable(folder: Path) -> None:
@@ -94,7 +94,10 @@ def read_image(path: str | Path) -> Image:
     Raises:
         HarError: the file cannot be read, or is no image.
     """
-    image = _decoded(path, _read(path), upright=True)
+    data = _read(path)
+    if _is_cut_off(data):
+        raise HarError(f"The image {path} is cut off: its end is missing, copy it again.")
+    image = _decoded(path, data, upright=True)
     if image is None:
         raise HarError(f"{path} is no image, or a broken one.")
     return image
@@ -125,14 +128,41 @@ def read_stored_image(path: str | Path, upright: bool = False) -> Image:
 
 
 def _is_cut_off(data: NDArray[np.uint8]) -> bool:
-    """Whether the end of a file is missing, of formats that would be decoded all the same, gray or
-    black where their data end."""
-    start, end = data[:12].tobytes(), data[-_TRAILER_BYTES:].tobytes()
-    for magic, closing in _CLOSINGS.items():
-        if start.startswith(magic):
-            return closing not in end
+    """Whether the end of a file is missing, of formats that some versions of OpenCV decode all the
+    same, gray or black where their data end. Cameras and programs append to whole files, a film for
+    example: the end is looked for anywhere behind the beginning of the pixels."""
+    start = data[:12].tobytes()
+    if start.startswith(_JPEG_START):
+        return data.tobytes().find(_JPEG_END, _first_scan(data)) < 0
+    if start.startswith(b"\x89PNG"):
+        return b"IEND" not in data.tobytes()
     if start[:4] == b"RIFF" and start[8:] == b"WEBP":
         return len(data) < int.from_bytes(start[4:8], "little") + 8
+    return False
+
+
+def _first_scan(data: NDArray[np.uint8]) -> int:
+    """Where the pixels of a JPEG file begin: behind the segments that may hold a small image with
+    an end of its own (ITU-T T.81, B.1). The length of the data, if they hold no pixels."""
+    place = len(_JPEG_START)
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        kind = int(data[place + 1])
+        if kind == _JPEG_SCAN:
+            return place
+        # a byte that fills up has no length
+        place += 1 if kind == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return len(data)
+
+
+def more_pages(path: Path) -> bool:
+    """Whether a TIFF file holds more pictures than the first, which is the one that is read."""
+    with suppress(OSError, struct.error), path.open("rb") as file:
+        order = {b"II*\0": "<", b"MM\0*": ">"}.get(file.read(4))
+        if order is not None:
+            file.seek(struct.unpack(f"{order}I", file.read(4))[0])
+            (entries,) = struct.unpack(f"{order}H", file.read(2))
+            file.seek(12 * entries, os.SEEK_CUR)
+            return struct.unpack(f"{order}I", file.read(4))[0] != 0
     return False
 
 
@@ -156,8 +186,8 @@ def _decoded(path: str | Path, data: NDArray[np.uint8], upright: bool) -> Image 
         if other is None and data[4:8].tobytes() == b"ftyp":
             brand = data[8:12].tobytes().decode("ascii", "replace").strip()
             raise HarError(
-                f"The image {path} is of the kind {brand} (HEIC or similar), which OpenCV cannot "
-                f"read: convert it to JPEG, ffmpeg -i {quote(str(path))} "
+                f"The image {path} is damaged, or of the kind {brand} (HEIC or similar), which "
+                f"OpenCV cannot read: convert it to JPEG, ffmpeg -i {quote(str(path))} "
                 f"{quote(Path(path).stem + '.jpg')}."
             )
         if other is None:
@@ -183,6 +213,16 @@ def _imdecode(data: NDArray[np.uint8], flags: int) -> NDArray | None:
     """What OpenCV decodes, without its remarks on the terminal; None for nothing."""
     if not data.size:
         return None
-    with suppress(cv2.error):
+    with quiet_opencv(), suppress(cv2.error):
         return cv2.imdecode(data, flags)
     return None
+
+
+@contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Keeps what OpenCV says of files off the terminal: har reports them in one sentence."""
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)

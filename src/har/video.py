@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 
 from har.animation import AnimationCapture, is_animation
-from har.containers import cannot_decode, mp4_duration_s
+from har.containers import cannot_decode, counts_from_zero, mp4_duration_s
 from har.errors import HarError
-from har.files import Image
+from har.files import Image, quiet_opencv
 
 _USUAL_FPS, _HIGHEST_FPS = 30.0, 240.0
 _ROUNDED = 0.05  # share by which rounded intervals are off
@@ -100,6 +100,9 @@ class Video:
             self.duration_s = mp4_duration_s(Path(source)) or self.duration_s
         self.num_read, self.last_s, self.ended = 0, 0.0, False
         self._first = self._retrieve() if self._grab() else None
+        if self.duration_s is not None and self.path is not None and counts_from_zero(self.path):
+            # in steps of that clock; a large negative number where there is none
+            self.duration_s -= max(0.0, self._capture.get(cv2.CAP_PROP_PTS)) / fps
         if self._first is None:
             self.close()
             if isinstance(source, int):
@@ -230,8 +233,7 @@ class _TimeGrid:
 
 def open_capture(source: str | Path | int, threads: int | None = None) -> Any:
     """A capture, opened or not, without OpenCV's own words about it."""
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
+    with quiet_opencv():
         if isinstance(source, int):
             return cv2.VideoCapture(source)
         if is_animation(Path(source)):
@@ -240,8 +242,6 @@ def open_capture(source: str | Path | int, threads: int | None = None) -> Any:
             if threads is None:
                 return cv2.VideoCapture(path, cv2.CAP_FFMPEG)
             return cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
-    finally:
-        cv2.utils.logging.setLogLevel(level)
 
 
 @contextmanager

@@ -52,6 +52,10 @@ SIDES = "60,80,100,180"
         ("image,x1,y1,x2,y2\na.png,6_0,80,100,180\n", "must be numbers"),
         ("image,id,x1,y1,x2,y2\na.png,1.5,60,80,100,180\n", "whole number"),
         ("image,x1,y1,x2,y2\na.png,-1e9,80,1e9,180\n", "larger than any picture"),
+        ("0,1,60,80,40,100,1,-1,-1,-1\n", "no header: its first line names"),  # of MOT Challenge
+        ("0 0.5 0.5 0.2 0.3\n", "no header"),  # of YOLO
+        ("<annotations></annotations>", "is XML"),  # of CVAT
+        ("a picture of a person", "column 'a picture of a person' is not known|no boxes"),
     ],
 )
 def test_what_is_not_certain_is_one_sentence(
@@ -83,6 +87,22 @@ def test_what_is_certain_is_understood(tmp_path: Path, engine: Engine, text: str
     (person,) = read_json(out / "a.json")["people"]
     assert person["track"] == 7
     assert np.abs(np.array(person["joints_px"]) - joints_of(BOX)).max() < 3
+
+
+@pytest.mark.parametrize("name", ["boxes.tsv", "boxes.txt", "BOXES.CSV", "rows.txt", "rows"])
+def test_the_content_decides_where_the_ending_does_not(
+    tmp_path: Path, engine: Engine, name: str
+) -> None:
+    save(tmp_path / "a.png", picture(BOX))
+    text = f"image,id,x1,y1,x2,y2\na.png,7,{SIDES}\n"
+    if name.startswith("rows"):
+        x1, y1, x2, y2 = BOX
+        text = json.dumps([{"image": "a.png", "id": 7, "x1": x1, "y1": y1, "x2": x2, "y2": y2}])
+    elif name.endswith(".tsv"):
+        text = text.replace(",", "\t")
+    out = run(tmp_path, tmp_path / "a.png", f"boxes={write(tmp_path / name, text)}")
+    (person,) = read_json(out / "a.json")["people"]
+    assert person["track"] == 7
 
 
 def test_equal_names_in_two_folders(tmp_path: Path, engine: Engine) -> None:

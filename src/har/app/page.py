@@ -203,7 +203,7 @@ def _in_a_sentence(work: Callable[[], Any], failed: Callable[[str], Any]) -> Any
         return work()
     except HarError as error:
         return failed(" ".join(str(error).split()))
-    except Exception as error:
+    except Exception as error:  # a visitor gets an answer, whatever it was
         log.exception("The page has failed.")
         return failed(f"This has failed, which is a mistake of the program: {error!r}")
 

@@ -175,8 +175,8 @@ def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
     if len(rows) > _MOST_ROWS:
         print(f"... and {len(rows) - _MOST_ROWS} more, see summary.json.")
     for row in rows:
-        if "failed" in row:
-            print(row["failed"])
+        if note := row.get("failed") or row.get("note"):
+            print(note)
     if outside := [row for row in rows if row.get("boxes_outside")]:
         count = sum(row["boxes_outside"] for row in outside)
         print(f"{count} boxes lie outside their images ({outside[0]['image']}, for example).")

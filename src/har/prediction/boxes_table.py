@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def read_table(path: Path, min_score: float = MIN_SCORE) -> tuple[list[Row], lis
     """The rows of a file, and remarks about what in it is not used.
 
     Args:
-        path: ending in .csv, or of JSON.
+        path: ending in .csv, .tsv or .json; another ending: by its content.
         min_score: boxes of a detector's output with a lower score are left out.
 
     Raises:
@@ -51,7 +52,7 @@ def read_table(path: Path, min_score: float = MIN_SCORE) -> tuple[list[Row], lis
     remarks: list[str] = []
     detected = False
     tables: Iterable[list[tuple[str, Any]]]
-    if path.suffix.lower() == ".csv":
+    if _is_table(path, text):
         tables = _csv_rows(path, text)
     else:
         tables, remarks, detected = _json_rows(path, text, min_score)
@@ -68,9 +69,26 @@ def read_table(path: Path, min_score: float = MIN_SCORE) -> tuple[list[Row], lis
     return found, [*remarks, *([f"{path}: {columns} are not used."] if unused else [])]
 
 
+def _is_table(path: Path, text: str) -> bool:
+    """Whether a file is CSV, and not JSON.
+
+    Raises:
+        HarError: it is neither.
+    """
+    ending, begin = path.suffix.lower(), text.lstrip()[:1]
+    if begin == "<":
+        raise HarError(f"The file of boxes {path} is XML: give a .csv or .json file.")
+    return ending in (".csv", ".tsv") or (ending != ".json" and begin not in ("{", "["))
+
+
 def _csv_rows(path: Path, text: str) -> Iterable[list[tuple[str, Any]]]:
     first = text.split("\n", 1)[0]
     separator = max(_SEPARATORS, key=first.count)
+    if re.fullmatch(r"[\d\s.,;|+-]+", first):
+        raise HarError(
+            f"{path} has no header: its first line names the columns, of image, frame, id, x1, y1, "
+            "x2 and y2."
+        )
     try:
         lines = [line for line in csv.reader(io.StringIO(text), delimiter=separator) if line]
     except csv.Error as error:
@@ -104,7 +122,7 @@ def _json_rows(path: Path, text: str, min_score: float) -> tuple[list[Cells], li
     if not plain or not rows or any({key for key, _ in row} & _NESTED for row in rows):
         try:
             document = json.loads(text, object_pairs_hook=_object)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise HarError(f"The file of boxes {path} is no JSON ({error}).") from error
         return *detector_rows(path, document, min_score), True
     return rows, [], False

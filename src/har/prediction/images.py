@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import HarError
-from har.files import Image, read_image
+from har.files import Image, more_pages, read_image
 from har.prediction.annotation import draw_people
 from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_file import Boxes, BoxesFile
@@ -56,7 +56,8 @@ def predict_images(
 
     Returns:
         For every image its ``image``, ``persons`` and ``confidence``, or the reason it ``failed``;
-        with ``boxes_outside``, the number of given boxes that show nothing of it.
+        with ``boxes_outside``, the number of given boxes that show nothing of it, and a ``note``
+        where the file holds more pictures.
 
     Raises:
         HarError: none of the images can be read, or the results cannot be written.
@@ -107,6 +108,8 @@ def predict_images(
         confidence = [float(person.confidence.mean()) for person in people]
         mean = round(sum(confidence) / len(confidence), 4) if people else None
         row = {"image": str(path), "persons": len(people), "confidence": mean}
+        if more_pages(path):
+            row["note"] = f"{path} holds several pictures, of which the first is used."
         return {**row, "boxes_outside": outside} if outside else row
 
     with ExitStack() as stack:

@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from har.endings import ANIMATED_ENDINGS, ENDINGS, IMAGE_ENDINGS, ending_of
+from har.animation import is_video_inside
+from har.endings import ENDINGS, IMAGE_ENDINGS, ending_of
 from har.errors import HarError
 from har.files import read_image
-from har.video import is_animation
 
 _FOLDERS = "folders"
 _LONGEST_NAME = 120  # letters of a result's name: systems allow 255 bytes with all endings
@@ -123,13 +123,13 @@ def _short(name: str) -> str:
 
 
 def is_image(path: Path) -> bool:
-    """Returns whether a file is an image: by its ending, or else by its content; of a kind that may
-    be an animation by its content."""
+    """Returns whether a file is an image: by its ending, or else by its content; a video or an
+    animation that is named as an image is none."""
     ending = ending_of(path)
-    if ending in ANIMATED_ENDINGS:
-        return not is_animation(path)
     if ending in ENDINGS:
-        return ending in IMAGE_ENDINGS
+        return ending in IMAGE_ENDINGS and not is_video_inside(path)
+    if is_video_inside(path):
+        return False
     with suppress(HarError):
         return read_image(path) is not None
     return False

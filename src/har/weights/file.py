@@ -228,7 +228,7 @@ def _open_checkpoint(path: Path) -> WeightsFile:
         run = checkpoint.get("har")
         run = run if isinstance(run, Mapping) and isinstance(run.get("config"), Mapping) else {}
         fields = _from_spec(run["spec"]) if "spec" in run else _of_run(run)
-    except Exception as error:
+    except Exception as error:  # torch raises whatever a damaged file leads it to
         raise HarError(
             f"The checkpoint {path} cannot be read: it is damaged, or holds more than tensors and "
             f"plain values, which is never opened ({_first_line(error)})."

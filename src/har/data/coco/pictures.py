@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
-import cv2
 import numpy as np
 
 from har.data.coco.document import COCOError, Notes, Picture, note
 from har.data.processes import run_in_processes
 from har.errors import HarError
-from har.files import read_stored_image
+from har.files import quiet_opencv, read_stored_image
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".jp2")
 _FEW_IMAGES = 100  # are checked sooner than processes are started
@@ -190,8 +189,7 @@ def check_pictures(
     """Decodes pictures, each once, in several processes where there are many."""
     names, problems = list(files), 0
     found: dict[str, PictureCheck] = {}
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
+    with quiet_opencv():
         check = partial(check_picture, root=str(root))
         processes = 0 if len(names) <= _FEW_IMAGES else workers
         for result in run_in_processes(check, names, _killed, processes):
@@ -199,6 +197,4 @@ def check_pictures(
             problems += bool(result.problem)
             if progress is not None:
                 progress(len(found), len(names), errors=problems)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
     return found

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from har.animation import is_animation
+from har.animation import is_video_inside
 from har.data.records import SPLITS
-from har.endings import ANIMATED_ENDINGS, VIDEO_ENDINGS, ending_of
+from har.endings import IMAGE_ENDINGS, VIDEO_ENDINGS, ending_of
 from har.errors import HarError
 
 _PREPARED = "prepared"  # our own output, no class
@@ -119,7 +119,7 @@ def _of_system(name: str) -> bool:
 
 def _is_video(path: Path) -> bool:
     ending = ending_of(path)
-    return ending in VIDEO_ENDINGS or (ending in ANIMATED_ENDINGS and is_animation(path))
+    return ending in VIDEO_ENDINGS or (ending in IMAGE_ENDINGS and is_video_inside(path))
 
 
 def _has_video(skeleton: Path, names: Iterable[str]) -> bool:
