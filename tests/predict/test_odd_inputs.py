@@ -61,6 +61,21 @@ def test_any_name_of_a_file_is_a_source(tmp_path: Path, engine: Engine, name: st
     assert read_json(out / "summary.json")["frames"] == 5
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names that Windows does not allow")
+def test_a_name_moves_no_cursor(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    save(tmp_path / "in" / "a\nb\x1b[2J.png", picture(BOX))
+    (tmp_path / "in" / "c\r\x1b[31m.jpg").write_bytes(b"no picture")
+    run(tmp_path, tmp_path / "in")
+    printed = capsys.readouterr().out
+    assert r"a\nb\x1b[2J.png" in printed
+    assert r"c\r\x1b[31m.jpg is no image" in printed
+    assert "\x1b[2J" not in printed
+    assert "\x1b[31m.jpg" not in printed
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(min_size=1, max_size=20), max_size=8))
 def test_no_two_sources_share_a_result(texts: list[str]) -> None:

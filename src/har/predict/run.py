@@ -165,7 +165,7 @@ def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
     column = Column("image", overflow="fold")
     table = make_table("Poses in images", [column], ["persons", "confidence"])
     for row in rows[:_MOST_ROWS]:
-        name = escape(Path(row["image"]).name)
+        name = escape(_printable(Path(row["image"]).name))
         if "failed" in row:
             table.add_row(name, "[red]broken[/red]", "")
         else:
@@ -176,7 +176,7 @@ def _print_images(console: Console, rows: list[dict[str, Any]]) -> None:
         print(f"... and {len(rows) - _MOST_ROWS} more, see summary.json.")
     for row in rows:
         if note := row.get("failed") or row.get("note"):
-            print(note)
+            print(_printable(note))
     if outside := [row for row in rows if row.get("boxes_outside")]:
         count = sum(row["boxes_outside"] for row in outside)
         print(f"{count} boxes lie outside their images ({outside[0]['image']}, for example).")
@@ -187,7 +187,7 @@ def _print_videos(console: Console, rows: list[dict[str, Any]]) -> None:
     table = make_table("Poses and actions in videos", [column], numbers)
     table.add_column("action", overflow="fold")
     for row in rows:
-        name = escape(Path(row["source"]).name)
+        name = escape(_printable(Path(row["source"]).name))
         if "failed" in row:
             table.add_row(name, "", "", "", "[red]broken[/red]")
             continue
@@ -202,4 +202,9 @@ def _print_videos(console: Console, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for note in (row.get("failed") or row.get("note"), *row.get("remarks", [])):
             if note:
-                print(note)
+                print(_printable(note))
+
+
+def _printable(text: str) -> str:
+    """A text without what would move the cursor, color the terminal or break a line."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
