@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from har.cli import _REFERENCE, find_last_checkpoint, help_text, quote_argument, rewrite_arguments
+from har.cli import (
+    _REFERENCE,
+    find_last_checkpoint,
+    help_text,
+    quote_argument,
+    rewrite_arguments,
+    sigterm_as_interrupt,
+)
 from har.errors import HarError
 from har.runs.config import config_dir
 
@@ -178,6 +186,21 @@ def test_an_error_in_a_loader_process_is_one_sentence(tiny_ntu: Path, tmp_path: 
     assert last.startswith("har: A frame of S0")
     assert last.endswith("prepare it again.")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_sigterm_interrupts_a_command_and_nothing_else() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
+    with sigterm_as_interrupt():
+        child = os.fork()
+        if child == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+            os._exit(1)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
 
 
 def test_help_shows_the_tasks(tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ def _end_job(environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
+def sigterm_as_interrupt() -> Iterator[None]:
     """SIGTERM ends a command as Ctrl-C does. Processes that are forked from it end at once, and
     behind it the signal means what it meant before."""
     process = os.getpid()
@@ -363,7 +363,7 @@ def entry_point(
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         try:
-            with _sigterm_as_interrupt():
+            with sigterm_as_interrupt():
                 command()
         except (HarError, HydraException, OmegaConfBaseException) as error:
             _fail(error, show_trace=False)
