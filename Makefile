@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	is=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
 	echo "har needs Python 3.11 or newer and $$python is $${is:-not to be found}: $$remedy." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,export,coco,openvino,video,app,sweep]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,export,coco,openvino,video,rerun,app,sweep]'
 	@touch $@
 
 demo: install  ## learn poses and actions from synthetic video, 5 to 10 minutes on two recent cores
@@ -45,7 +45,7 @@ lowest: install  ## the test suite with the oldest packages that pyproject.toml 
 	$(BIN)/python -m tests.helpers.lowest_versions > build/lowest.txt
 	test -x build/lowest/bin/python || $(PYTHON) -m venv build/lowest
 	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check -c build/lowest.txt \
-	-e '.[export,coco,openvino,video,app,sweep]' pytest pytest-xdist hypothesis pillow playwright
+	-e '.[export,coco,openvino,video,rerun,app,sweep]' pytest pytest-xdist hypothesis pillow playwright
 	build/lowest/bin/python -m pytest -n auto --dist loadfile
 
 coverage: install  ## the test suite, and which lines of src/har it runs (90 % at least)

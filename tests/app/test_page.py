@@ -92,7 +92,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(found[1], folder, files)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
     assert process.returncode == 0
     assert "Traceback" not in (folder / "errors.txt").read_text()
     assert not files.exists()

@@ -221,7 +221,7 @@ def _pictures(
     strip, pose = result.timeline(track, time_s), result.view_3d(track, time_s, angle_deg)
     return (
         _EMPTY if strip is None else _picture(strip, "Actions over time"),
-        _EMPTY if pose is None else _picture(pose, "3-D view", "max-width: 480px"),
+        _EMPTY if pose is None else _picture(pose, "3-D view", "width: min(100%, 480px)"),
     )
 
 
