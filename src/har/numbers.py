@@ -64,6 +64,7 @@ TABLE: Mapping[str, Limits] = {
     # predicting
     "refine": Limits(low=0, high=100),
     "max_frames": COUNT_OR_NONE,
+    "video_size": Limits(low=16, high=16384, optional=True),
     "boxes_min_score": SHARE,
     "action_every_s": POSITIVE,
     "fps": _RATES,
@@ -92,6 +93,13 @@ TABLE: Mapping[str, Limits] = {
     "max_epochs": Limits(low=-1, optional=True),
     "max_steps": Limits(low=-1),
     "lr": POSITIVE,
+    "max_lr": POSITIVE,
+    "gradient_clip_val": Limits(low=0, whole=False, optional=True),
+    "check_val_every_n_epoch": COUNT_OR_NONE,
+    "save_top_k": Limits(low=-1),
+    "ema.decay": SHARE,
+    "early_stopping.patience": FROM_ZERO,
+    "action_weight": Limits(low=0, whole=False),
     "weight_decay": Limits(low=0, whole=False),
     "momentum": SHARE,
     "label_smoothing": SHARE,
@@ -168,7 +176,8 @@ def _limits_of(key: str) -> Limits | None:
 def _fits(value: Any, limits: Limits) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return hasattr(value, "item") and _fits(value.item(), limits)  # a number of NumPy
-    if not math.isfinite(value) or (limits.whole and value != int(value)):
+    # 2.0 and 1e9 would be refused later, where something is counted
+    if not math.isfinite(value) or (limits.whole and not isinstance(value, int)):
         return False
     low = -math.inf if limits.low is None else limits.low
     high = math.inf if limits.high is None else limits.high

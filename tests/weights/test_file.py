@@ -137,6 +137,8 @@ def test_create_model(tmp_path: Path) -> None:
         create_model("PoseFormer")
     with pytest.raises(HarError, match=r"do not build a SPNet: .*width"):
         build_network("SPNet", {"width": 3})
+    with pytest.raises(HarError, match="stop_after=1: PyramidPoseNet has no prediction blocks"):
+        build_network("PyramidPoseNet", {"stop_after": 1})
 
 
 def test_list_models() -> None:

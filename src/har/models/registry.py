@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,11 @@ def build_network(name: str, arguments: Mapping[str, Any]) -> PoseNetwork:
         HarError: no network of that name, or arguments that it does not take.
     """
     cls = network_class(name)
+    if "stop_after" in arguments and "stop_after" not in inspect.signature(cls).parameters:
+        raise HarError(
+            f"stop_after={arguments['stop_after']}: {name} has no prediction blocks to stop after; "
+            "leave it out."
+        )
     try:
         return cls(**arguments)
     except TypeError as error:
