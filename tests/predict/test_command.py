@@ -38,6 +38,7 @@ def test_a_pipe(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch,
     ("words", "sentence"),
     [
         (["source=null"], "Give a source: source="),
+        (["source="], "Give a source: source="),
         (["finder=search me"], "choose pose or detector"),
         (["source=nowhere/*.png"], "no file, folder or match"),
         (["source=97"], "There is no camera 97"),

@@ -39,7 +39,7 @@ def predict(cfg: DictConfig) -> None:
         HarError: no source or weights, a source without anything that can be read, or results that
             cannot be written.
     """
-    if cfg.source is None:
+    if cfg.source is None or not str(cfg.source):
         raise HarError(
             "Give a source: source=<image, folder, pattern, video, camera number or ->; "
             "weights=<name or file> chooses another network."

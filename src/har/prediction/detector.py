@@ -42,7 +42,7 @@ class PersonDetector:
             network.load_state_dict(state)
         except Exception as error:  # of the network, of the file, of its content
             what = "downloaded" if weights is None else f"read from {weights}"
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0]
             raise HarError(
                 f"The detector's weights cannot be {what} ({reason}): give "
                 "detector_weights=<file> or boxes=<file>, or leave out finder=detector."
