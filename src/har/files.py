@@ -96,7 +96,7 @@ def read_image(path: str | Path) -> Image:
     """
     data = _read(path)
     if _is_cut_off(data):
-        raise HarError(f"The image {path} is cut off: its end is missing, copy it again.")
+        raise HarError(f"{path} is no image, or a broken one: its end is missing.")
     image = _decoded(path, data, upright=True)
     if image is None:
         raise HarError(f"{path} is no image, or a broken one.")
