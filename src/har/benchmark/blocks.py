@@ -169,11 +169,11 @@ def _evaluate(
 
 def _print(blocks: list[Block], spec: ModelSpec) -> None:
     width, height = spec.resolution
-    # what was measured of any block, by its column: accuracy, and the metric that poses have
+    # by column: accuracy, and the metric of 3-D or of 2-D poses (PCK at 0.2 of the joints' box)
     measured = {
         "top-1": [_text(b.top1, "{:.1f} %") for b in blocks],
         "mm": [_text(b.joint_error_mm, "{:.0f}") for b in blocks],
-        "PCK@0.2 box": [_text(b.pck_box, "{:.1f} %") for b in blocks],
+        "PCK": [_text(b.pck_box, "{:.1f} %") for b in blocks],
     }
     shown = {name: texts for name, texts in measured.items() if set(texts) != {"-"}}
     table = make_table(
