@@ -20,6 +20,8 @@ _SMALLEST_WINDOW = 1 / 30  # of the image's longer side, as in the recipe (32 of
 _FEWEST_PX = 2  # of a crop's side: less may hold no pixel
 SMALLEST_SIDE = 16  # pixels of an image in which a person can be found
 _LARGEST_WINDOW = 1.5
+_SAME_PLACE = 0.05  # of a crop's side
+_LEAST = 1e-6
 _APART = 0.1  # intersection over union of the boxes of two persons, at most
 
 
@@ -77,6 +79,36 @@ def cut_crops(
     pairs = zip(images, affines, strict=True)
     crops = [geometry.warp(image, affine, engine.spec.resolution) for image, affine in pairs]
     return np.stack(crops), affines
+
+
+def poses_both_ways(engine: Engine, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Poses of crops from them and their mirror images, which takes twice as long as from them.
+
+    Where both see a joint in one place it is there, between the two; else the surer one is right.
+    A joint is as sure as both are on average, less where they are apart: what depends on the side
+    is a leg that may be the other one, or no leg.
+
+    Args:
+        engine: the network; of joints whose left and right are not known, the crops alone are used.
+        crops: uint8 (N, height, width, 3).
+
+    Returns:
+        (N, J, D + 1) as :attr:`har.runtime.engine.EngineOutput.poses`.
+    """
+    layout = engine.spec.joint_layout
+    if not layout.can_mirror:
+        return engine.forward_frames(crops).poses
+    both = np.concatenate([crops, crops[:, :, ::-1]])
+    poses, mirrored = np.split(engine.forward_frames(both).poses, 2)
+    mirrored = mirrored[:, list(layout.flip)]
+    mirrored[..., 0] = 1 - mirrored[..., 0]
+    sure = np.stack([poses[..., -1], mirrored[..., -1]])  # (2, N, J)
+    apart = np.linalg.norm(poses[..., :2] - mirrored[..., :2], axis=-1) / _SAME_PLACE
+    share = np.where(apart < 1, sure[0] / np.maximum(sure.sum(0), _LEAST), sure[0] >= sure[1])
+    share = share[..., None]
+    found = share * poses[..., :-1] + (1 - share) * mirrored[..., :-1]
+    confidence = sure.mean(0) * np.exp(-(apart**2))
+    return np.concatenate([found, confidence[..., None]], -1).astype(np.float32)
 
 
 def refine(
