@@ -1,6 +1,7 @@
 """A network that knows persons by their color, and pictures and videos of such a person.
 
-A person is a red rectangle; how blue it is says what it does. So every pose is known exactly.
+A person is a red rectangle; how blue it is says what it does. So every pose is known exactly, and
+that of a mirror image is the mirrored one.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,14 @@ LAYOUT = get_layout("pa17j")
 _RNG = np.random.default_rng(0)
 TEMPLATE = _RNG.uniform(0.1, 0.9, (17, 2))  # joints in the person's rectangle
 TEMPLATE[[3, 13, 4, 5]] = [0.5, 0.0], [0.5, 1.0], [0.0, 0.3], [1.0, 0.3]  # margin its borders
+_FLIP = list(LAYOUT.flip)
+_DEPTH = np.linspace(0.5, 0.6, 17)
+_DEPTH = (_DEPTH + _DEPTH[_FLIP]) / 2
+for _joint, _other in enumerate(_FLIP):
+    if _joint >= _other:
+        TEMPLATE[_other] = (1, 0) + TEMPLATE[_joint] * (-1, 1)
+    if _joint == _other:
+        TEMPLATE[_joint, 0] = 0.5
 
 INFO = ModelSpec(
     layout="pa17j",
@@ -53,7 +62,7 @@ class SeesRed:
                 low = np.array([columns.min(), rows.min()]) / SIZE
                 high = np.array([columns.max() + 1, rows.max() + 1]) / SIZE
                 poses[number, :, :2] = low + TEMPLATE * (high - low)
-                poses[number, :, 2] = np.linspace(0.5, 0.6, 17)
+                poses[number, :, 2] = _DEPTH
                 poses[number, :, 3] = 0.9
                 blue[number] = image[rows, columns, 2].mean()
         return poses, [blue]
