@@ -1,6 +1,5 @@
 """Soft-argmax heads on a backbone that was trained to classify photographs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -45,19 +44,14 @@ class BackbonePoseNet(PoseNetwork):
         self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
 
-    def maps(self, images: Tensor) -> Sequence[tuple[Tensor, Tensor | None]]:
-        """Per prediction block, heat maps (N, J, H / 4, W / 4) before the softmax and depth maps of
-        the same shape before the sigmoid (None in 2-D), of images normalized by ImageNet's mean and
-        deviation."""
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Heat maps (N, J, H / 4, W / 4) before the softmax, and depth maps of the same shape
+        before the sigmoid (None in 2-D), of images normalized by ImageNet's mean and deviation."""
         raise NotImplementedError
 
     def forward_frames(self, images: Tensor) -> FrameOutput:
         self.check_frames(images)
-        maps = self.maps(((images + 1) / 2 - self.mean) / self.std)
-        poses = tuple(self._pose(heat, depth) for heat, depth in maps)
-        return FrameOutput(poses, poses[-1], heat_maps=self._learned_maps([h for h, _ in maps]))
-
-    def _pose(self, heat: Tensor, depth: Tensor | None) -> Tensor:
+        heat, depth = self.maps(((images + 1) / 2 - self.mean) / self.std)
         with torch.autocast(heat.device.type, enabled=False):
             probability = channel_softmax_2d(heat)
             near = probability
@@ -67,8 +61,9 @@ class BackbonePoseNet(PoseNetwork):
             if depth is not None:
                 z = (torch.sigmoid(depth.to(near.dtype)) * near).sum((2, 3))
                 parts.append(z[..., None])
-            return torch.cat([*parts, joint_confidence(probability)[..., None]], -1)
+            pose = torch.cat([*parts, joint_confidence(probability)[..., None]], -1)
+        return FrameOutput((pose,), pose, heat_maps=self._learned_maps(heat))
 
-    def _learned_maps(self, heat: list[Tensor]) -> tuple[Tensor, ...]:
-        """The heat maps if they are learned from as well."""
+    def _learned_maps(self, heat: Tensor) -> tuple[Tensor, ...]:
+        """The maps if they are learned from as well."""
         return ()

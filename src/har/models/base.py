@@ -124,8 +124,6 @@ class PoseNetwork(nn.Module):
         size_multiple: height and width of images are multiples of it.
         features_in_image: the action part takes coordinates of the image, so that a followed
             person's crop may move; False: of crops that are the same for the frames of a clip.
-        free_arguments: those that a configuration may choose for weights that were learned with
-            other values: the weights fit, and what they lack begins so that it changes nothing.
     """
 
     block_names: tuple[str, ...] = ()
@@ -133,7 +131,6 @@ class PoseNetwork(nn.Module):
     num_action_blocks: int = 0
     size_multiple: int = 1
     features_in_image: bool = False
-    free_arguments: tuple[str, ...] = ()
 
     def __init__(
         self, config: Any, *, num_joints: int, dim: int, num_actions: tuple[int, ...] = ()

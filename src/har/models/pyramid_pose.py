@@ -2,9 +2,7 @@
 
 The feature maps of strides 4 to 32 meet from the top down (Lin et al., "Feature Pyramid Networks
 for Object Detection", CVPR 2017), depthwise-separable convolutions between them; a heat map per
-joint at stride 4, joints by soft-argmax. On request a second block sees the maps of all joints from
-afar and corrects them, so that left and right agree over the body. Actions are learned from its
-poses alone.
+joint at stride 4, joints by soft-argmax. Actions are learned from its poses alone.
 """
 
 from collections.abc import Sequence
@@ -22,10 +20,6 @@ from har.models.backbones import build_backbone
 from har.models.base import FrameFeatures, FrameOutput, JointChannels
 from har.models.efficientnet_lite import ConvNormAct
 from har.models.pose_actions import PoseActions
-from har.models.soft_argmax import channel_softmax_2d
-
-_CONTEXT_WIDTH, _CONTEXT_KERNEL = 192, 7
-_CONTEXT_STRIDE = 4  # cells of the maps: 16 pixels
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,6 @@ class PyramidPoseNetConfig:
     width: int
     num_layers: int
     kernel_size: int
-    context_layers: int = 0
     num_actions: tuple[int, ...] = ()
     root_joints: tuple[int, ...] = (0,)
     action_width: int = 128
@@ -48,10 +41,6 @@ class PyramidPoseNetConfig:
             raise HarError(
                 "PyramidPoseNet needs dim 2 or 3, and num_joints, width and num_layers of at least "
                 f"1, not {self.dim}, {self.num_joints}, {self.width} and {self.num_layers}."
-            )
-        if self.context_layers < 0:
-            raise HarError(
-                f"PyramidPoseNet needs context_layers from 0, not {self.context_layers}."
             )
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise HarError(f"PyramidPoseNet needs an odd kernel_size, not {self.kernel_size}.")
@@ -86,7 +75,6 @@ class PyramidPoseNet(BackbonePoseNet):
         width: channels of the pyramid.
         num_layers: separable convolutions per stride.
         kernel_size: of them, odd.
-        context_layers: of the second block, which corrects the maps at stride 16; 0: no such block.
         num_actions: classes of every action set; () for poses only.
         root_joints: numbers of the joints whose middle is where the person is.
         action_width: channels of the action part.
@@ -96,7 +84,6 @@ class PyramidPoseNet(BackbonePoseNet):
     """
 
     features_in_image = True
-    free_arguments = ("frozen_stages", "context_layers")
 
     # by 200 photographs of LSP's training half: whole maps 63.7 %, 2 to 5 cells 69.6 to 71.9 %
     peak_radius = 5
@@ -111,17 +98,15 @@ class PyramidPoseNet(BackbonePoseNet):
         width: int = 96,
         num_layers: int = 2,
         kernel_size: int = 5,
-        context_layers: int = 0,
         num_actions: Sequence[int] = (),
         root_joints: Sequence[int] = (0,),
         action_width: int = 128,
     ) -> None:
-        shape = num_joints, dim, backbone, width, num_layers, kernel_size, context_layers
+        shape = num_joints, dim, backbone, width, num_layers, kernel_size
         actions = tuple(num_actions), tuple(root_joints), action_width
         config = PyramidPoseNetConfig(*shape, *actions)
         super().__init__(config, num_joints=num_joints, dim=dim, num_actions=config.num_actions)
         self.num_action_blocks = 1 if config.num_actions else 0
-        self.num_pose_outputs = 2 if context_layers else 1
         self.backbone = build_backbone(backbone, backbone_weights)
         self.backbone.freeze(frozen_stages)
         channels = self.backbone.channels
@@ -134,7 +119,6 @@ class PyramidPoseNet(BackbonePoseNet):
         )
         self.heat_maps = nn.Conv2d(width, num_joints, 1)
         self.depth_maps = nn.Conv2d(width, num_joints, 1) if dim == 3 else None
-        self.context = _Context(width, num_joints, dim, context_layers) if context_layers else None
         self.action: PoseActions | None = None
         if config.num_actions:
             self.action = PoseActions(num_joints, dim, *actions)
@@ -153,14 +137,11 @@ class PyramidPoseNet(BackbonePoseNet):
 
     def joint_channels(self) -> dict[str, JointChannels]:
         maps = JointChannels(0, torch.arange(self.num_joints)[:, None])
-        seen = JointChannels(1, torch.arange(self.num_joints)[:, None])
-        return self._channels_of_layers(
-            {"heat_maps": maps, "depth_maps": maps, "context.maps": seen}
-        )
+        return self._channels_of_layers({"heat_maps": maps, "depth_maps": maps})
 
     def pose_modules(self) -> list[nn.Module]:
-        others = [part for part in (self.depth_maps, self.context) if part is not None]
-        return [self.backbone, self.laterals, self.layers, self.heat_maps, *others]
+        depth = [] if self.depth_maps is None else [self.depth_maps]
+        return [self.backbone, self.laterals, self.layers, self.heat_maps, *depth]
 
     def forward_frames(self, images: Tensor) -> FrameOutput:
         found = super().forward_frames(images)
@@ -174,7 +155,7 @@ class PyramidPoseNet(BackbonePoseNet):
             return super().forward_clips(features)
         return self.action(features[0])
 
-    def maps(self, images: Tensor) -> Sequence[tuple[Tensor, Tensor | None]]:
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         features = self.backbone(images)
         above: Tensor | None = None
         for values, lateral, layers in reversed(
@@ -185,54 +166,11 @@ class PyramidPoseNet(BackbonePoseNet):
                 merged = merged + F.interpolate(above, scale_factor=2.0, mode="nearest")
             above = layers(merged)
         assert above is not None
-        heat = self.heat_maps(above)
         depth = None if self.depth_maps is None else self.depth_maps(above)
-        if self.context is None:
-            return [(heat, depth)]
-        return [(heat, depth), self.context(above, heat, depth)]
+        return self.heat_maps(above), depth
 
-    def _learned_maps(self, heat: list[Tensor]) -> tuple[Tensor, ...]:
-        return tuple(heat) if self.training else ()
-
-
-class _Context(nn.Module):
-    """Corrects maps by what is seen around: residual convolutions at stride 16.
-
-    The block of a cascade (Wei et al., "Convolutional Pose Machines", CVPR 2016) at a sixteenth of
-    its cells, since which of two legs is the left one needs the whole body and no fine place. The
-    corrections begin with zeros: a network without this block gives the same poses with it.
-    """
-
-    def __init__(self, features: int, num_joints: int, dim: int, num_layers: int) -> None:
-        super().__init__()
-        self.features = nn.Conv2d(features, _CONTEXT_WIDTH, 1)
-        self.maps = nn.Conv2d(num_joints, _CONTEXT_WIDTH, 1, bias=False)
-        self.layers = nn.ModuleList(
-            _separable(_CONTEXT_WIDTH, _CONTEXT_KERNEL) for _ in range(num_layers)
-        )
-        self.heat_maps = nn.Conv2d(_CONTEXT_WIDTH, num_joints, 1)
-        self.depth_maps = nn.Conv2d(_CONTEXT_WIDTH, num_joints, 1) if dim == 3 else None
-        for layer in (self.heat_maps, self.depth_maps):
-            if layer is not None:
-                nn.init.zeros_(layer.weight)
-                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-
-    def forward(
-        self, features: Tensor, heat: Tensor, depth: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        found = channel_softmax_2d(heat).to(features.dtype)
-        x = self.features(F.avg_pool2d(features, _CONTEXT_STRIDE))
-        x = x + self.maps(F.max_pool2d(found, _CONTEXT_STRIDE))
-        for layer in self.layers:
-            x = x + layer(x)
-        heat = heat + _enlarged(self.heat_maps(x))
-        if depth is not None and self.depth_maps is not None:
-            depth = depth + _enlarged(self.depth_maps(x))
-        return heat, depth
-
-
-def _enlarged(maps: Tensor) -> Tensor:
-    return F.interpolate(maps, scale_factor=float(_CONTEXT_STRIDE), mode="bilinear")
+    def _learned_maps(self, heat: Tensor) -> tuple[Tensor, ...]:
+        return (heat,) if self.training else ()
 
 
 def _separable(width: int, kernel_size: int) -> nn.Module:

@@ -5,7 +5,6 @@ Xiao, Wu, Wei, "Simple Baselines for Human Pose Estimation and Tracking", ECCV 2
 map per joint. The joint is the soft-argmax of its map, so that losses and metrics are the same.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -107,8 +106,8 @@ class TorchvisionPoseNet(BackbonePoseNet):
     def pose_modules(self) -> list[nn.Module]:
         return [self.backbone, self.head]
 
-    def maps(self, images: Tensor) -> Sequence[tuple[Tensor, None]]:
-        return [(self.head(self.backbone(images)["features"]), None)]
+    def maps(self, images: Tensor) -> tuple[Tensor, None]:
+        return self.head(self.backbone(images)["features"]), None
 
 
 def _backbone(name: str, features: str, weights: str | None) -> nn.Module:

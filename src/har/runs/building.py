@@ -63,9 +63,9 @@ def follow_weights(cfg: DictConfig, source: str | None) -> DictConfig:
             arguments["dim"] = cfg.data.dim
         else:
             cfg.data.dim = network.dim
-        if str(cfg.model._target_).endswith(f".{kind.__name__}"):
-            chosen = {name: cfg.model.get(name) for name in network.free_arguments}
-            arguments |= {name: value for name, value in chosen.items() if value is not None}
+        frozen = cfg.model.get("frozen_stages")  # no argument of what the network computes
+        if frozen is not None and str(cfg.model._target_).endswith(f".{kind.__name__}"):
+            arguments["frozen_stages"] = frozen
         cfg.model = {**target, **arguments}
     text = "finetune: the network is that of %s, %s; model=... is not used."
     log.info(text, source, kind.__name__)
