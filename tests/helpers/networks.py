@@ -48,10 +48,6 @@ CASES: dict[str, tuple[str, dict]] = {
         "PyramidPoseNet",
         {"num_joints": 4, "width": 8, "dim": 3, "num_actions": (3,), "action_width": 8},
     ),
-    "PyramidPoseNet context": (
-        "PyramidPoseNet",
-        {"num_joints": 4, "width": 8, "num_layers": 1, "dim": 3, "context_layers": 1},
-    ),
     "SPNet poses": ("SPNet", {**_SPNET, "num_actions": (), "action_pyramids": (), "dim": 2}),
     "SPNet all options": (
         "SPNet",

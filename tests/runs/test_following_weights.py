@@ -9,12 +9,7 @@ from har.models import PyramidPoseNet, ReceptionNet
 from har.runs.building import follow_weights
 from har.weights import save_weights
 
-PYRAMID = {
-    "_target_": "har.models.PyramidPoseNet",
-    "num_joints": 17,
-    "frozen_stages": 3,
-    "context_layers": 2,
-}
+PYRAMID = {"_target_": "har.models.PyramidPoseNet", "num_joints": 17, "frozen_stages": 3}
 
 
 @pytest.mark.parametrize(("stored", "wanted"), [(2, 3), (3, 2), (2, 2)])
@@ -27,7 +22,6 @@ def test_the_data_decides_about_depth(tmp_path: Path, stored: int, wanted: int) 
     assert found.model.width == 8
     assert found.model.num_joints is None
     assert found.model.frozen_stages == 3
-    assert found.model.context_layers == 2
 
 
 def test_stages_stay_frozen_only_in_a_network_of_that_kind(tmp_path: Path) -> None:

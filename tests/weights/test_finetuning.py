@@ -13,15 +13,6 @@ BEFORE = Layout("before", ("nose", "left knee", "right knee", "tail", "left_hand
 AFTER = Layout("after", ("LeftHand", "wing", "RightKnee", "knee_left", "head", "nose"))
 SAME = [(0, 4), (2, 2), (3, 1), (5, 0)]  # of AFTER, of BEFORE
 
-
-def _corrected(network: PyramidPoseNet) -> PyramidPoseNet:
-    """With corrections of its maps, which begin with zeros."""
-    for name, weight in network.context.named_parameters():
-        if name.startswith(("heat_maps", "depth_maps")):
-            torch.nn.init.normal_(weight)
-    return network
-
-
 NETWORKS = {
     "SPNet 2-D": lambda joints: SPNet(
         joints, 2, (), num_pyramids=2, action_pyramids=(), num_levels=2, growth=8
@@ -33,9 +24,6 @@ NETWORKS = {
     "ReceptionNet 3-D": lambda joints: ReceptionNet(joints, 3, num_blocks=2, depth_maps=4),
     "PyramidPoseNet 2-D": lambda joints: PyramidPoseNet(joints, width=8, num_layers=1),
     "PyramidPoseNet 3-D": lambda joints: PyramidPoseNet(joints, 3, width=8, num_layers=1),
-    "PyramidPoseNet context": lambda joints: _corrected(
-        PyramidPoseNet(joints, 3, width=8, num_layers=1, context_layers=1)
-    ),
     "TorchvisionPoseNet": lambda joints: TorchvisionPoseNet(
         "resnet18", num_joints=joints, head_width=8
     ),
