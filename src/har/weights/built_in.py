@@ -5,7 +5,9 @@ from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-BUILT_IN: Mapping[str, str] = MappingProxyType({"people": "people-1", "people-1": "people-1"})
+BUILT_IN: Mapping[str, str] = MappingProxyType(
+    {"people": "people-2", "people-2": "people-2", "people-1": "people-1"}
+)
 """Name -> file. A file keeps its name and content for good; a name without a number means the
 newest one."""
 
