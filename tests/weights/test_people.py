@@ -52,14 +52,15 @@ def test_nobody_is_in_noise_or_on_a_plain_wall(people: Predictor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("video", "share"), [("sports2d_demo.mp4", 0.45), ("upright_single_person.mp4", 0.6)]
+    ("video", "share"), [("sports2d_demo.mp4", 0.5), ("upright_single_person.mp4", 0.65)]
 )
 def test_limbs_of_real_people_are_where_an_eye_saw_them(
     people: Predictor, video: str, share: float
 ) -> None:
     """Within 0.2 torso of the first marking, in the marked box: which of several is meant.
 
-    The aim is nine of ten joints (docs/results.md); this is what people-1 finds, less a few.
+    The aim is nine of ten joints (docs/results.md); this is what people-2 finds, less a few. In a
+    frame in which it sees nobody all joints are wrong.
     """
     path = real_path(f"video/{video}")
     marked = [frame for frame in marked_frames() if frame.video == video]
@@ -70,7 +71,9 @@ def test_limbs_of_real_people_are_where_an_eye_saw_them(
             continue
         mark = wanted[frame.number]
         poses = people(frame.image, boxes=mark.box).poses
-        assert len(poses) == 1
+        if not len(poses):
+            near.append(np.zeros(len(mark.joints), dtype=bool))
+            continue
         order = [poses.joint_names.index(name) for name in mark.joints]
         away = np.linalg.norm(poses.joints_px[0, order] - mark.first, axis=-1)
         near.append(away <= 0.2 * mark.torso)
