@@ -13,7 +13,9 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 BEGAN = time.perf_counter()  # of the child's interpreter, packages not loaded yet
 LIMBS = tuple(
@@ -26,54 +28,67 @@ TURNS = 3
 SHOULDER, HIP = 0, 9  # left and right: the torso of PCK
 
 
+Place = list[list[float]]
+
+
+def measured(
+    frames: Iterable[tuple[float, Any]], predict: Callable[[Any], Place | None]
+) -> dict[str, list]:
+    """Milliseconds a frame, the limb joints of each, and when the first result was there."""
+    spent: list[float] = []
+    joints: list[tuple[float, Place]] = []
+    first_s = 0.0
+    for time_s, frame in frames:
+        began = time.perf_counter()
+        place = predict(frame)
+        ended = time.perf_counter()
+        spent.append(1000 * (ended - began))
+        first_s = first_s or ended - BEGAN
+        if place is not None:
+            joints.append((time_s, place))
+    return {"ms": spent, "joints": joints, "first_s": [first_s]}
+
+
 def with_har(video: str) -> dict[str, list]:
-    """Milliseconds a frame, and the limb joints of each."""
+    """See :func:`measured`, by the stream of a predictor."""
     from har import Predictor
     from har.video import Video
 
     stream = Predictor.from_pretrained().stream()
-    spent: list[float] = []
-    joints: list[list] = []
-    first = 0.0
-    for frame in Video(video):
-        began = time.perf_counter()
+
+    def predict(frame: Any) -> Place | None:
         poses = stream(frame).poses
-        ended = time.perf_counter()
-        spent.append(1000 * (ended - began))
-        first = first or ended - BEGAN
-        if len(poses.joints_px):
-            order = [poses.joint_names.index(name) for name in LIMBS]
-            joints.append([frame.time_s, poses.joints_px[0, order].tolist()])
-    return {"ms": spent, "joints": joints, "first_s": [first]}
+        order = [poses.joint_names.index(name) for name in LIMBS]
+        return poses.joints_px[0, order].tolist() if len(poses.joints_px) else None
+
+    return measured(((frame.time_s, frame) for frame in Video(video)), predict)
 
 
 def with_mediapipe(video: str) -> dict[str, list]:
-    """The same of MediaPipe's solution for videos."""
+    """See :func:`measured`, by MediaPipe's solution for videos."""
     import cv2
     import mediapipe
 
     capture = cv2.VideoCapture(video)
     fps = capture.get(cv2.CAP_PROP_FPS)
-    spent: list[float] = []
-    joints: list[list] = []
-    first = 0.0
+
+    def frames() -> Iterator[tuple[float, Any]]:
+        number, (there, image) = 0, capture.read()
+        while there:
+            yield number / fps, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            number, (there, image) = number + 1, capture.read()
+
     with mediapipe.solutions.pose.Pose(model_complexity=1) as pose:
-        while True:
-            there, image = capture.read()
-            if not there:
-                break
-            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-            began = time.perf_counter()
-            found = pose.process(rgb).pose_landmarks
-            ended = time.perf_counter()
-            first = first or ended - BEGAN
-            if found is not None:
-                height, width = image.shape[:2]
-                marks = [found.landmark[number] for number in OF_MEDIAPIPE]
-                place = [[mark.x * width, mark.y * height] for mark in marks]
-                joints.append([len(spent) / fps, place])
-            spent.append(1000 * (ended - began))
-    return {"ms": spent, "joints": joints, "first_s": [first]}
+
+        def predict(image: Any) -> Place | None:
+            found = pose.process(image).pose_landmarks
+            if found is None:
+                return None
+            height, width = image.shape[:2]
+            marks = [found.landmark[number] for number in OF_MEDIAPIPE]
+            return [[mark.x * width, mark.y * height] for mark in marks]
+
+        return measured(frames(), predict)
 
 
 def jitter(joints: list[list], until_s: float) -> float:

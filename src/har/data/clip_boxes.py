@@ -53,10 +53,8 @@ class ClipBoxes:
             with h5py.File(path, locking=False) as file:
                 if file.attrs["format"] != _FORMAT:
                     raise ValueError("another format")
-                self.clip_size, self.source = (
-                    int(file.attrs["clip_size"]),
-                    str(file.attrs["source"]),
-                )
+                self.clip_size = int(file.attrs["clip_size"])
+                self.source = str(file.attrs["source"])
                 names = [name.decode() for name in file["name"][:].tolist()]
                 clips, boxes = file["clip"][:].tolist(), file["box"][:].tolist()
             self.boxes: dict[ClipKey, Box] = {
