@@ -131,6 +131,26 @@ def test_its_use_is_reported_to_nobody() -> None:
 
 
 @needs_openvino
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_signals_are_handled_when_engines_are_gone() -> None:
+    """The stack that OpenVINO gives to signals was unmapped with the first of two engines."""
+    code = (
+        "import gc, signal, torch\n"
+        "from har.runtime.openvino_runtime import compile_for_cpu, require_openvino\n"
+        "layer, example = torch.nn.Linear(4, 4), torch.zeros(1, 4)\n"
+        "model = require_openvino().convert_model(layer, example_input=example)\n"
+        "requests = [compile_for_cpu(model, (1, 4)) for _ in range(2)]\n"
+        "while requests:\n"
+        "    del requests[0]\n"
+        "    gc.collect()\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('handled'))\n"
+        "signal.raise_signal(signal.SIGUSR1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[-1:]) == (0, ["handled"]), done.stderr
+
+
+@needs_openvino
 def test_a_network_that_it_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
     openvino = openvino_runtime.require_openvino()
 

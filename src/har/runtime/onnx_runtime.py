@@ -18,7 +18,7 @@ from har.errors import HarError
 from har.files import file_checksum
 from har.models.spec import ModelSpec
 from har.runtime.exporter import METADATA_KEY, require_onnx
-from har.runtime.openvino_runtime import compile_for_cpu, require_openvino
+from har.runtime.openvino_runtime import compile_for_cpu, openvino_core
 from har.transforms import normalize_images
 
 
@@ -145,7 +145,7 @@ class OpenVINOSession:
     """A graph of OpenVINO behind the two methods of onnxruntime's session that are used here."""
 
     def __init__(self, model: bytes, *, fast: bool) -> None:
-        read = require_openvino().Core().read_model(model)
+        read = openvino_core().read_model(model)
         self._names = [tensor.get_any_name() for tensor in read.inputs]
         self._request = compile_for_cpu(read, fast=fast)
 

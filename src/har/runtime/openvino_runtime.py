@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,17 @@ def _without_telemetry() -> Iterator[None]:
         del sys.modules[_TELEMETRY]
 
 
+@cache
+def openvino_core() -> Any:
+    """What reads and compiles models, one for the process.
+
+    On processors with AMX a core gives the thread an alternate stack for signals and, when it goes,
+    puts the one back that was there before: that of another core, if two lived side by side, which
+    may have been unmapped by then. The next signal that Python handles would end the process.
+    """
+    return require_openvino().Core()
+
+
 def compile_for_cpu(model: Any, shape: Sequence[int] | None = None, *, fast: bool = True) -> Any:
     """A request that computes a model of OpenVINO on the CPU.
 
@@ -66,7 +78,7 @@ def compile_for_cpu(model: Any, shape: Sequence[int] | None = None, *, fast: boo
         shape: of its only input; None: as the model states.
         fast: in bfloat16 where the processor multiplies it faster.
     """
-    openvino = require_openvino()
+    core = openvino_core()
     if shape is not None:
         model = model.clone()  # reshaping changes a model in place
         model.reshape(list(shape))
@@ -76,7 +88,7 @@ def compile_for_cpu(model: Any, shape: Sequence[int] | None = None, *, fast: boo
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
-    return openvino.Core().compile_model(model, "CPU", options).create_infer_request()
+    return core.compile_model(model, "CPU", options).create_infer_request()
 
 
 def _converted(part: nn.Module, *example: Tensor) -> Any:
