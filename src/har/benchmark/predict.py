@@ -20,7 +20,7 @@ from har.files import Image
 from har.prediction.annotation import Annotator
 from har.prediction.boxes_file import BoxesFile
 from har.prediction.following import FramePrediction
-from har.prediction.locating import cut_crops
+from har.prediction.locating import cut_crops, locate_person
 from har.prediction.predictor import Predictor
 from har.prediction.tracking import GivenBoxes
 from har.prediction.videos import WIDEST_PX, predict_video
@@ -58,7 +58,7 @@ def benchmark_predict(cfg: DictConfig) -> None:
         latency = 1000 * _latency_s(engines[1], path)
         middle, high = np.percentile(latency, [50, 95])
         console.print(
-            "A frame of a camera from decoding to drawing (crop, network, actions): "
+            "A frame of a camera from decoding to drawing (locate, network, actions): "
             f"{middle:.1f} ms (p50), {high:.1f} ms (p95)."
         )
 
@@ -94,7 +94,8 @@ def _stages(predictor: Predictor, path: Path, folder: Path) -> dict[str, float]:
         frames = list(video.frames(limit=4 * size))
     shape = frames[0].image.shape[1::-1]
     boxes = np.repeat([_BOX], len(frames), axis=0)
-    crops, _ = cut_crops(engine, [frame.image for frame in frames], boxes)
+    images = [frame.image for frame in frames]
+    crops, _ = cut_crops(engine, images, boxes)
     features = engine.forward_frames(crops[: spec.clip_size]).features
     predictions = list(predictor.follow([frames], _given()))
     pictures = _drawn(engine, shape, predictions)
@@ -114,7 +115,8 @@ def _stages(predictor: Predictor, path: Path, folder: Path) -> dict[str, float]:
 
     stages: dict[str, Callable[[], int]] = {
         "decode": lambda: _decode(path),
-        "crop": lambda: count(cut_crops(engine, [f.image for f in frames], boxes)[0]),
+        "locate, nobody known": lambda: count(locate_person(engine, images).boxes),
+        "locate, person known": lambda: count(cut_crops(engine, images, boxes)[0]),
         "network": lambda: count(engine.forward_frames(crops).poses),
         "draw": lambda: count(_drawn(engine, shape, predictions)),
         "encode": encode,
