@@ -68,7 +68,10 @@ def test_a_config_builds_it():
     assert draw.step == 4
 
 
-@pytest.mark.parametrize(("name", "values"), [("steps", []), ("scales", [1, 0]), ("steps", [-1])])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("steps", []), ("scales", [1, 0]), ("steps", [-1]), ("details", [0.5, 2])],
+)
 def test_lists_without_sense_are_refused(name, values):
     with pytest.raises(HarError, match=name):
         Augmentation(**{name: values})

@@ -154,6 +154,20 @@ def test_training_items(prepared: PreparedMPII) -> None:
     np.testing.assert_array_equal(plain["pose", 4, 9]["pose"], plain[4]["pose"][0])
 
 
+def test_somebody_small_has_fewer_pixels(prepared: PreparedMPII) -> None:
+    """The same crop and the same pose, from a picture with a quarter of the pixels per axis."""
+    whole = dataset(prepared)["pose", 3, 7]
+    coarse = dataset(prepared, augmentation=Augmentation(details=[0.25]))["pose", 3, 7]
+    assert (coarse["pose"] == whole["pose"]).all()
+    sizes = (24, 24), (96, 96)
+    images = [item["images"].numpy() for item in (whole, coarse)]
+    fewer, found = (cv2.resize(i, sizes[0], interpolation=cv2.INTER_AREA) for i in images)
+    assert np.abs(fewer.astype(int) - found).mean() < 5
+    again = cv2.resize(found, sizes[1], interpolation=cv2.INTER_LINEAR)
+    assert np.abs(again.astype(int) - images[1]).mean() < 3
+    assert np.abs(again.astype(int) - images[0]).mean() > 3
+
+
 def test_evaluation_items(prepared: PreparedMPII) -> None:
     persons = dataset(prepared, views="multicrop")
     for number in range(0, len(persons), 7):

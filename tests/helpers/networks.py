@@ -43,7 +43,10 @@ CASES: dict[str, tuple[str, dict]] = {
         {"backbone": "squeezenet1_1", "features": "features", "num_joints": 4, "head_width": 8},
     ),
     "PyramidPoseNet": ("PyramidPoseNet", {"num_joints": 4, "width": 8, "num_layers": 1}),
-    "PyramidPoseNet 3-D": ("PyramidPoseNet", {"num_joints": 4, "width": 8, "dim": 3}),
+    "PyramidPoseNet 3-D": (
+        "PyramidPoseNet",
+        {"num_joints": 4, "width": 8, "dim": 3, "sees_nobody": True},
+    ),
     "PyramidPoseNet actions": (
         "PyramidPoseNet",
         {"num_joints": 4, "width": 8, "dim": 3, "num_actions": (3,), "action_width": 8},

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from har.errors import HarError
+from har.losses import pose_loss
 from har.models import PyramidPoseNet
 from har.models.backbones import build_backbone
 from har.models.efficientnet_lite import SCALES, EfficientNetLite
@@ -151,6 +152,40 @@ def test_maps_are_for_training_only() -> None:
     images = torch.randn(2, 3, 64, 64)
     assert [m.shape for m in network.train().forward_frames(images).heat_maps] == [(2, 3, 16, 16)]
     assert network.eval().forward_frames(images).heat_maps == ()
+
+
+def test_no_joint_is_surer_than_that_there_is_somebody() -> None:
+    torch.manual_seed(0)
+    plain = PyramidPoseNet(num_joints=3, width=8).eval()
+    network = PyramidPoseNet(num_joints=3, width=8, sees_nobody=True).eval()
+    network.load_state_dict(plain.state_dict(), strict=False)
+    assert network.person is not None
+    images = torch.randn(2, 3, 64, 64)
+    expected = plain.forward_frames(images).pose
+    for bias, share in ((-2.0, 0.1192), (0.0, 0.5), (2.0, 0.8808)):
+        torch.nn.init.constant_(network.person.bias, bias)
+        found = network.forward_frames(images).pose
+        torch.testing.assert_close(found[..., :-1], expected[..., :-1])
+        torch.testing.assert_close(found[..., -1], share * expected[..., -1], rtol=1e-3, atol=0)
+
+
+def test_that_there_is_nobody_is_learned_from_the_confidence() -> None:
+    """Bright crops show somebody, dark ones nobody."""
+    torch.manual_seed(0)
+    network = PyramidPoseNet(num_joints=3, width=8, sees_nobody=True).train()
+    assert network.person is not None
+    optimizer = torch.optim.Adam(network.person.parameters(), lr=0.05)
+    there = torch.tensor([1.0, 0.0, 1.0, 0.0])
+    images = (there * 2 - 1)[:, None, None, None] + 0.1 * torch.randn(4, 3, 64, 64)
+    target = torch.full((4, 3, 3), -1e9)
+    target[..., -1] = there[:, None]
+    for _ in range(30):
+        loss = pose_loss(network(images).poses[-1], target).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    confidence = network(images).poses[-1][..., -1].mean(1)
+    assert (confidence[there == 0] < 0.2 * confidence[there == 1].min()).all()
 
 
 @pytest.mark.parametrize(

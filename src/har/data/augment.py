@@ -25,6 +25,8 @@ class AugmentParams:
         flip: mirror left and right.
         gammas: exponents of red, green and blue.
         step: distance between the frames of a clip.
+        detail: share of the crop's pixels, along each axis, that its picture has: less than 1 for
+            somebody small in it.
     """
 
     angle_deg: float = 0.0
@@ -33,6 +35,7 @@ class AugmentParams:
     flip: bool = False
     gammas: tuple[float, float, float] = (1.0, 1.0, 1.0)
     step: int = 1
+    detail: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,11 @@ class Augmentation:
         flip: mirror every other clip.
         gammas: exponents, drawn for each color channel.
         steps: distances between the frames of a clip.
+        details: shares of the crop's pixels that its picture has, of single images.
 
     Raises:
-        HarError: a list is empty, or a scale, exponent or step is not positive.
+        HarError: a list is empty, a scale, exponent, step or detail is not positive, or a detail
+            above 1.
     """
 
     angles_deg: Sequence[float] = (0.0,)
@@ -58,21 +63,24 @@ class Augmentation:
     flip: bool = False
     gammas: Sequence[float] = (1.0,)
     steps: Sequence[int] = (1,)
+    details: Sequence[float] = (1.0,)
 
     def __post_init__(self) -> None:
         """Check the lists."""
-        lists = ("angles_deg", "scales", "shifts_x_px", "shifts_y_px", "gammas", "steps")
-        for name in lists:
+        positive = ("scales", "gammas", "steps", "details")
+        for name in ("angles_deg", "shifts_x_px", "shifts_y_px", *positive):
             if len(getattr(self, name)) == 0:
                 raise HarError(f"The augmentation's {name} is empty: give it one value at least.")
-        for name in ("scales", "gammas", "steps"):
+        for name in positive:
             if min(getattr(self, name)) <= 0:
                 raise HarError(f"The augmentation's {name} must be greater than 0.")
+        if max(self.details) > 1:
+            raise HarError("The augmentation's details must be at most 1.")
 
     def sample(self, rng: np.random.Generator) -> AugmentParams:
         """One value of each list, all from ``rng``, always in the same order."""
         # All numbers at once: a call of the generator takes longer than all of the rest.
-        numbers = iter(rng.random(9).tolist())
+        numbers = iter(rng.random(10).tolist())
 
         def one(values: Sequence[float]) -> float:
             return values[int(next(numbers) * len(values))]
@@ -85,6 +93,7 @@ class Augmentation:
             angle_deg=float(one(self.angles_deg)),
             flip=self.flip and next(numbers) < 0.5,
             step=int(one(self.steps)),
+            detail=float(one(self.details)),
         )
 
 

@@ -1,8 +1,10 @@
 """Persons in images as samples: a crop with a pose to learn from, or a person in several crops."""
 
+from math import ceil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -144,7 +146,11 @@ class PersonDataset(Dataset[dict[str, Any]]):
                     f"{self._name(number)} has a crop without a pixel (of "
                     f"{window:g} px): mend the annotation or remove the person."
                 ) from error
-            warp(image, affine, self.resolution, out=crop)
+            if draw.detail < 1:
+                coarse = warp(image, affine, (ceil(draw.detail * width), ceil(draw.detail * height)))
+                cv2.resize(coarse, self.resolution, dst=crop, interpolation=cv2.INTER_LINEAR)
+            else:
+                warp(image, affine, self.resolution, out=crop)
             joints, flip = person["joints_px"], draw.flip
             depth = person["depth_mm"]
             pose = person_pose(

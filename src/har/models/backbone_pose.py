@@ -1,6 +1,6 @@
 """Soft-argmax heads on a backbone that was trained to classify photographs."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,20 @@ from har.models.soft_argmax import (
 )
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the weights expect
+
+
+class Maps(NamedTuple):
+    """What a network makes of N images.
+
+    Attributes:
+        heat: heat map per joint (N, J, H / 4, W / 4) before the softmax.
+        depth: of the same shape before the sigmoid; None in 2-D.
+        person: (N,) before the sigmoid, how surely an image shows a person; None: not asked for.
+    """
+
+    heat: Tensor
+    depth: Tensor | None = None
+    person: Tensor | None = None
 
 
 class BackbonePoseNet(PoseNetwork):
@@ -44,14 +58,13 @@ class BackbonePoseNet(PoseNetwork):
         self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
 
-    def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Heat maps (N, J, H / 4, W / 4) before the softmax, and depth maps of the same shape
-        before the sigmoid (None in 2-D), of images normalized by ImageNet's mean and deviation."""
+    def maps(self, images: Tensor) -> Maps:
+        """The maps of images that are normalized by ImageNet's mean and deviation."""
         raise NotImplementedError
 
     def forward_frames(self, images: Tensor) -> FrameOutput:
         self.check_frames(images)
-        heat, depth = self.maps(((images + 1) / 2 - self.mean) / self.std)
+        heat, depth, person = self.maps(((images + 1) / 2 - self.mean) / self.std)
         with torch.autocast(heat.device.type, enabled=False):
             probability = channel_softmax_2d(heat)
             near = probability
@@ -61,7 +74,10 @@ class BackbonePoseNet(PoseNetwork):
             if depth is not None:
                 z = (torch.sigmoid(depth.to(near.dtype)) * near).sum((2, 3))
                 parts.append(z[..., None])
-            pose = torch.cat([*parts, joint_confidence(probability)[..., None]], -1)
+            confidence = joint_confidence(probability)
+            if person is not None:  # no joint is surer than that there is somebody
+                confidence = confidence * torch.sigmoid(person.to(near.dtype))[:, None]
+            pose = torch.cat([*parts, confidence[..., None]], -1)
         return FrameOutput((pose,), pose, heat_maps=self._learned_maps(heat))
 
     def _learned_maps(self, heat: Tensor) -> tuple[Tensor, ...]:

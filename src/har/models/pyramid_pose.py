@@ -15,11 +15,13 @@ from torch.nn import functional as F
 
 from har.errors import HarError
 from har.layouts import Layout
-from har.models.backbone_pose import BackbonePoseNet
+from har.models.backbone_pose import BackbonePoseNet, Maps
 from har.models.backbones import build_backbone
 from har.models.base import FrameFeatures, FrameOutput, JointChannels
 from har.models.efficientnet_lite import ConvNormAct
 from har.models.pose_actions import PoseActions
+
+_AT_FIRST = 3.0  # everything shows a person (95 %), until crops without one are learned
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class PyramidPoseNetConfig:
     num_actions: tuple[int, ...] = ()
     root_joints: tuple[int, ...] = (0,)
     action_width: int = 128
+    sees_nobody: bool = False
 
     def __post_init__(self) -> None:
         if self.dim not in (2, 3) or min(self.num_joints, self.width, self.num_layers) < 1:
@@ -78,6 +81,8 @@ class PyramidPoseNet(BackbonePoseNet):
         num_actions: classes of every action set; () for poses only.
         root_joints: numbers of the joints whose middle is where the person is.
         action_width: channels of the action part.
+        sees_nobody: whether it judges from the whole crop if there is a person, which bounds the
+            confidence of the joints. It has to learn from crops without one as well.
 
     Raises:
         HarError: no such backbone or weights, or numbers that make no network.
@@ -101,10 +106,11 @@ class PyramidPoseNet(BackbonePoseNet):
         num_actions: Sequence[int] = (),
         root_joints: Sequence[int] = (0,),
         action_width: int = 128,
+        sees_nobody: bool = False,
     ) -> None:
         shape = num_joints, dim, backbone, width, num_layers, kernel_size
         actions = tuple(num_actions), tuple(root_joints), action_width
-        config = PyramidPoseNetConfig(*shape, *actions)
+        config = PyramidPoseNetConfig(*shape, *actions, sees_nobody)
         super().__init__(config, num_joints=num_joints, dim=dim, num_actions=config.num_actions)
         self.num_action_blocks = 1 if config.num_actions else 0
         self.backbone = build_backbone(backbone, backbone_weights)
@@ -119,6 +125,10 @@ class PyramidPoseNet(BackbonePoseNet):
         )
         self.heat_maps = nn.Conv2d(width, num_joints, 1)
         self.depth_maps = nn.Conv2d(width, num_joints, 1) if dim == 3 else None
+        self.person = nn.Linear(channels[-1], 1) if sees_nobody else None
+        if self.person is not None:
+            nn.init.zeros_(self.person.weight)
+            nn.init.constant_(self.person.bias, _AT_FIRST)
         self.action: PoseActions | None = None
         if config.num_actions:
             self.action = PoseActions(num_joints, dim, *actions)
@@ -140,8 +150,8 @@ class PyramidPoseNet(BackbonePoseNet):
         return self._channels_of_layers({"heat_maps": maps, "depth_maps": maps})
 
     def pose_modules(self) -> list[nn.Module]:
-        depth = [] if self.depth_maps is None else [self.depth_maps]
-        return [self.backbone, self.laterals, self.layers, self.heat_maps, *depth]
+        more = [m for m in (self.depth_maps, self.person) if m is not None]
+        return [self.backbone, self.laterals, self.layers, self.heat_maps, *more]
 
     def forward_frames(self, images: Tensor) -> FrameOutput:
         found = super().forward_frames(images)
@@ -155,7 +165,7 @@ class PyramidPoseNet(BackbonePoseNet):
             return super().forward_clips(features)
         return self.action(features[0])
 
-    def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    def maps(self, images: Tensor) -> Maps:
         features = self.backbone(images)
         above: Tensor | None = None
         for values, lateral, layers in reversed(
@@ -167,7 +177,8 @@ class PyramidPoseNet(BackbonePoseNet):
             above = layers(merged)
         assert above is not None
         depth = None if self.depth_maps is None else self.depth_maps(above)
-        return self.heat_maps(above), depth
+        person = None if self.person is None else self.person(features[-1].mean((2, 3)))[:, 0]
+        return Maps(self.heat_maps(above), depth, person)
 
     def _learned_maps(self, heat: Tensor) -> tuple[Tensor, ...]:
         return (heat,) if self.training else ()

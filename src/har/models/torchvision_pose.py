@@ -13,7 +13,7 @@ from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from har.errors import HarError
-from har.models.backbone_pose import BackbonePoseNet
+from har.models.backbone_pose import BackbonePoseNet, Maps
 from har.models.base import JointChannels
 
 
@@ -106,8 +106,8 @@ class TorchvisionPoseNet(BackbonePoseNet):
     def pose_modules(self) -> list[nn.Module]:
         return [self.backbone, self.head]
 
-    def maps(self, images: Tensor) -> tuple[Tensor, None]:
-        return self.head(self.backbone(images)["features"]), None
+    def maps(self, images: Tensor) -> Maps:
+        return Maps(self.head(self.backbone(images)["features"]))
 
 
 def _backbone(name: str, features: str, weights: str | None) -> nn.Module:

@@ -106,12 +106,12 @@ def _converted(part: nn.Module, *example: Tensor) -> Any:
 
 
 class OpenVINORuntime:
-    """Computes a network on the CPU, one frame or a full batch at a time.
+    """Computes a network on the CPU, one frame, two, or a full batch at a time.
 
     Args:
         network: of :mod:`har.models`, with its weights.
         resolution: width and height of the crops in pixels.
-        batch_size: frames of a full batch; smaller ones but one frame are filled up.
+        batch_size: frames of a full batch; smaller ones of more than two frames are filled up.
         fast: see :func:`compile_for_cpu`.
 
     Raises:
@@ -147,7 +147,8 @@ class OpenVINORuntime:
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         """uint8 crops (N, H, W, 3), at most a batch, to poses (N, J, dim + 1) and features."""
         count = len(images)
-        size = 1 if count == 1 else self.batch_size
+        # one is a frame of a video, two a picture and its mirror image
+        size = count if count <= 2 else self.batch_size
         if size not in self._requests:
             self._requests[size] = compile_for_cpu(self._model, (size, *self._crop), fast=self.fast)
         if count < size:
