@@ -147,7 +147,8 @@ class PersonDataset(Dataset[dict[str, Any]]):
                     f"{window:g} px): mend the annotation or remove the person."
                 ) from error
             if draw.detail < 1:
-                coarse = warp(image, affine, (ceil(draw.detail * width), ceil(draw.detail * height)))
+                fewer = ceil(draw.detail * width), ceil(draw.detail * height)
+                coarse = warp(image, affine, fewer)
                 cv2.resize(coarse, self.resolution, dst=crop, interpolation=cv2.INTER_LINEAR)
             else:
                 warp(image, affine, self.resolution, out=crop)
