@@ -119,7 +119,7 @@ def main(video: Path, python_of_mediapipe: str, until_s: float = 1.0) -> None:
             print(
                 f"{name:14} {np.median(ms):8.1f} {np.percentile(ms, 95):8.1f} "
                 f"{found['first_s'][0]:10.1f} s {len(found['joints']):12}/{len(found['ms'])} "
-                f"{100 * jitter(found['joints'], until_s):15.2f} %"
+                f"{100 * jitter(found['joints'], until_s):15.3f} %"
             )
 
 
