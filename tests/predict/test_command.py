@@ -57,7 +57,8 @@ def test_mistakes_are_reported_before_anything_is_written(
 # -------------------------------------------------------------------------- the command as a whole
 
 PROGRAM = """
-import sys, time, types
+import signal, sys, time, types
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 sys.path.insert(0, {tests!r})
 from har.runtime.engine import Engine
 from tests.helpers import red_person
