@@ -2,6 +2,7 @@
 a visitor's machine, and nothing is asked of another one."""
 
 import base64
+import glob
 import importlib.util
 import io
 import os
@@ -61,7 +62,9 @@ class Server:
     def kept(self) -> set[str]:
         """Names of all files that visitors have left; gradio leaves empty ones without a name."""
         found = set()
-        for path in self.files.rglob("*"):
+        # glob passes over folders that are removed meanwhile, which Path.rglob does not
+        everything = glob.glob(f"{self.files}/**", recursive=True, include_hidden=True)
+        for path in map(Path, everything):
             with suppress(FileNotFoundError):  # removed meanwhile, which is what a test waits for
                 if path.is_file() and path.stat().st_size:
                     found.add(path.name)
