@@ -1,5 +1,6 @@
 """What is drawn at random."""
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -58,6 +59,18 @@ def test_draws_hold_plain_numbers():
     assert type(draw.step) is int
     assert type(draw.flip) is bool
     assert {type(v) for v in (draw.angle_deg, draw.scale, *draw.shift_px, *draw.gammas)} == {float}
+
+
+def test_details_are_drawn_beside_the_rest():
+    details = [1.0, 0.5, 0.25]
+    more = dataclasses.replace(RECIPE, details=details)
+    seen = Counter()
+    for seed in range(300):
+        whole, draw = (each.sample(np.random.default_rng(seed)) for each in (RECIPE, more))
+        assert dataclasses.replace(draw, detail=1.0) == whole
+        seen[draw.detail] += 1
+    assert set(seen) == set(details)
+    assert min(seen.values()) > 70
 
 
 def test_a_config_builds_it():

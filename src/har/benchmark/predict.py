@@ -115,7 +115,7 @@ def _stages(predictor: Predictor, path: Path, folder: Path) -> dict[str, float]:
 
     stages: dict[str, Callable[[], int]] = {
         "decode": lambda: _decode(path),
-        "locate, nobody known": lambda: count(locate_person(engine, images).boxes),
+        "locate, nobody known": lambda: count(locate_person(engine, images[:size]).boxes),
         "locate, person known": lambda: count(cut_crops(engine, images, boxes)[0]),
         "network": lambda: count(engine.forward_frames(crops).poses),
         "draw": lambda: count(_drawn(engine, shape, predictions)),

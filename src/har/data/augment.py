@@ -79,16 +79,15 @@ class Augmentation:
 
     def sample(self, rng: np.random.Generator) -> AugmentParams:
         """One value of each list, all from ``rng``, always in the same order."""
-        # All numbers at once: a call of the generator takes longer than all of the rest.
-        numbers = iter(rng.random(9).tolist())
+        # All numbers at once: a call of the generator takes longer than all of the rest. One more
+        # only where details are drawn, so that other recipes draw what they always drew.
+        drawn = len(self.details) > 1
+        numbers = iter(rng.random(9 + drawn).tolist())
 
         def one(values: Sequence[float]) -> float:
             return values[int(next(numbers) * len(values))]
 
         scale, gamma = float(one(self.scales)), self.gammas
-        detail = float(self.details[0])
-        if len(self.details) > 1:  # drawn by itself: recipes without it draw what they always drew
-            detail = float(self.details[int(rng.random() * len(self.details))])
         return AugmentParams(
             scale=scale,
             shift_px=(scale * one(self.shifts_x_px), scale * one(self.shifts_y_px)),
@@ -96,7 +95,7 @@ class Augmentation:
             angle_deg=float(one(self.angles_deg)),
             flip=self.flip and next(numbers) < 0.5,
             step=int(one(self.steps)),
-            detail=detail,
+            detail=float(one(self.details) if drawn else self.details[0]),
         )
 
 
