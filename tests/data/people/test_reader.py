@@ -10,6 +10,7 @@ import pytest
 from har.data.augment import Augmentation
 from har.data.lsp.prepare import prepare_lsp
 from har.data.people.reader import LAYOUT, NOBODY, TEACHER, open_prepared
+from har.data.people.teacher import LANDMARKS
 from har.data.person_file import read_persons, write_persons
 from har.data.persons import PersonDataset
 from har.data.records import PersonSet
@@ -50,6 +51,21 @@ def test_persons_have_depth_and_empty_places_have_nothing(folder: Path) -> None:
         half = row["window_px"] / 2
         square = np.concatenate([row["center_px"] - half, row["center_px"] + half])
         assert not box_iou(square, by_image[row["image"]]) > 0
+
+
+def test_only_of_lsp_extended_do_exchanged_sides_teach_nothing(folder: Path) -> None:
+    before = open_prepared(folder, nobody=0).rows
+    with np.load(folder / TEACHER) as file:
+        arrays = dict(file)
+    pair = [LANDMARKS["left wrist"], LANDMARKS["right wrist"]]
+    arrays["xy"][:, pair] = arrays["xy"][:, pair[::-1]]
+    np.savez(folder / TEACHER, **arrays)
+    after = open_prepared(folder, nobody=0).rows
+    gone = np.isfinite(before["joints_px"]).all(-1) & np.isnan(after["joints_px"]).any(-1)
+    wrists = [LAYOUT.joints.index(f"{side} wrist") for side in ("left", "right")]
+    assert {int(joint) for joint in np.nonzero(gone)[1]} == set(wrists)
+    of = [row["id"].split(b"/")[0] for row in after[gone.any(1)]]
+    assert set(of) == {b"lspet"}
 
 
 def test_an_empty_place_teaches_a_confidence_of_zero(folder: Path) -> None:

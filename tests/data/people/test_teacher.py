@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from har.data.people.teacher import EARS, LANDMARKS, Landmarks, taught
+from har.data.people.teacher import EARS, LANDMARKS, Landmarks, exchanged, taught
 from har.errors import HarError
 from har.layouts import get_layout
 
@@ -79,6 +79,39 @@ def test_a_joint_without_annotation_is_taken_where_the_teacher_is_sure() -> None
     found, _, _ = taught(annotated(teacher, ("right knee",)), JOINTS, teacher)
     np.testing.assert_array_equal(found[0, joint], teacher.xy_px[0, number])
     assert np.isnan(found[1, joint]).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_exchanged_sides_are_those_nearer_to_the_teachers_other_side(seed: int) -> None:
+    teacher = some_landmarks(seed=seed)
+    joints = annotated(teacher)
+    rng = np.random.default_rng(seed)
+    joints += rng.normal(0, 10, joints.shape)
+    pairs = {part: [JOINTS.index(f"{side} {part}") for side in ("left", "right")]
+             for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")}  # fmt: skip
+    for pair in pairs.values():
+        if rng.uniform() < 0.5:
+            joints[:, pair] = joints[:, pair[::-1]]
+    found = exchanged(joints, JOINTS, teacher)
+    torso = teacher.torso_px()
+    for person in range(2):
+        for part, pair in pairs.items():
+            mine = [joints[person, joint] for joint in pair]
+            theirs = [teacher.xy_px[person, LANDMARKS[JOINTS[joint]]] for joint in pair]
+            same = sum(np.linalg.norm(a - b) for a, b in zip(mine, theirs, strict=True))
+            other = sum(np.linalg.norm(a - b) for a, b in zip(mine, theirs[::-1], strict=True))
+            apart = np.linalg.norm(mine[0] - mine[1]) > 0.3 * torso[person]
+            wrong = apart and other < same and other < 0.5 * torso[person]
+            assert found[person, pair].tolist() == [wrong, wrong], part
+    assert not found[:, JOINTS.index("head")].any()
+
+
+def test_nobody_is_exchanged_without_a_teacher_or_a_joint() -> None:
+    teacher = some_landmarks()
+    joints = annotated(teacher, ("left knee",))
+    joints[:, JOINTS.index("right knee")] = teacher.xy_px[:, LANDMARKS["left knee"]]
+    teacher.xy_px[1] = np.nan
+    assert not exchanged(joints, JOINTS, teacher).any()
 
 
 def write(path: Path, teacher: Landmarks, names: np.ndarray = NAMES, **other: np.ndarray) -> None:

@@ -24,6 +24,7 @@ EARS = (7, 8)
 _ARRAYS = {"size": (2,), "xy": (33, 2), "world": (33, 3), "visibility": (33,)}
 _NEAR = 0.5  # of the torso: a landmark there means the annotated joint
 _AGREES = 0.7  # of the annotated joints
+_APART = 0.3  # of the torso: left and right nearer to each other than that cannot be told apart
 _SURE = 0.65  # visibility from which a landmark takes the place of a joint without annotation
 
 
@@ -134,3 +135,31 @@ def taught(
             sure[:, number] = teacher.visibility[:, LANDMARKS[joint]] >= _SURE
     missing = ~np.isfinite(joints_px).all(-1) & sure & agrees[:, None]
     return np.where(missing[..., None], places, joints_px), depth, agrees
+
+
+def exchanged(
+    joints_px: NDArray[np.float64], joints: tuple[str, ...], teacher: Landmarks
+) -> NDArray[np.bool_]:
+    """Annotated joints (N, J) whose left one lies where the teacher sees the right one, and the
+    right one where it sees the left one: one of them is wrong.
+
+    Args:
+        joints_px, joints, teacher: as :func:`taught` takes them.
+    """
+    places, _ = teacher.limbs(joints)
+    torso = teacher.torso_px()
+    wrong = np.zeros(joints_px.shape[:2], dtype=bool)
+
+    def away(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.hypot(*np.moveaxis(first - second, -1, 0)) / torso)
+
+    for left, name in enumerate(joints):
+        if not name.startswith("left "):
+            continue
+        right = joints.index(name.replace("left", "right", 1))
+        mine, theirs = joints_px[:, [left, right]], places[:, [left, right]]
+        same = away(mine[:, 0], theirs[:, 0]) + away(mine[:, 1], theirs[:, 1])
+        other = away(mine[:, 0], theirs[:, 1]) + away(mine[:, 1], theirs[:, 0])
+        told_apart = away(mine[:, 0], mine[:, 1]) > _APART
+        wrong[:, left] = wrong[:, right] = told_apart & (other < np.fmin(same, _NEAR))
+    return wrong
