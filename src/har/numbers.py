@@ -66,7 +66,6 @@ TABLE: Mapping[str, Limits] = {
     "max_frames": COUNT_OR_NONE,
     "video_size": Limits(low=16, high=16384, optional=True),
     "boxes_min_score": SHARE,
-    "certain_joints": COUNT_OR_NONE,
     "nobody_below": SHARE,
     "doubtful_below": SHARE,
     "action_every_s": POSITIVE,

@@ -20,7 +20,6 @@ from har.video import Video
 from tests.helpers.red_person import (
     INFO,
     LAYOUT,
-    TEMPLATE,
     SeesRed,
     joints_of,
     picture,
@@ -76,28 +75,6 @@ def test_grey_images_are_taken(predictor: Predictor) -> None:
     result = predictor(np.full((50, 80), 90, np.uint8))
     assert result.plot().shape == (50, 80, 3)
     assert len(result.poses) == 0  # the confidence says that nobody is there
-
-
-class SeesHalf(SeesRed):
-    """Of the persons it sees only the upper six joints."""
-
-    def forward_frames(self, images: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        poses, blue = super().forward_frames(images)
-        lower = np.argsort(TEMPLATE[:, 1])[6:]
-        poses[:, lower, 3] = 0.02
-        return poses, blue
-
-
-@pytest.mark.parametrize(("certain_joints", "persons"), [(None, 0), (6, 1)])
-def test_half_a_person_is_somebody_by_the_surest_joints(
-    certain_joints: int | None, persons: int
-) -> None:
-    spec = replace(INFO, certain_joints=certain_joints, nobody_below=0.5)
-    predictor = Predictor(Engine(SeesHalf(), spec, batch_size=8))
-    assert len(predictor(picture(BOX)).poses) == persons
-    assert len(predictor(picture(BOX), boxes=[BOX]).poses) == persons
-    clip = np.stack([picture(BOX)] * 9)
-    assert len(set(predictor(clip).poses.frame.tolist())) == persons * 9
 
 
 def test_several_people_in_given_boxes(predictor: Predictor) -> None:

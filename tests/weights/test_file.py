@@ -45,11 +45,10 @@ def test_convert_to_float16_halves_the_file_and_rounds_the_weights(tmp_path: Pat
 
 def test_convert_states_what_no_weight_shows(tmp_path: Path) -> None:
     save_weights(spnet(**SMALL), tmp_path / "a.safetensors")
-    stated = {"license": "research", "nobody_below": 0.3, "certain_joints": 6}
+    stated = {"license": "research", "nobody_below": 0.3}
     convert_to(tmp_path / "a.safetensors", tmp_path / "b.safetensors", spec=stated)
     _, spec = load_for_inference(tmp_path / "b.safetensors")
     assert (spec.license, spec.nobody_below, spec.doubtful_below) == ("research", 0.3, 0.5)
-    assert spec.certain_joints == 6
     with pytest.raises(HarError, match="spec=dim: choose of"):
         convert_to(tmp_path / "a.safetensors", tmp_path / "c.safetensors", spec={"dim": 3})
 

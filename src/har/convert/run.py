@@ -12,7 +12,7 @@ ENDING = ".safetensors"
 # of the network's record: what a conversion may state, since no weight shows it
 _STATED = (
     *("name", "data", "license", "published", "paper"),
-    *("resolution", "certain_joints", "nobody_below", "doubtful_below"),
+    *("resolution", "nobody_below", "doubtful_below"),
 )
 
 

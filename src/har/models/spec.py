@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from har.layouts import LAYOUTS, Layout
 from har.models.registry import NETWORKS, network_class
 
@@ -43,9 +40,7 @@ class ModelSpec:
         published: metrics that the authors report for the weights, or for their network.
         metrics: own metrics by the names of ``metrics.json``.
         paper: where the network is described.
-        certain_joints: so many of the surest joints have, on average, the confidence of the person;
-            None: all. Joints that are cut off are unsure, though the rest of somebody is there.
-        nobody_below: confidence of the person below which a crop shows nobody.
+        nobody_below: mean confidence of the joints below which a crop shows nobody.
         doubtful_below: likewise, below which the person is looked for elsewhere as well.
         unknown_below: where the likeliest action is less probable, none is named; None: always one.
         assumed: names of the values above that the file of weights does not state.
@@ -71,7 +66,6 @@ class ModelSpec:
     published: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     paper: str = ""
-    certain_joints: int | None = None
     nobody_below: float = NOBODY_BELOW
     doubtful_below: float = DOUBTFUL_BELOW
     unknown_below: float | None = None
@@ -106,14 +100,6 @@ class ModelSpec:
         """Seconds over which the crop of a followed person holds all of their places; 0 where crops
         of a clip may differ."""
         return 0.0 if self.features_in_image else self.clip_span_s
-
-    def certainty(self, confidence: ArrayLike) -> NDArray[np.float64]:
-        """The confidence of persons (...) by that of their joints (..., J)."""
-        joints = np.asarray(confidence, dtype=np.float64)
-        if self.certain_joints is not None:
-            joints = np.sort(joints, axis=-1)[..., -self.certain_joints :]
-        mean: NDArray[np.float64] = joints.mean(-1)
-        return mean
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON holds them."""

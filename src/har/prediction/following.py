@@ -129,7 +129,7 @@ class Follower:
             times = np.array([frames[row].time_s for row in rows])
             joints_px = np.stack([person.joints_px for person in people])
             around = box_around(joints_px, enlarge=BOX_ENLARGEMENT)
-            confidence = engine.spec.certainty(result.poses[..., -1])
+            confidence = np.stack([person.confidence for person in people]).mean(-1)
             self.finder.update(track, times, around, confidence)
             # elsewhere the box shows nobody, whoever gave it
             there = confidence >= engine.spec.nobody_below
@@ -171,7 +171,7 @@ class Follower:
             return boxes, affines, result
         joints = transform_points(invert_affine(affines), result.poses[..., :2])
         around = box_around(joints, enlarge=BOX_ENLARGEMENT)
-        confidence = engine.spec.certainty(result.poses[..., -1])
+        confidence = result.poses[..., -1].mean(-1)
         sure = confidence >= engine.spec.nobody_below
         leaving = np.flatnonzero(sure & (box_iou(boxes, around) < _LEAVING))
         if not len(leaving):
@@ -179,7 +179,7 @@ class Follower:
         others = [images[row] for row in leaving]
         crops, others_affines = cut_crops(engine, others, around[leaving])
         again = engine.forward_frames(crops)
-        better = engine.spec.certainty(again.poses[..., -1]) >= confidence[leaving]
+        better = again.poses[..., -1].mean(-1) >= confidence[leaving]
         rows, found = leaving[better], np.flatnonzero(better)
         boxes, affines, poses = boxes.copy(), affines.copy(), result.poses.copy()
         boxes[rows], affines[rows] = around[rows], others_affines[found]

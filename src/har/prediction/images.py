@@ -105,7 +105,7 @@ def predict_images(
         drawing.put((path, prediction))
         if on_frame is not None:
             on_frame(prediction, len(paths))
-        confidence = [float(spec.certainty(person.confidence)) for person in people]
+        confidence = [float(person.confidence.mean()) for person in people]
         mean = round(sum(confidence) / len(confidence), 4) if people else None
         row = {"image": str(path), "persons": len(people), "confidence": mean}
         if more_pages(path):

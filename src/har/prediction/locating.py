@@ -30,7 +30,7 @@ class Located(NamedTuple):
 
     Attributes:
         boxes: (N, 4) x1, y1, x2, y2 in pixels of the images.
-        confidence: (N,) of the person in the last crop.
+        confidence: (N,) mean confidence of the joints in the last crop.
     """
 
     boxes: FloatArray
@@ -126,7 +126,7 @@ def refine(
         poses = engine.forward_frames(crops).poses
         joints = geometry.transform_points(geometry.invert_affine(affines), poses[..., :2])
         boxes = geometry.box_around(joints, enlarge=BOX_ENLARGEMENT)
-    return Located(np.asarray(boxes, dtype=np.float64), engine.spec.certainty(poses[..., -1]))
+    return Located(np.asarray(boxes, dtype=np.float64), poses[..., -1].mean(-1))
 
 
 def locate_person(engine: Engine, images: Sequence[NDArray[np.uint8]], rounds: int = 2) -> Located:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import compress, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ class Predictor:
         return self._of_frames(frames, array.shape[1:], len(array), boxes)
 
     def people(self, image: Image, boxes: ArrayLike | None = None) -> list[Person]:
-        """Returns the persons in an image; none where their confidence is too low.
+        """Returns the persons in an image; none where the confidence of the joints is too low.
 
         Args:
             image: uint8 RGB (H, W, 3).
@@ -157,11 +157,10 @@ class Predictor:
             return []
         crops, affines = cut_crops(self.engine, [image] * len(found), found)
         poses = poses_both_ways(self.engine, crops)
-        spec = self.engine.spec
-        people = people_of(spec, 0, found, affines, poses)
+        people = people_of(self.engine.spec, 0, found, affines, poses)
         numbered = [person._replace(track=number) for number, person in enumerate(people)]
-        there = spec.certainty(poses[..., -1]) >= spec.nobody_below
-        return list(compress(numbered, there))
+        there = self.engine.spec.nobody_below
+        return [person for person in numbered if person.confidence.mean() >= there]
 
     def of_image(self, image: Image, boxes: ArrayLike | None = None) -> Prediction:
         """See :meth:`__call__`."""

@@ -53,7 +53,7 @@ class Finder(ABC):
     def update(  # noqa: B027
         self, track: int, times_s: FloatArray, boxes: FloatArray, confidence: FloatArray
     ) -> None:
-        """Takes the result: boxes of the poses (F, 4), confidence of the person (F,)."""
+        """Takes the result: boxes of the poses (F, 4), mean confidence of the joints (F,)."""
 
 
 class FollowedBox:
@@ -63,7 +63,7 @@ class FollowedBox:
         box: (4,) to begin with.
         time_s: of the frame in which the person was located.
         span_s: the box holds where the person was in these last seconds; 0 for poses only.
-        nobody_below: confidence of a person below which a pose says nothing.
+        nobody_below: mean confidence below which a pose says nothing.
     """
 
     def __init__(

@@ -31,8 +31,7 @@ from har.weights.built_in import DEFAULT
 
 log = logging.getLogger(__name__)
 
-# Of the pose part, whatever is learned on top.
-_SURE = ("certain_joints", "nobody_below", "doubtful_below")
+_SURE = ("nobody_below", "doubtful_below")  # of the pose part, whatever is learned on top
 _MIRRORED = 0.5  # of the mirrored clips of two classes, each taken for the other
 
 

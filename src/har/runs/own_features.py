@@ -37,10 +37,7 @@ _FRAMES_AT_ONCE = 4  # share a box: about a quarter of a second
 
 def pose_part_key(network: PoseNetwork, spec: ModelSpec) -> str:
     """SHA-256 over the pose part's weights and what else decides what it gives for a frame."""
-    found: tuple[float, ...]
     found = spec.nobody_below, spec.doubtful_below, round(spec.crop_span_s, 6)
-    if spec.certain_joints is not None:  # else the key of 0.2.0 holds
-        found += (spec.certain_joints,)
     how = _VERSION, spec.resolution, *found, type(network).__name__
     digest = hashlib.sha256(repr(how).encode())
     for number, module in enumerate(network.pose_modules()):
