@@ -146,7 +146,7 @@ def test_list_models() -> None:
     poses = ["PyramidPoseNet", "TorchvisionPoseNet"]
     assert list_models("*net") == ["SPNet", "ReceptionNet", "ActionMergeNet", *poses]
     assert list_models("nothing") == []
-    assert len(list_models()) == 14
+    assert len(list_models()) == 15
 
 
 def test_headers_that_are_not_ours(tmp_path: Path) -> None:

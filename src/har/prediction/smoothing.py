@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from har.geometry import FloatArray
 
-_CUTOFF_HZ = 0.1  # of a joint that rests
+_CUTOFF_HZ = 0.05  # of a joint that rests
 _HZ_PER_SPEED = 12.0  # more for every box side per second
-_SPEED_CUTOFF_HZ = 0.5
+_SPEED_CUTOFF_HZ = 0.4
 _GAP_S = 0.5  # after which a person begins anew
 _DEPTH_MM = 1500.0  # about the side of the box around a person
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
-    {"people": "people-2", "people-2": "people-2", "people-1": "people-1"}
+    {name: name for name in ("people-1", "people-2", "people-3")} | {"people": "people-3"}
 )
 """Name -> file. A file keeps its name and content for good; a name without a number means the
 newest one."""
