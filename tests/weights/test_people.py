@@ -51,17 +51,28 @@ def test_nobody_is_in_noise_or_on_a_plain_wall(people: Predictor) -> None:
         assert len(people(image).poses) == 0
 
 
-@pytest.mark.parametrize("video", ["sports2d_demo.mp4", "upright_single_person.mp4"])
-def test_limbs_of_real_people_are_where_an_eye_saw_them(people: Predictor, video: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "video", "share"),
+    [
+        ("people-2", "sports2d_demo.mp4", 0.5),
+        ("people-2", "upright_single_person.mp4", 0.65),
+        ("people-3", "sports2d_demo.mp4", 0.6),
+        ("people-3", "upright_single_person.mp4", 0.6),
+    ],
+)
+def test_limbs_of_real_people_are_where_an_eye_saw_them(
+    name: str, video: str, share: float
+) -> None:
     """Within 0.2 torso of the first marking, in the marked box: which of several is meant.
 
-    The aim is nine of ten joints (docs/results.md); this is what people-3 finds, less a few. In a
+    The aim is nine of ten joints (docs/results.md); this is what each finds, less a few. In a
     frame in which it sees nobody all joints are wrong.
     """
     path = real_path(f"video/{video}")
     marked = [frame for frame in marked_frames() if frame.video == video]
     wanted = {frame.frame: frame for frame in marked}
     near = []
+    people = Predictor.from_pretrained(name, device="cpu", fast=False)
     for frame in Video(path):
         if frame.number not in wanted:
             continue
@@ -74,7 +85,7 @@ def test_limbs_of_real_people_are_where_an_eye_saw_them(people: Predictor, video
         away = np.linalg.norm(poses.joints_px[0, order] - mark.first, axis=-1)
         near.append(away <= 0.2 * mark.torso)
     assert len(near) == len(marked) == 6
-    assert np.mean(near) >= 0.6
+    assert np.mean(near) >= share
 
 
 def test_the_card_names_the_file() -> None:

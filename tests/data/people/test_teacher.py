@@ -9,7 +9,8 @@ from har.data.people.teacher import EARS, LANDMARKS, Landmarks, exchanged, taugh
 from har.errors import HarError
 from har.layouts import get_layout
 
-JOINTS = get_layout("pa17j").joints
+LAYOUT = get_layout("pa17j")
+JOINTS = LAYOUT.joints
 NAMES = np.array([b"lsp/images/im0001.jpg", b"lspet/images/im00001.jpg"])
 
 
@@ -92,7 +93,7 @@ def test_exchanged_sides_are_those_nearer_to_the_teachers_other_side(seed: int) 
     for pair in pairs.values():
         if rng.uniform() < 0.5:
             joints[:, pair] = joints[:, pair[::-1]]
-    found = exchanged(joints, JOINTS, teacher)
+    found = exchanged(joints, LAYOUT, teacher)
     torso = teacher.torso_px()
     for person in range(2):
         for part, pair in pairs.items():
@@ -111,7 +112,7 @@ def test_nobody_is_exchanged_without_a_teacher_or_a_joint() -> None:
     joints = annotated(teacher, ("left knee",))
     joints[:, JOINTS.index("right knee")] = teacher.xy_px[:, LANDMARKS["left knee"]]
     teacher.xy_px[1] = np.nan
-    assert not exchanged(joints, JOINTS, teacher).any()
+    assert not exchanged(joints, LAYOUT, teacher).any()
 
 
 def write(path: Path, teacher: Landmarks, names: np.ndarray = NAMES, **other: np.ndarray) -> None:

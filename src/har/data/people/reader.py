@@ -49,7 +49,7 @@ def open_prepared(data_dir: Path, *, extended: bool = True, nobody: int = 1500) 
     depth = np.full(joints.shape[:2], np.nan)
     train = np.flatnonzero(lsp.rows["split"] == b"train")
     teacher = Landmarks.read(lsp.images_dir / TEACHER, lsp.rows["image"][train])
-    sides = exchanged(joints[train], LAYOUT.joints, teacher)
+    sides = exchanged(joints[train], LAYOUT, teacher)
     joints[train], depth[train], agrees = taught(joints[train], LAYOUT.joints, teacher)
     joints[train] = _with_middles(joints[train])
     there = train[agrees]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.errors import HarError
+from har.layouts import Layout
 
 # Of the 33 landmarks of MediaPipe Pose ("BlazePose GHUM 3D", Bazarevsky et al., 2020).
 LANDMARKS = {
@@ -138,28 +139,22 @@ def taught(
 
 
 def exchanged(
-    joints_px: NDArray[np.float64], joints: tuple[str, ...], teacher: Landmarks
+    joints_px: NDArray[np.float64], layout: Layout, teacher: Landmarks
 ) -> NDArray[np.bool_]:
     """Annotated joints (N, J) whose left one lies where the teacher sees the right one, and the
     right one where it sees the left one: one of them is wrong.
 
     Args:
-        joints_px, joints, teacher: as :func:`taught` takes them.
+        joints_px, teacher: as :func:`taught` takes them.
+        layout: of the joints.
     """
-    places, _ = teacher.limbs(joints)
-    torso = teacher.torso_px()
-    wrong = np.zeros(joints_px.shape[:2], dtype=bool)
+    flip = list(layout.flip)
+    places, _ = teacher.limbs(layout.joints)
+    torso = teacher.torso_px()[:, None]
 
     def away(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.hypot(*np.moveaxis(first - second, -1, 0)) / torso)
 
-    for left, name in enumerate(joints):
-        if not name.startswith("left "):
-            continue
-        right = joints.index(name.replace("left", "right", 1))
-        mine, theirs = joints_px[:, [left, right]], places[:, [left, right]]
-        same = away(mine[:, 0], theirs[:, 0]) + away(mine[:, 1], theirs[:, 1])
-        other = away(mine[:, 0], theirs[:, 1]) + away(mine[:, 1], theirs[:, 0])
-        told_apart = away(mine[:, 0], mine[:, 1]) > _APART
-        wrong[:, left] = wrong[:, right] = told_apart & (other < np.fmin(same, _NEAR))
-    return wrong
+    same, other = away(joints_px, places), away(joints_px, places[:, flip])
+    told_apart = away(joints_px, joints_px[:, flip]) > _APART
+    return told_apart & (other + other[:, flip] < np.fmin(same + same[:, flip], _NEAR))
