@@ -18,7 +18,7 @@ from har.numbers import check_number
 from har.prediction.background import prefetch
 from har.prediction.boxes_file import checked_boxes
 from har.prediction.following import FramePrediction, Person, follow, people_of
-from har.prediction.locating import check_size, cut_crops, locate_person, poses_both_ways, refine
+from har.prediction.locating import check_size, locate_person, poses_of_views, refine
 from har.prediction.prediction import Prediction
 from har.prediction.results import PredictionCollector
 from har.prediction.sources import is_image
@@ -155,8 +155,7 @@ class Predictor:
                 found = np.where(stays, refined, found)
         if not len(found):
             return []
-        crops, affines = cut_crops(self.engine, [image] * len(found), found)
-        poses = poses_both_ways(self.engine, crops)
+        poses, affines = poses_of_views(self.engine, [image] * len(found), found)
         people = people_of(self.engine.spec, 0, found, affines, poses)
         numbered = [person._replace(track=number) for number, person in enumerate(people)]
         there = self.engine.spec.nobody_below

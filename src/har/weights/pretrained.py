@@ -25,7 +25,7 @@ from har.data.penn.labels import ACTIONS as PENN_ACTIONS
 from har.errors import HarError
 from har.models.registry import build_network
 from har.models.spec import ModelSpec
-from har.weights.built_in import BUILT_IN, built_in_file
+from har.weights.built_in import BUILT_IN, built_in_file, built_in_names
 from har.weights.describe import DEPTH_RANGE_MM, RESOLUTION, spec_of, stated_by
 from har.weights.file import WeightsFile, save_weights
 
@@ -118,7 +118,7 @@ def find_weights(source: str | Path, mirror: str | Path | None = None) -> Path:
     if not path.is_file():
         raise HarError(
             f"There is no weights file {path}, and no weights of that name; the names are "
-            f"{', '.join([*BUILT_IN, *PUBLISHED])}."
+            f"{', '.join([*built_in_names(), *PUBLISHED])}."
         )
     return path
 
