@@ -224,5 +224,6 @@ def test_boxes_of_other_networks_stay_and_bad_ones_are_refused(root: Path) -> No
     assert prepare(root).boxes == 4
     write_boxes(root, CLIPS)
     assert prepare(root).boxes is None  # those of another file stay
+    write_annotations(root / "annotations.mat", CLIPS)  # whose order they have
     (root / "prepared" / "boxes.h5").write_bytes(b"junk")
     assert prepare(root).boxes == 4

@@ -11,7 +11,7 @@ order of the multi-clip protocol; the box of a mirrored clip is one of the frame
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,9 @@ _NO_BOX = (np.nan,) * 4
 _CLIP_SIZE = 16  # frames of a clip of CLIP_BOXES
 
 
-def import_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennClip]) -> int | None:
+def import_boxes(
+    root: Path, index: FrameIndex, clips: Mapping[str, PennClip], *, listed: bool
+) -> int | None:
     """Writes ``boxes.h5`` from the authors' file, where that lies in the folder of the data.
 
     Boxes that another network predicted stay; a clip for which a box is missing has none in that
@@ -40,6 +42,8 @@ def import_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennClip]) -
         root: folder of the data.
         index: of the prepared clips.
         clips: all annotated clips by name, in the order of the annotation.
+        listed: this order is that of ``annotations.mat``; else the file has to number as many
+            clips, for with one more or less all that follow would get boxes of another clip.
 
     Returns:
         Number of clips that have boxes now; None where boxes of another network stay.
@@ -57,6 +61,18 @@ def import_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennClip]) -
         except HarError:  # damaged: written anew
             pass
     boxes_of = read_boxes(path)
+    for split, boxes in boxes_of.items():
+        numbered = [clip for clip in clips.values() if clip.split == split]
+        _check_count(path, root, split, boxes, len(numbered), listed)
+        for sequence, of_frames in boxes.items():
+            clip = numbered[sequence]
+            if max(of_frames) >= len(clip.numbers):
+                raise PennError(
+                    f"{path} has a box of frame {max(of_frames) + 1} of {split} clip "
+                    f"{sequence + 1}, and {clip.name} has {len(clip.numbers)}: it is of other "
+                    "clips or in another order, put the original program's annotations.mat "
+                    f"into {root}, or remove it."
+                )
     place = {
         name: (split, number)
         for split in _SPLITS
@@ -66,11 +82,11 @@ def import_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennClip]) -
     found: list[NDArray[np.float32]] = []
     for name in names:
         split, sequence = place.get(name, ("test", -1))
-        boxes = boxes_of[split].get(sequence, {})
+        by_row = boxes_of[split].get(sequence, {})
         numbers = index.frame_numbers(name)
         rows = np.searchsorted(clips[name].numbers, numbers) if name in clips else numbers
-        of_frames = [boxes.get(row, _NO_BOX) for row in rows.tolist()]
-        found.append(np.array(of_frames, dtype=np.float32).reshape(-1, 4))
+        of_clip = [by_row.get(row, _NO_BOX) for row in rows.tolist()]
+        found.append(np.array(of_clip, dtype=np.float32).reshape(-1, 4))
     have = sum(bool(np.isfinite(boxes).any()) for boxes in found)
     if names and not have:
         raise PennError(f"{path} has no box of a clip in {root}: it is of other clips, remove it.")
@@ -91,17 +107,21 @@ def read_boxes(path: Path) -> dict[str, dict[int, dict[int, Sequence[float]]]]:
         for split, entries in zip(_SPLITS, found[: len(_SPLITS)], strict=True):
             for key, box in entries.items():
                 sequence, frame = (int(part) for part in key.split("."))
+                if min(sequence, frame) < 0:
+                    raise ValueError(f"{key} is no frame")
                 boxes[split].setdefault(sequence, {})[frame] = _box(key, box)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, error) from error
     return boxes
 
 
-def import_clip_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennClip]) -> int:
+def import_clip_boxes(
+    root: Path, index: FrameIndex, clips: Mapping[str, PennClip], *, listed: bool
+) -> int:
     """Writes ``clip_boxes.h5`` from the authors' file of boxes of clips, which lies in the folder.
 
     Args:
-        root, index, clips: see :func:`import_boxes`.
+        root, index, clips, listed: see :func:`import_boxes`.
 
     Returns:
         Number of clips, mirrored ones included, that have a box.
@@ -111,24 +131,33 @@ def import_clip_boxes(root: Path, index: FrameIndex, clips: Mapping[str, PennCli
     """
     path = root / CLIP_BOXES
     names = [name for name, clip in clips.items() if clip.split == "test"]
-    boxes: dict[ClipKey, Box] = {}
+    found: dict[tuple[int, int, int, bool], Box] = {}
     try:
         for key, box in json.loads(path.read_text(encoding="utf-8")).items():
             sequence, step, number, mirrored = (int(part) for part in key.split("."))
             if min(sequence, number) < 0 or step < 1 or mirrored not in (0, 1):
                 raise ValueError(f"{key} is no clip")
-            if sequence >= len(names):
-                raise PennError(
-                    f"{path} has a box of test clip {sequence + 1}, and there are {len(names)} in "
-                    f"{root}: put the original program's annotations.mat there, or remove the file."
-                )
-            boxes[names[sequence], step, number, bool(mirrored)] = _box(key, box)
-        if not boxes:
+            found[sequence, step, number, bool(mirrored)] = _box(key, box)
+        if not found:
             raise ValueError("it is empty")
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
+    _check_count(path, root, "test", {key[0] for key in found}, len(names), listed)
+    boxes: dict[ClipKey, Box] = {(names[key[0]], *key[1:]): box for key, box in found.items()}
     write_clip_boxes(index.path.with_name(FILE), boxes, _CLIP_SIZE, CLIP_BOXES)
     return len(boxes)
+
+
+def _check_count(
+    path: Path, root: Path, split: str, sequences: Iterable[int], count: int, listed: bool
+) -> None:
+    """Refuses boxes of more clips than a split has, or of fewer where labels number them."""
+    last = max(sequences, default=-1) + 1
+    if last > count or (last and last != count and not listed):
+        raise PennError(
+            f"{path} is of other clips: its last one is {split} clip {last}, and there are {count} "
+            f"in {root}; put the original program's annotations.mat there, or remove the file."
+        )
 
 
 def _box(key: str, values: Sequence[float]) -> Box:

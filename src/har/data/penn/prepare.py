@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,10 +115,12 @@ def prepare_penn(
         report.clips = splits.count(b"train"), splits.count(b"test")
         by_frame, by_clip = ((root / name).is_file() for name in (PREDICTED_BOXES, CLIP_BOXES))
         if by_frame or by_clip:  # which number sequences as annotations.mat does, else by clip
-            in_order = clips if whole is None else read_annotations(whole)
-            in_order = in_order or _labeled(labels)
-            report.boxes = import_boxes(root, index, in_order) if by_frame else None
-            report.clip_boxes = import_clip_boxes(root, index, in_order) if by_clip else None
+            listed = whole is not None
+            in_order = _labeled(root, labels) if whole is None else read_annotations(whole)
+            if by_frame:
+                report.boxes = import_boxes(root, index, in_order, listed=listed)
+            if by_clip:
+                report.clip_boxes = import_clip_boxes(root, index, in_order, listed=listed)
         report.write(output / "prepare_report.json")
         return report, output
 
@@ -132,10 +133,20 @@ def _task(name: str, source: Path | PennClip, frames_dir: Path) -> Task:
     return Task(name, group, frames_dir / name, clip_sample, (source, frames_dir))
 
 
-def _labeled(labels: dict[str, Path]) -> dict[str, PennClip]:
-    """All clips whose label files can be read, by name, ascending."""
+def _labeled(root: Path, labels: dict[str, Path]) -> dict[str, PennClip]:
+    """All clips by their label files, by name, ascending, as boxes are numbered.
+
+    Raises:
+        PennError: one cannot be read: it might be of either split, and shift the numbers.
+    """
     found = {}
     for name, path in labels.items():
-        with suppress(PennError):  # the report names it
+        try:
             found[name] = read_label(path)
+        except PennError as error:
+            raise PennError(
+                f"The boxes in {root} number the clips, and without annotations.mat every label "
+                f"file counts, but {path} cannot be used: repair it, put the original program's "
+                f"annotations.mat there, or remove {PREDICTED_BOXES} and {CLIP_BOXES}."
+            ) from error
     return found
