@@ -4,6 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 
 from har.data.penn import prepare as prepared
 from har.data.penn.files import CLIP_BOXES, PREDICTED_BOXES
@@ -36,5 +37,7 @@ def print_report(report: prepared.PennReport, folder: Path) -> None:
         table.add_row("with predicted boxes", f"{report.boxes:,}", PREDICTED_BOXES)
     if report.clip_boxes is not None:
         table.add_row("predicted boxes of clips", f"{report.clip_boxes:,}", CLIP_BOXES)
+    for name, remark in report.remarks.items():
+        table.add_row(f"not used of {escape(name)}", "", escape(remark))
     add_left_out(table, report)
     Console().print(table, f"Index and prepare_report.json: {folder}; the frames stay in place")

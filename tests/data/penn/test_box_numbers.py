@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from har.data.clip_boxes import ClipBoxes
 from har.data.framestore.predicted_boxes import PredictedBoxes
 from har.data.penn.files import PennError
 from har.data.penn.prepare import prepare_penn
+from har.prepare import penn as command
 from tests.helpers.penn_files import write_annotations, write_clip
 
 BY_FRAME, BY_CLIP = "pred_bboxes_penn.json", "penn_pred_bboxes_16f.json"
@@ -91,4 +93,49 @@ def test_boxes_of_what_is_not_there_are_refused(root: Path, annotated: bool, key
     tested, *others = BOXES[BY_FRAME]
     put(root, BY_FRAME, [{**tested, key: A}, *others])
     with pytest.raises(PennError, match=r"pred_bboxes_penn\.json .*(other clips|is no frame)"):
+        prepare(root)
+
+
+BAD = {  # of a picture of 48 x 36: corners exchanged, without an area, outside of it
+    "exchanged": [20, 30, 1, 2],
+    "one side": [1, 30, 20, 2],
+    "a point": [5, 5, 5, 5],
+    "right of it": [48, 0, 60, 20],
+    "above it": [0, -20, 20, 0],
+    "far": [500, 500, 600, 600],
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_boxes_that_are_none_are_left_out_and_told(
+    root: Path, what: str, capsys: pytest.CaptureFixture
+) -> None:
+    tested, *others = BOXES[BY_FRAME]
+    put(root, BY_FRAME, [{**tested, "0.4": BAD[what]}, *others])
+    put(root, BY_CLIP, {**BOXES[BY_CLIP], "0000.2.000.0": BAD[what]})
+    report, output = prepare_penn(root.parent, workers=0)
+    assert (report.boxes, report.clip_boxes) == (3, 1)
+    told = "boxes without an area or outside the picture (1)"
+    assert all(told in report.remarks[name] for name in BOXES)
+    assert told in (output / "prepare_report.json").read_text()
+    command.print_report(report, output)
+    assert capsys.readouterr().out.count("boxes without an area") == len(BOXES)
+    stored = PredictedBoxes(output / "boxes.h5").of_sample("0002", 9)
+    assert np.isnan(stored[4]).all()
+    np.testing.assert_array_equal(np.delete(stored, 4, 0), np.tile(A, (8, 1)))
+    assert ClipBoxes(output / "clip_boxes.h5").boxes == {("0003", 2, 0, False): tuple(B)}
+
+
+def test_a_box_that_reaches_over_the_edge_stays(root: Path) -> None:
+    over = [-10, -5, 12, 50]
+    tested, *others = BOXES[BY_FRAME]
+    put(root, BY_FRAME, [{**tested, "0.4": over}, *others])
+    assert prepare(root).remarks == {}
+    stored = PredictedBoxes(root / "prepared" / "boxes.h5").of_sample("0002", 9)
+    np.testing.assert_array_equal(stored[4], over)
+
+
+def test_no_box_at_all_is_of_other_clips(root: Path) -> None:
+    put(root, BY_CLIP, dict.fromkeys(BOXES[BY_CLIP], BAD["far"]))
+    with pytest.raises(PennError, match="no box has an area inside"):
         prepare(root)

@@ -8,11 +8,15 @@ of a sequence in its own.
 ``penn_pred_bboxes_16f.json`` (CVPR 2018): a mapping from ``"<sequence>.<step>.<clip>.<mirrored>"``,
 ``%04d.%d.%03d.%d``, to such a box for every clip of 16 frames of a test sequence, numbered in the
 order of the multi-clip protocol; the box of a mirrored clip is one of the frame as it is.
+
+The original orders the corners of what it writes, around joints that it finds in the picture: a box
+without an area, or that does not touch the picture, is left out, which means the whole image.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +34,31 @@ _NO_BOX = (np.nan,) * 4
 _CLIP_SIZE = 16  # frames of a clip of CLIP_BOXES
 
 
+class Imported(NamedTuple):
+    """What a file of boxes gave.
+
+    Attributes:
+        count: clips that have boxes now.
+        left_out: boxes without an area, or that do not touch their picture.
+    """
+
+    count: int
+    left_out: int
+
+    @property
+    def remark(self) -> str:
+        """A sentence about the boxes that are left out; empty where there are none."""
+        if not self.left_out:
+            return ""
+        return (
+            f"boxes without an area or outside the picture ({self.left_out}): the whole image "
+            "stands in for them"
+        )
+
+
 def import_boxes(
     root: Path, index: FrameIndex, clips: Mapping[str, PennClip], *, listed: bool
-) -> int | None:
+) -> Imported | None:
     """Writes ``boxes.h5`` from the authors' file, where that lies in the folder of the data.
 
     Boxes that another network predicted stay; a clip for which a box is missing has none in that
@@ -46,7 +72,7 @@ def import_boxes(
             clips, for with one more or less all that follow would get boxes of another clip.
 
     Returns:
-        Number of clips that have boxes now; None where boxes of another network stay.
+        How many clips have boxes now; None where boxes of another network stay.
 
     Raises:
         PennError: the file is damaged, or is of other clips.
@@ -60,7 +86,7 @@ def import_boxes(
                 return None
         except HarError:  # damaged: written anew
             pass
-    boxes_of = read_boxes(path)
+    boxes_of, left_out = read_boxes(path), 0
     for split, boxes in boxes_of.items():
         numbered = [clip for clip in clips.values() if clip.split == split]
         _check_count(path, root, split, boxes, len(numbered), listed)
@@ -73,6 +99,9 @@ def import_boxes(
                     "clips or in another order, put the original program's annotations.mat "
                     f"into {root}, or remove it."
                 )
+            kept = {frame: box for frame, box in of_frames.items() if _is_seen(box, clip.size)}
+            left_out += len(of_frames) - len(kept)
+            boxes[sequence] = kept
     place = {
         name: (split, number)
         for split in _SPLITS
@@ -92,16 +121,16 @@ def import_boxes(
         raise PennError(f"{path} has no box of a clip in {root}: it is of other clips, remove it.")
     stated = {"weights_sha256": checksum, "weights": PREDICTED_BOXES, "every_frame": True}
     write_predicted_boxes(target, names, found, stated)
-    return have
+    return Imported(have, left_out)
 
 
-def read_boxes(path: Path) -> dict[str, dict[int, dict[int, Sequence[float]]]]:
+def read_boxes(path: Path) -> dict[str, dict[int, dict[int, Box]]]:
     """The authors' file: boxes by split, sequence and frame.
 
     Raises:
         PennError: it is of another form.
     """
-    boxes: dict[str, dict[int, dict[int, Sequence[float]]]] = {split: {} for split in _SPLITS}
+    boxes: dict[str, dict[int, dict[int, Box]]] = {split: {} for split in _SPLITS}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         for split, entries in zip(_SPLITS, found[: len(_SPLITS)], strict=True):
@@ -117,14 +146,14 @@ def read_boxes(path: Path) -> dict[str, dict[int, dict[int, Sequence[float]]]]:
 
 def import_clip_boxes(
     root: Path, index: FrameIndex, clips: Mapping[str, PennClip], *, listed: bool
-) -> int:
+) -> Imported:
     """Writes ``clip_boxes.h5`` from the authors' file of boxes of clips, which lies in the folder.
 
     Args:
         root, index, clips, listed: see :func:`import_boxes`.
 
     Returns:
-        Number of clips, mirrored ones included, that have a box.
+        How many clips, mirrored ones included, have a box.
 
     Raises:
         PennError: the file is damaged, or is of other clips.
@@ -143,9 +172,15 @@ def import_clip_boxes(
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
     _check_count(path, root, "test", {key[0] for key in found}, len(names), listed)
-    boxes: dict[ClipKey, Box] = {(names[key[0]], *key[1:]): box for key, box in found.items()}
+    boxes: dict[ClipKey, Box] = {
+        (names[key[0]], *key[1:]): box
+        for key, box in found.items()
+        if _is_seen(box, clips[names[key[0]]].size)
+    }
+    if not boxes:
+        raise _damaged(path, ValueError("no box has an area inside its picture"))
     write_clip_boxes(index.path.with_name(FILE), boxes, _CLIP_SIZE, CLIP_BOXES)
-    return len(boxes)
+    return Imported(len(boxes), len(found) - len(boxes))
 
 
 def _check_count(
@@ -165,6 +200,12 @@ def _box(key: str, values: Sequence[float]) -> Box:
     if not np.isfinite([x1, y1, x2, y2]).all():
         raise ValueError(f"{key} has the box {values}")
     return x1, y1, x2, y2
+
+
+def _is_seen(box: Box, size: tuple[int, int]) -> bool:
+    """Whether a box has an area and touches a picture of this width and height."""
+    x1, y1, x2, y2 = box
+    return max(x1, 0) < min(x2, size[0]) and max(y1, 0) < min(y2, size[1])
 
 
 def _damaged(path: Path, error: Exception) -> PennError:

@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from har.data.framestore.extraction import PrepareReport, Task, resumable, run_tasks
 from har.data.framestore.index import FrameIndex
 from har.data.framestore.staging import PreparedFolder
-from har.data.penn.boxes import import_boxes, import_clip_boxes
+from har.data.penn.boxes import Imported, import_boxes, import_clip_boxes
 from har.data.penn.deephar import read_annotations
 from har.data.penn.files import (
     CLIP_BOXES,
@@ -35,12 +35,20 @@ class PennReport(PrepareReport):
         clips: training and test clips in the index.
         boxes: clips with boxes of the authors' file; None: it was not read.
         clip_boxes: boxes of the authors' file of boxes by clip; likewise.
+        remarks: by file or folder, what in it is not used.
     """
 
     source: str = ""
     clips: tuple[int, int] = (0, 0)
     boxes: int | None = None
     clip_boxes: int | None = None
+    remarks: dict[str, str] = field(default_factory=dict)
+
+    def imported(self, name: str, boxes: Imported) -> int:
+        """Takes over the remark about a file of boxes; returns how many clips have some."""
+        if boxes.remark:
+            self.remarks[name] = boxes.remark
+        return boxes.count
 
 
 def settings(root: Path, output: Path) -> dict[str, Any]:
@@ -118,9 +126,11 @@ def prepare_penn(
             listed = whole is not None
             in_order = _labeled(root, labels) if whole is None else read_annotations(whole)
             if by_frame:
-                report.boxes = import_boxes(root, index, in_order, listed=listed)
+                found = import_boxes(root, index, in_order, listed=listed)
+                report.boxes = None if found is None else report.imported(PREDICTED_BOXES, found)
             if by_clip:
-                report.clip_boxes = import_clip_boxes(root, index, in_order, listed=listed)
+                whole_clips = import_clip_boxes(root, index, in_order, listed=listed)
+                report.clip_boxes = report.imported(CLIP_BOXES, whole_clips)
         report.write(output / "prepare_report.json")
         return report, output
 
