@@ -13,7 +13,7 @@ _FOLDER = DatasetFolder(
     "dataset=penn ",
 )
 _ARCHIVE = "Penn_Action"  # the folder that the archive has
-_LABEL = re.compile(r"\d{4}\.mat")
+_LABEL = re.compile(r"[0-9]{4}\.mat")
 PREDICTED_BOXES = "pred_bboxes_penn.json"  # of the original program, by frame
 CLIP_BOXES = "penn_pred_bboxes_16f.json"  # likewise, by clip of 16 frames (CVPR 2018)
 
@@ -34,6 +34,13 @@ def find_labels(root: Path) -> dict[str, Path]:
     folder = root / "labels"
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.stem: path for path in found if _LABEL.fullmatch(path.name)}
+
+
+def other_labels(root: Path) -> list[str]:
+    """Names of the ``.mat`` files in the folder of the labels that are not named like one."""
+    folder = root / "labels"
+    found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [name for name in found if name.lower().endswith(".mat") and not _LABEL.fullmatch(name)]
 
 
 def find_annotations(root: Path) -> Path | None:

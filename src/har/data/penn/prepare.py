@@ -19,11 +19,13 @@ from har.data.penn.files import (
     find_labels,
     find_root,
     missing,
+    other_labels,
 )
 from har.data.penn.labels import FRAMES_PER_SECOND, LAYOUT, PennClip, read_label
 from har.data.penn.sample import DIGITS, clip_sample, group_of, labeled_sample
 
 _LABELS, _DEEPHAR = "label files", "deephar's annotations.mat"
+_NAMED = 10  # of the files that are not read, the others are counted
 
 
 @dataclass
@@ -110,6 +112,11 @@ def prepare_penn(
         folder = PreparedFolder(output, settings(root, output))
         there = folder.finished() & set(names)
         report = PennReport(kept=len(there), source=_LABELS if use_labels else _DEEPHAR)
+        if use_labels and (others := other_labels(root)):
+            report.remarks["labels"] = (
+                f"files that are not named like 0001.mat ({len(others)}): "
+                f"{', '.join(others[:_NAMED])}"
+            )
         tasks = [
             _task(name, labels[name] if use_labels else clips[name], frames_dir)
             for name in names
