@@ -12,9 +12,10 @@ import numpy as np
 
 from har.data.matlab import entries, field, number, numbers, read_matlab, text
 from har.data.penn.files import PennError
-from har.data.penn.labels import ACTIONS, PennClip, visible_joints
+from har.data.penn.labels import ACTIONS, MAX_COORDINATE_PX, PennClip, visible_joints
 
 _SEQUENCES = {"test": "sequences_te", "train": "sequences_tr"}  # in the order of its box file
+_LAST_FRAME = 999_999  # of six digits
 
 
 def read_annotations(path: Path) -> dict[str, PennClip]:
@@ -27,6 +28,12 @@ def read_annotations(path: Path) -> dict[str, PennClip]:
     labels = [text(label).strip() for label in entries(found[0])]
     clips: dict[str, PennClip] = {}
     for split, sequences in zip(_SEQUENCES, found[1:], strict=True):
+        listed = np.asarray(sequences)
+        if listed.size and listed.dtype != object:
+            raise PennError(
+                f"{path} has {listed.dtype} {listed.shape} as {_SEQUENCES[split]}, not clips: "
+                "download it again."
+            )
         for sequence in entries(sequences):
             clip = _clip(_struct(sequence), labels, split, path)
             if clip.name in clips:
@@ -49,7 +56,7 @@ def _struct(value: Any) -> Any:
 
 def _clip(sequence: Any, labels: list[str], split: str, path: Path) -> PennClip:
     index, action = (number(field(sequence, name)) for name in ("idx", "action_id"))
-    name = f"{int(index):04d}" if 1 <= index < 10_000 else ""
+    name = f"{int(index):04d}" if index in range(1, 10_000) else ""
     if not name or action not in range(1, len(labels) + 1):
         raise PennError(
             f"{path} has a clip {index:g} with the action {action:g}, not numbers of Penn Action: "
@@ -62,17 +69,19 @@ def _clip(sequence: Any, labels: list[str], split: str, path: Path) -> PennClip:
             "again."
         )
     frames = [_struct(frame) for frame in entries(field(sequence, "frames"))]
-    pose = [numbers(field(frame, "pose")) for frame in frames]  # x of all joints, then y
+    pose = [field(frame, "pose") for frame in frames]  # x of all joints, then y
     visible = [numbers(field(frame, "visible")) for frame in frames]
     at = np.array([number(field(frame, "f")) for frame in frames])
     size = [number(field(frames[0], key)) for key in ("w", "h")] if frames else [0.0]
-    fits = all(len(p) == 26 and len(v) == 13 for p, v in zip(pose, visible, strict=True))
-    if not fits or not min(size) >= 1 or not (np.diff([0, *at]) >= 1).all() or (at % 1).any():
+    fits = all(p.shape == (2, 13) and p.dtype.kind in "biuf" for p in pose)
+    fits = fits and all(len(v) == 13 for v in visible)
+    counted = (at <= _LAST_FRAME).all() and (np.diff([0, *at]) >= 1).all() and not (at % 1).any()
+    if not fits or not counted or not all(1 <= side < MAX_COORDINATE_PX for side in size):
         raise PennError(
-            f"{path} has no frames of clip {name} with 13 joints each, counted upwards from 1: "
-            "download it again."
+            f"{path} has no frames of clip {name} with a width, a height and a pose of 2 x 13 "
+            "numbers each, counted upwards from 1: download it again."
         )
-    places = np.stack(pose).reshape(-1, 2, 13)
+    places = np.stack(pose).astype(np.float64)
     joints = visible_joints(places[:, 0], places[:, 1], np.stack(visible), f"Clip {name} of {path}")
     whole = at.astype(np.int32) - 1
     return PennClip(name, label, split, whole, joints, (int(size[0]), int(size[1])))
