@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from har.data.framestore.index import FrameIndex
 from har.data.penn.prepare import prepare_penn
 from har.prepare import penn as command
-from tests.helpers.penn_files import write_clip
+from tests.helpers.penn_files import joints_of, write_clip
 
 
 @pytest.fixture
@@ -34,3 +36,27 @@ def test_label_files_of_another_name_are_told(
 
 def test_a_whole_folder_has_no_remark(root: Path) -> None:
     assert prepare_penn(root.parent, workers=0)[0].remarks == {}
+
+
+def test_joints_far_outside_do_not_count(root: Path) -> None:
+    """A picture of 48 x 36: a joint may lie outside by 48 and 36 px, no farther."""
+    joints = joints_of(1, 9)
+    edges = [(-48, 10), (96, 10), (10, -36), (10, 72)]
+    far = [(-48.5, 10), (96.5, 10), (10, -36.5), (10, 72.5), (5000, 5000), (-5000, 10)]
+    for joint, place in enumerate([*edges, *far]):
+        joints[2, joint] = place
+    write_clip(root, 1, x=joints[..., 0], y=joints[..., 1], visibility=np.ones((9, 13)))
+    report, output = prepare_penn(root.parent, workers=0)
+    assert list(report.warnings) == ["0001"]
+    assert report.warnings["0001"].startswith("6 of 117 joints lie farther outside the picture")
+    index = FrameIndex.open(output / "index.h5")
+    expected = joints.copy()
+    expected[2, 4:10] = np.nan
+    np.testing.assert_array_equal(index.annotation(0).joints_px, expected)
+
+
+def test_a_clip_with_all_joints_far_outside_is_left_out(root: Path) -> None:
+    write_clip(root, 1, x=np.full((9, 13), 5000.0), y=np.full((9, 13), 5000.0))
+    report, _ = prepare_penn(root.parent, workers=0)
+    assert report.skipped == {"0001": "no visible joint in any frame"}
+    assert "joints lie farther outside" in report.details["0001"]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from har.data.penn.files import PennError
-from har.data.penn.labels import ACTIONS, LAYOUT, read_label
+from har.data.penn.labels import ACTIONS, LAYOUT, far_outside, read_label
 from har.layouts import MISSING, get_layout
 from tests.helpers.golden import golden_path, real_path
 from tests.helpers.penn_files import joints_of, label_fields, write_label
@@ -51,6 +51,7 @@ def test_all_real_label_files() -> None:
     assert len(clips) == 2326
     assert Counter(clip.split for clip in clips) == {"train": 1258, "test": 1068}
     assert sum(len(clip.joints_px) for clip in clips) == 163_841
+    assert not any(far_outside(clip.joints_px, clip.size).any() for clip in clips)
     lengths = [len(clip.joints_px) for clip in clips]
     assert (min(lengths), max(lengths)) == (18, 663)
     # The clips are numbered action by action, in the order of ACTIONS.

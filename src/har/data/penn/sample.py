@@ -9,10 +9,11 @@ from har.data.framestore.extraction import Extracted, SkipSample
 from har.data.framestore.jpeg import JPEGError, decode
 from har.data.framestore.shards import one_sample
 from har.data.penn.files import PennError
-from har.data.penn.labels import FRAMES_PER_SECOND, PennClip, read_label
+from har.data.penn.labels import FRAMES_PER_SECOND, PennClip, far_outside, read_label
 from har.data.records import Clip
 
 DIGITS = 6  # of 000001.jpg
+_NO_JOINT = "no visible joint in any frame"
 
 
 def group_of(name: str) -> str:
@@ -30,7 +31,8 @@ def labeled_sample(label: Path, frames_dir: Path) -> Extracted:
 
 
 def clip_sample(clip: PennClip, frames_dir: Path) -> Extracted:
-    """The record of a clip; every image is decoded once, and those that cannot be are left out.
+    """The record of a clip; every image is decoded once, and those that cannot be are left out, as
+    are joints far outside the picture.
 
     Args:
         clip: its annotation.
@@ -40,7 +42,7 @@ def clip_sample(clip: PennClip, frames_dir: Path) -> Extracted:
         SkipSample: no joint is visible, or less than half of the images can be used.
     """
     if not np.isfinite(clip.joints_px).any():
-        raise SkipSample("no visible joint in any frame")
+        raise SkipSample(_NO_JOINT)
     folder = frames_dir / clip.name
     sizes = [_size(folder / f"{number + 1:0{DIGITS}d}.jpg") for number in clip.numbers.tolist()]
     whole = Counter(size for size in sizes if isinstance(size, tuple))
@@ -60,11 +62,21 @@ def clip_sample(clip: PennClip, frames_dir: Path) -> Extracted:
     if size != clip.size:
         stated = " x ".join(map(str, clip.size))
         remarks.append(f"the frames have {size[0]} x {size[1]} pixels, annotated are {stated}")
+    joints = clip.joints_px[kept]
+    far = far_outside(joints, size)
+    if far.any():
+        joints = np.where(far[..., None], np.float32(np.nan), joints)
+        remarks.append(
+            f"{far.sum()} of {far.size} joints lie farther outside the picture than its size and "
+            "are left out"
+        )
+        if not np.isfinite(joints).any():
+            raise SkipSample(_NO_JOINT, f"{folder}: {'; '.join(remarks)}.")
     numbers = clip.numbers[kept]
     record = Clip(
         clip.name,
         numbers / FRAMES_PER_SECOND,
-        clip.joints_px[kept][:, None],
+        joints[:, None],
         group=group_of(clip.name),
         label=clip.action,
         split=clip.split,
