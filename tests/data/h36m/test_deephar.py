@@ -95,6 +95,7 @@ def test_joints_images_and_cameras(tmp_path: Path) -> None:
         {"camera_parameters": 3},
         {"frames": 3},
         {"frames": np.array([{"f": 2.5, "pose3d": np.ones((3, 32))}], dtype=object)},
+        {"frames": np.array([{"f": 1e12, "pose3d": np.ones((3, 32))}], dtype=object)},
         {"frames": np.array([{"f": 1, "pose3d": np.full((3, 32), np.nan)}], dtype=object)},
         {"frames": np.array([{"f": 1, "pose3d": np.ones((3, 31))}], dtype=object)},
         {"frames": np.array([{"f": 1, "pose3d": np.full((3, 32), 1e40)}], dtype=object)},
@@ -108,3 +109,77 @@ def test_damage_ends_in_a_sentence(tmp_path: Path, changes: dict) -> None:
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(H36MError, match="damaged"):
         read_sequences(path, 5, 64)
+
+
+def write_lists(path: Path, train: list[str], tested: list[str], turn: np.ndarray = TURN) -> None:
+    """An annotation of a frame of each sequence."""
+    frame = {"f": 1, "w": 100, "h": 100, "pose3d": (in_camera(1) @ TURN + PLACE).T}
+    lists = {}
+    for key, names in (("tr", train), ("val", tested), ("te", [])):
+        lists[f"sequences_{key}"] = np.empty(len(names), dtype=object)
+        for place, name in enumerate(names):
+            frames = np.empty(1, dtype=object)
+            frames[0] = frame
+            camera = {"R": turn, "T": PLACE[:, None], **LENS}
+            lists[f"sequences_{key}"][place] = {
+                "name": name,
+                "camera_parameters": camera,
+                "frames": frames,
+            }
+    labels = np.array(["Directions", "Taking Photo", "Walk dog"], dtype=object)
+    scipy.io.savemat(path, {"action_labels": labels, **lists})
+
+
+@pytest.mark.parametrize(
+    ("train", "tested", "message"),
+    [
+        (["a02_s05_c1", "a02_s05_c1"], ["a03_s09_c1"], "a02_s05_c1 twice"),
+        (["a02_s09_c1"], ["a03_s09_c1"], "a02_s09_c1 of subject 9 in sequences_tr"),
+        (["a02_s05_c1"], ["a03_s05_c1"], "a03_s05_c1 of subject 5 in sequences_val"),
+        (["a02_s02_c1"], [], "subject 2 in sequences_tr"),
+        (["a\N{SUPERSCRIPT TWO}\N{SUPERSCRIPT THREE}_s05"], [], "without an action"),
+    ],
+)
+def test_sequences_of_the_wrong_list_and_twice_are_refused(
+    tmp_path: Path, train: list[str], tested: list[str], message: str
+) -> None:
+    path = tmp_path / "annotations.mat"
+    write_lists(path, train, tested)
+    with pytest.raises(H36MError, match=message) as caught:
+        read_sequences(path, 1, 1)
+    assert str(path) in str(caught.value)
+
+
+def test_a_sequence_without_a_subject_in_its_name_and_in_both_lists_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "annotations.mat"
+    write_lists(path, ["a02 walk"], ["a02 walk"])
+    with pytest.raises(H36MError, match="a02 walk twice"):
+        read_sequences(path, 1, 1)
+
+
+@pytest.mark.parametrize("turn", [2 * TURN, TURN + np.full(3, 0.01), TURN * [[-1], [1], [1]]])
+def test_a_matrix_that_is_no_rotation_is_refused(tmp_path: Path, turn: np.ndarray) -> None:
+    path = tmp_path / "annotations.mat"
+    write_lists(path, ["a02_s05_c1"], ["a03_s09_c1"], turn)
+    with pytest.raises(H36MError, match="R of the sequence a02_s05_c1 that is no rotation"):
+        read_sequences(path, 1, 1)
+
+
+def test_a_rotation_of_few_digits_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "annotations.mat"
+    write_lists(path, ["a02_s05_c1"], ["a03_s09_c1"], TURN.astype(np.float32))
+    sequences, _ = read_sequences(path, 1, 1)
+    depths = in_camera(1)[list(FROM_32), 2]
+    np.testing.assert_allclose(sequences[0].joints[0, :, 2], depths, atol=0.01)
+
+
+def test_lists_of_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "annotations.mat"
+    write_lists(path, ["a02_s05_c1"], ["a03_s09_c1"])
+    known = scipy.io.loadmat(path, struct_as_record=False)
+    kept = {key: value for key, value in known.items() if not key.startswith("__")}
+    scipy.io.savemat(path, {**kept, "sequences_val": np.ones(3)})
+    with pytest.raises(H36MError, match=r"float64 \(1, 3\) as sequences_val"):
+        read_sequences(path, 1, 1)

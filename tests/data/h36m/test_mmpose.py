@@ -142,6 +142,12 @@ def test_names_of_images() -> None:
     name = parse_image("S11/S11_TakingPhoto 1.60457274/S11_TakingPhoto 1.60457274_00065.jpg")
     assert (name.subject, name.action, name.number, name.digits) == (11, "Photo", 65, 5)
     assert name.split == "test"
-    for bad in ("x.jpg", "S1/S1_Jumping.5/S1_Jumping.5_000001.jpg", "S1/a/S1_Photo.5_000001.jpg"):
+    huge = "S1/S1_Photo.5/S1_Photo.5_99999999999.jpg"  # no frame has it, and no int32 holds it
+    for bad in (
+        "x.jpg",
+        huge,
+        "S1/S1_Jumping.5/S1_Jumping.5_000001.jpg",
+        "S1/a/S1_Photo.5_000001.jpg",
+    ):
         with pytest.raises(HarError, match=r"Human3\.6M|sequence"):
             parse_image(bad)

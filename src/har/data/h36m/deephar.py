@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har.data.h36m.cameras import Intrinsics
-from har.data.h36m.files import ACTIONS, OTHER_NAMES, H36MError
+from har.data.h36m.files import ACTIONS, OTHER_NAMES, TESTING, TRAINING, H36MError
 from har.data.h36m.mmpose import MAX_COORDINATE
 from har.data.h36m.sequence import Sequence
 from har.data.matlab import entries, field, number, numbers, read_matlab, text
 
 _SEQUENCES = {"train": "sequences_tr", "test": "sequences_val"}
+_SUBJECTS = {"train": TRAINING, "test": TESTING}
 _NUM_JOINTS = 32
 # Those of layout h36m among the 32.
 FROM_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27, 11)
 _DIGITS = 5
+_ROTATION_OFF = 1e-3  # of R times its transpose from 1; a rotation of doubles is off by 1e-12
 _PLAIN = {name.lower(): name for name in ACTIONS} | {
     other.lower(): name for other, name in OTHER_NAMES.items()
 }
@@ -49,14 +51,24 @@ def read_sequences(
     every = {"train": train_every, "test": test_every}
     cameras: dict[tuple[float, ...], str] = {}
     intrinsics: dict[str, Intrinsics] = {}
-    sequences = []
+    sequences: list[Sequence] = []
+    names: set[str] = set()
     for split, listed in zip(_SEQUENCES, found[1:], strict=True):
-        for entry in entries(listed):
-            entry = _struct(entry)
+        for entry in _structs(listed, _SEQUENCES[split], path):
             name = text(field(entry, "name")).strip()
-            place = int(name[1:3]) if name[1:3].isdigit() else 0
+            place = _number(name[1:3])
             if not 1 <= place <= len(labels) or "/" in name:
                 raise _wrong(path, f"has a sequence {name[:40]!r} without an action in its name")
+            subject = _number(name[5:7])
+            if subject and subject not in _SUBJECTS[split]:
+                raise _wrong(
+                    path,
+                    f"has the sequence {name[:40]} of subject {subject} in {_SEQUENCES[split]}, "
+                    f"which is of the subjects {', '.join(map(str, _SUBJECTS[split]))}",
+                )
+            if name in names:
+                raise _wrong(path, f"has the sequence {name[:40]} twice")
+            names.add(name)
             lens, to_camera = _camera(field(entry, "camera_parameters"), name, path)
             key = tuple(lens.values)
             camera = cameras.setdefault(key, f"camera {len(cameras) + 1}")
@@ -92,6 +104,19 @@ def _action(label: str, path: Path) -> str:
     return _PLAIN[plain]
 
 
+def _number(digits: str) -> int:
+    """The number that a part of a name is; 0 where it is none."""
+    return int(digits) if digits.isascii() and digits.isdecimal() else 0
+
+
+def _structs(listed: Any, what: str, path: Path) -> list[Any]:
+    """The structs of a list; H36MError where it is one of numbers or of text."""
+    array = np.asarray(listed)
+    if array.size and array.dtype != object:
+        raise _wrong(path, f"has {array.dtype} {array.shape} as {what}")
+    return [_struct(entry) for entry in entries(listed)]
+
+
 def _struct(value: Any) -> Any:
     """A struct, also where it lies in a cell of its own."""
     while isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
@@ -108,6 +133,9 @@ def _camera(parameters: Any, name: str, path: Path) -> tuple[Intrinsics, Any]:
     if not fits or turn.shape != (3, 3) or not (of["f"] > 0).all():
         raise _wrong(path, f"has no camera for the sequence {name}")
     turn = turn.astype(np.float64)
+    rotates = np.abs(turn @ turn.T - np.eye(3)).max() < _ROTATION_OFF and np.linalg.det(turn) > 0
+    if not rotates:
+        raise _wrong(path, f"has a matrix R of the sequence {name} that is no rotation")
     # The original multiplies p with x and y in this order, as it adds it.
     lens = Intrinsics(of["f"], of["c"], of["k"], of["p"][::-1].copy())
     return lens, lambda points: (points - of["T"]) @ turn.T
@@ -115,11 +143,12 @@ def _camera(parameters: Any, name: str, path: Path) -> tuple[Intrinsics, Any]:
 
 def _frames(listed: Any, name: str, path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Numbers (F,) of the frames, from 1, and joints (F, 18, 3) of the world."""
-    frames = [_struct(frame) for frame in entries(listed)]
+    frames = _structs(listed, f"frames of {name}", path)
     poses = [np.asarray(field(frame, "pose3d")) for frame in frames]
     at = np.array([number(field(frame, "f")) for frame in frames])
     fits = all(p.shape == (3, _NUM_JOINTS) and p.dtype.kind in "uif" for p in poses)
-    if not fits or not (np.diff([0, *at]) >= 1).all() or (at % 1).any():
+    counted = (at < 10**_DIGITS).all() and (np.diff([0, *at]) >= 1).all() and not (at % 1).any()
+    if not fits or not counted:
         raise _wrong(path, f"has no frames of {name} with 32 joints each, counted upwards from 1")
     joints = np.array([pose.astype(np.float64).T for pose in poses]).reshape(-1, _NUM_JOINTS, 3)
     if not np.isfinite(joints).all():

@@ -20,7 +20,7 @@ ACTIONS = (
     "WalkTogether",
 )
 OTHER_NAMES = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog", "WalkingTogether": "WalkTogether"}
-_IMAGE = re.compile(r"(?:.*/)?S(\d+)_([A-Za-z]+)(?:[_ ]\d+)?\.(\d+)_(\d+)\.jpg")
+_IMAGE = re.compile(r"(?:.*/)?S(\d+)_([A-Za-z]+)(?:[_ ]\d+)?\.(\d+)_(\d{1,9})\.jpg", re.ASCII)
 
 
 class H36MError(HarError):
