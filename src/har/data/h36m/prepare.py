@@ -29,6 +29,7 @@ from har.data.h36m.sequence import Sequence
 from har.data.records import Clip
 from har.errors import HarError
 from har.files import read_stored_image
+from har.numbers import check_number
 
 FRAMES_PER_SECOND = 50
 _BOX_FACTOR = 2.25  # of the original's window: so many meters at the root's depth, about
@@ -97,8 +98,13 @@ def group_of(sequence: Sequence) -> str:
     return sequence.name.partition("/")[0] if sequence.prefixed else sequence.name[5:7]
 
 
-def sequence_sample(sequence: Sequence, images_dir: Path) -> Extracted:
+def sequence_sample(sequence: Sequence, images_dir: Path, camera: Intrinsics) -> Extracted:
     """The record of a sequence; images that cannot be read are left out.
+
+    Args:
+        sequence: what is annotated.
+        images_dir: the folder of images.
+        camera: of the sequence; its center lies in the middle of the pictures, about.
 
     Raises:
         SkipSample: none can.
@@ -126,8 +132,14 @@ def sequence_sample(sequence: Sequence, images_dir: Path) -> Extracted:
         numbers=numbers,
         meta={"camera": sequence.camera},
     )
-    remark = f"{lost} of {len(sequence.numbers)} images are missing or damaged" if lost else ""
-    return Extracted(one_sample(clip, size), remark)
+    remarks = [f"{lost} of {len(sequence.numbers)} images are missing or damaged"] if lost else []
+    if not ((camera.c >= 0) & (camera.c <= size)).all():
+        x, y = camera.c
+        remarks.append(
+            f"the images have {size[0]} x {size[1]} pixels, and the camera's center ({x:.0f}, "
+            f"{y:.0f}) lies outside: they are other ones, or of another size"
+        )
+    return Extracted(one_sample(clip, size), "; ".join(remarks))
 
 
 def crop_boxes(joints: NDArray[np.float32], camera: Intrinsics, size: tuple[int, int]) -> NDArray:
@@ -166,11 +178,14 @@ def prepare_h36m(
 
     Raises:
         DatasetNotFoundError: no annotation or no cameras.
-        HarError: files that cannot be used, or a folder prepared otherwise.
+        HarError: files that cannot be used, a folder prepared otherwise, or steps that are not
+            whole numbers from 1.
     """
+    check_number("h36m.train_every", train_every)
+    check_number("h36m.test_every", test_every)
     root = find_root(data_dir)
     output, images_dir = root / "prepared", find_images(root)
-    every = int(train_every), int(test_every)
+    every = train_every, test_every
     if not find_annotations(root) and (root / "annotations.mat").is_file():
         sequences, cameras = deephar.read_sequences(root / "annotations.mat", *every)
     else:
@@ -205,7 +220,7 @@ def prepare_h36m(
                 group_of(s),
                 images_dir / s.name,
                 sequence_sample,
-                (s, images_dir),
+                (s, images_dir, cameras[s.camera]),
             )
             for s in sequences
             if s.name not in there
