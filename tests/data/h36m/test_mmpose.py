@@ -138,6 +138,33 @@ def test_wrong_arrays_end_in_a_sentence(tmp_path: Path, changes: dict) -> None:
         read_annotations(path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"S": None}, "has no array S: it is not mmpose's"),
+        ({"imgname": None}, "has no array imgname: it is not mmpose's"),
+        ({"S": np.ones((1, 17, 4), dtype=object)}, "an array of Python objects, which"),
+        ({"imgname": np.array(["x.jpg"], dtype=object)}, "an array of Python objects, which"),
+        ({"imgname": np.array("x.jpg")}, r"imgname of <U5 \(\), not one row of names"),
+        ({"imgname": np.array([["x.jpg"]])}, r"imgname of <U5 \(1, 1\), not one row"),
+        ({"imgname": np.arange(1)}, r"imgname of int64 \(1,\), not one row of names"),
+        ({"S": np.ones((1, 17, 4)) * 1j}, "S of complex128, not numbers"),
+        ({"part": np.full((1, 17, 3), "a")}, "part of <U1, not numbers"),
+    ],
+)
+def test_sentences_about_arrays(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(H36MError, match=message) as caught:
+        read_annotations(write(tmp_path / "h36m.npz", **changes))
+    assert "not a file in the archive" not in str(caught.value)
+    assert "download it again" not in str(caught.value)
+
+
+def test_names_as_bytes_are_names(tmp_path: Path) -> None:
+    name = "S1/S1_Photo.54138969/S1_Photo.54138969_000001.jpg"
+    found = read_annotations(write(tmp_path / "h36m.npz", imgname=np.array([name.encode()])))
+    assert found.images == [name]
+
+
 def test_names_of_images() -> None:
     name = parse_image("S11/S11_TakingPhoto 1.60457274/S11_TakingPhoto 1.60457274_00065.jpg")
     assert (name.subject, name.action, name.number, name.digits) == (11, "Photo", 65, 5)

@@ -69,3 +69,10 @@ def test_steps_that_are_no_number_from_1_are_refused(tmp_path: Path, key: str, v
     assert not (tmp_path / "h36m" / "prepared").exists()
     with pytest.raises(HarError, match=rf"^h36m\.{key}={value} has to be"):
         check_numbers({"h36m": {key: value}})
+
+
+def test_numbers_of_one_sequence_have_as_many_digits(tmp_path: Path) -> None:
+    write(tmp_path / "h36m", [image_name(1), image_name(6, digits=5)])
+    with pytest.raises(H36MError, match="with 6 and with 5 digits"):
+        prepare_h36m(tmp_path, workers=0)
+    assert not (tmp_path / "h36m" / "prepared").exists()

@@ -8,6 +8,7 @@ the other side).
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,14 +53,21 @@ def read_annotations(path: Path) -> Annotations:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            images = [str(name) for name in arrays["imgname"].tolist()]
-            part = np.asarray(arrays["part"], dtype=np.float64)
-            joints = np.asarray(arrays["S"], dtype=np.float64)
-    except KeyError as error:
-        raise H36MError(
-            f"{path} has no array {error.args[0]}: it is not mmpose's annotation_body3d."
-        ) from error
+            for name in ("imgname", "part", "S"):
+                if name not in arrays.files:
+                    raise H36MError(
+                        f"{path} has no array {name}: it is not mmpose's annotation_body3d."
+                    )
+            images = _names(arrays["imgname"], path)
+            part, joints = (_floats(arrays[name], name, path) for name in ("part", "S"))
+    except H36MError:
+        raise
     except Exception as error:  # NumPy raises whatever a damaged file leads it to
+        if "Object arrays" in str(error):  # NumPy's words; it has no class for this
+            raise H36MError(
+                f"{path} has an array of Python objects, which can run any program when it is "
+                "read: save its names as text and its joints as numbers with numpy.savez."
+            ) from error
         raise H36MError(f"{path} cannot be read as .npz: download it again.") from error
     shapes = (len(images), NUM_LISTED, 3), (len(images), NUM_LISTED, 4)
     if (part.shape, joints.shape) != shapes:
@@ -74,3 +82,23 @@ def read_annotations(path: Path) -> Annotations:
     if not (good & (np.abs(mm) < MAX_COORDINATE).all(-1))[seen].all():
         raise H36MError(f"{path} has joints that are no place before a camera: download it again.")
     return Annotations(images, part[..., :2], mm, seen)
+
+
+def _names(names: NDArray[Any], path: Path) -> list[str]:
+    """Names of images, also where they are stored as bytes."""
+    if names.ndim != 1 or names.dtype.kind not in "US":
+        raise H36MError(
+            f"{path} has imgname of {names.dtype} {names.shape}, not one row of names: it is not "
+            "mmpose's annotation_body3d."
+        )
+    found = names.tolist()
+    return [name.decode() if isinstance(name, bytes) else name for name in found]
+
+
+def _floats(values: NDArray[Any], name: str, path: Path) -> NDArray[np.float64]:
+    if values.dtype.kind not in "biuf":
+        raise H36MError(
+            f"{path} has {name} of {values.dtype}, not numbers: it is not mmpose's "
+            "annotation_body3d."
+        )
+    return values.astype(np.float64)

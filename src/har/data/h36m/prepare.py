@@ -78,7 +78,13 @@ def read_sequences(
             joints = np.column_stack([px, mm[:, 2], seen])
             joints[~seen, :3] = np.nan
             rows[name.folder][name.number - 1] = joints.astype(np.float32)
-            known[name.folder] = (camera, name.action, name.split, name.digits)
+            stated = (camera, name.action, name.split, name.digits)
+            if known.setdefault(name.folder, stated)[-1] != name.digits:
+                raise H36MError(
+                    f"{path} writes the numbers of images in {name.folder} with "
+                    f"{known[name.folder][-1]} and with {name.digits} digits, for example {image}: "
+                    "name all of them alike."
+                )
     sequences = []
     for folder, frames in sorted(rows.items()):
         numbers = np.array(sorted(frames), dtype=np.int32)
