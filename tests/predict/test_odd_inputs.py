@@ -202,6 +202,47 @@ def test_an_image_or_video_that_fails_ends_alone(
     assert len(list(out.glob("*/summary.json"))) == 2
 
 
+def test_a_broken_picture_ends_no_video_and_a_broken_video_no_picture(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_video(folder / "clip.avi", walking(5))
+    whole = save(folder / "thumb.png", picture(BOX)).read_bytes()
+    (folder / "thumb.png").write_bytes(whole[: len(whole) // 2])
+    out = run(tmp_path, folder)
+    assert read_json(out / "clip" / "summary.json")["frames"] == 5
+    (row,) = read_json(out / "summary.json")["images"]
+    assert "thumb.png is no image" in row["failed"]
+    assert f"Results: {out}" in capsys.readouterr().out
+    (folder / "thumb.png").write_bytes(whole)
+    (folder / "clip.avi").write_bytes(b"no video")
+    out = run(tmp_path, folder, out="other")
+    assert read_json(out / "summary.json")["images"][0]["persons"] == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "clip.avi is no video" in printed
+    assert "Results: " in printed
+    (folder / "thumb.png").write_bytes(b"no image")
+    with pytest.raises(HarError, match=r"None of the 2 images and videos can be read.*thumb\.png"):
+        run(tmp_path, folder, out="none")
+    assert "failed" in read_json(tmp_path / "none" / "summary.json")["images"][0]
+
+
+def test_what_macos_writes_beside_a_film_is_no_picture(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_video(folder / "clip.avi", walking(5))
+    (folder / "._poster.jpg").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
+    out = run(tmp_path, folder)
+    assert names(out) == VIDEO_FILES
+    assert "1 other files" in (printed := " ".join(capsys.readouterr().out.split()))
+    assert "(1 ._* of macOS)" in printed
+    picture_of_that_name = save(tmp_path / "._p.png", picture(BOX))
+    assert find_files(str(picture_of_that_name)).images == [picture_of_that_name]
+
+
 # -------------------------------------------------------------------------------- inputs, the disk
 
 

@@ -68,14 +68,19 @@ def predict(cfg: DictConfig) -> None:
         predictor = _predictor(cfg, None if videos else len(images) * (2 + cfg.refine))
         check_layout(formats, predictor.engine.spec.joint_layout)
         console = Console()
+        rows: list[dict[str, Any]] = []
         if images:
-            rows = predict_images(predictor, images, out, boxes, names, formats)
+            rows = predict_images(predictor, images, out, boxes, names, formats, alone=not videos)
             _print_images(console, rows)
         if videos:
-            rows = _predict_videos(cfg, predictor, videos, out, boxes, names, alone=not images)
-            _print_videos(console, rows)
+            more = _predict_videos(cfg, predictor, videos, out, boxes, names, alone=not images)
+            _print_videos(console, more)
+            rows = [*rows, *more]
         for remark in [] if given is None else given.remarks:
             print(remark)
+        if all("failed" in row for row in rows):
+            what = f"None of the {len(rows)} images and videos can be read"
+            raise HarError(f"{what}: {rows[0]['failed']}")
         print(f"Results: {out}")
 
 
@@ -137,6 +142,9 @@ def _predict_videos(
     """Predicts every video into a folder of its own, a single one directly into ``out``.
 
     A video that cannot be read or predicted is reported and skipped.
+
+    Raises:
+        HarError: ``alone``, without images, and none of the videos can be read.
     """
     rows: list[dict[str, Any]] = []
     options = {key: cfg[key] for key in ("video_size", "skeleton_3d", "show", "max_frames")}
@@ -150,13 +158,13 @@ def _predict_videos(
         except KeyboardInterrupt:  # before the first frame
             rows.append({"source": str(source), "failed": "It was interrupted.", "stopped": True})
         except Exception as error:  # whatever is wrong with one video must not stop the others
-            if len(videos) == 1:
+            if alone and len(videos) == 1:
                 raise
             what = error if isinstance(error, HarError) else f"{source} fails: {error!r}"
             rows.append({"source": str(source), "failed": str(what)})
         if rows[-1].get("stopped"):
             break
-    if all("failed" in row for row in rows):
+    if alone and all("failed" in row for row in rows):
         raise HarError(f"None of the {len(rows)} videos can be read: {rows[0]['failed']}")
     return rows
 

@@ -38,6 +38,7 @@ def predict_images(
     names: Mapping[Path, str] | None = None,
     formats: Collection[str] = (),
     on_frame: Callable[[FramePrediction, int | None], None] | None = None,
+    alone: bool = True,
 ) -> list[dict[str, Any]]:
     """Writes the poses in images to ``<out>/<name>.png`` and ``.json``, ``summary.json``,
     and the poses in all of them in other formats.
@@ -53,6 +54,7 @@ def predict_images(
         names: of the results by image, without ending; None: those of :func:`result_names`.
         formats: of :data:`har.prediction.formats.FORMATS`, files for all images together.
         on_frame: called after every image with its prediction, and how many images there are.
+        alone: there are no videos beside them: it is an error if none of the images can be read.
 
     Returns:
         For every image its ``image``, ``persons`` and ``confidence``, or the reason it ``failed``;
@@ -60,7 +62,7 @@ def predict_images(
         where the file holds more pictures.
 
     Raises:
-        HarError: none of the images can be read, or the results cannot be written.
+        HarError: none of the images can be read (``alone``), or the results cannot be written.
         KeyboardInterrupt: again, after what is done was written.
     """
     began = time.perf_counter()
@@ -125,7 +127,7 @@ def predict_images(
                 report(len(rows), len(paths), frames=len(rows), errors=failed)
         except KeyboardInterrupt:
             stopped = True
-        if rows and all("failed" in row for row in rows):
+        if alone and rows and all("failed" in row for row in rows):
             raise HarError(f"None of the {len(rows)} images can be read: {rows[0]['failed']}")
     write_formats(out, formats, everything.poses(), everything.frames(), spec)
     seconds = round(time.perf_counter() - began, 2)

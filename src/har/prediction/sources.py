@@ -16,6 +16,7 @@ from har.errors import HarError
 from har.files import read_image
 
 _FOLDERS = "folders"
+_APPLE_DOUBLE = "._"  # begins the names of the files in which macOS keeps what is no content
 _LONGEST_NAME = 120  # letters of a result's name: systems allow 255 bytes with all endings
 
 
@@ -66,6 +67,8 @@ def find_files(source: str) -> Found:
         known = files  # named by hand: the content decides
     else:
         known = [file for file in files if ending_of(file) in ENDINGS]
+        if len(found) > 1:
+            known = [file for file in known if not file.name.startswith(_APPLE_DOUBLE)]
     images: list[Path] = []
     videos: list[Path] = []
     for file in known:
@@ -91,6 +94,8 @@ def describe_left_out(found: Found, source: str) -> str:
 def _kind(path: Path) -> str:
     if path.is_dir():
         return _FOLDERS
+    if path.name.startswith(_APPLE_DOUBLE):
+        return "._* of macOS"
     return ending_of(path) or "no ending"
 
 
