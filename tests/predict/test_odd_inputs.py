@@ -20,7 +20,7 @@ from har.files import check_writable
 from har.prediction.sources import find_files, result_names
 from har.runtime.engine import Engine
 from har.video import Video
-from tests.helpers.predicting import BOX, VIDEO_FILES, names, read_json, run, save
+from tests.helpers.predicting import BOX, IMAGE_FILES, VIDEO_FILES, names, read_json, run, save
 from tests.helpers.red_person import INFO, SeesRed, joints_of, picture, walking, write_video
 from tests.predict.test_command import PROGRAM
 
@@ -287,6 +287,27 @@ def test_a_full_disk_keeps_the_poses(
     assert "summary.json" not in left  # the last of all: the run is not whole
     with np.load(tmp_path / "out" / "poses.npz") as poses:
         assert len(poses["frame"]) >= 20
+
+
+def test_a_full_disk_keeps_the_poses_of_images(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, image: np.ndarray) -> None:
+        raise HarError(f"{path} cannot be written: No space left on device.")
+
+    monkeypatch.setattr("har.prediction.images.write_image", full)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a", "b"):
+        save(folder / f"{name}.png", picture(BOX))
+    with pytest.raises(HarError, match=r"a\.png cannot be written: No space left on device"):
+        run(tmp_path, folder)
+    out = tmp_path / "out"
+    assert IMAGE_FILES | {"a.json"} == names(out)
+    with np.load(out / "poses.npz") as poses:
+        assert poses["image_names"][0] == "a.png"
+        assert np.abs(poses["joints_px"][0] - joints_of(BOX)).max() < 2
+    assert not read_json(out / "summary.json")["complete"]
 
 
 def test_a_disk_that_takes_nothing_is_found(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def predict_images(
     """Writes the poses in images to ``<out>/<name>.png`` and ``.json``, ``summary.json``,
     and the poses in all of them in other formats.
 
-    An image that cannot be read or predicted is reported and skipped. Whether all are done or it is
-    interrupted, everything until then is written.
+    An image that cannot be read or predicted is reported and skipped. Whether all are done, it is
+    interrupted or the disk is full, everything until then is written, as far as there is room.
 
     Args:
         predictor: the network.
@@ -69,6 +69,7 @@ def predict_images(
     rows: list[dict[str, Any]] = []
     names = result_names(paths) if names is None else names
     stopped = False
+    full: list[HarError] = []  # why results cannot be written (any more)
     spec = predictor.engine.spec
     everything = PredictionCollector(spec)
     same = Counter(path.name for path in paths)
@@ -77,6 +78,13 @@ def predict_images(
     def write(job: tuple[Path, FramePrediction]) -> None:
         path, prediction = job
         everything.add(prediction, (shown[path], names[path]))
+        try:
+            if not full:
+                write_files(path, prediction)
+        except HarError as error:
+            full.append(error)
+
+    def write_files(path: Path, prediction: FramePrediction) -> None:
         if rerun is not None:
             rerun.add_frame(prediction, shown[path])
         collected = PredictionCollector(spec)
@@ -119,21 +127,29 @@ def predict_images(
         rerun = None
         if "rerun" in formats:
             rerun = stack.enter_context(rerun_file(out / NAMES["rerun"], spec))
-        drawing = stack.enter_context(BackgroundWriter(write, _WAITING))
-        try:
-            for path, image in prefetch(_read(paths), _WAITING):
-                rows.append(predict(path, image))
-                failed = sum("failed" in row for row in rows)
-                report(len(rows), len(paths), frames=len(rows), errors=failed)
-        except KeyboardInterrupt:
-            stopped = True
-        if alone and rows and all("failed" in row for row in rows):
-            raise HarError(f"None of the {len(rows)} images can be read: {rows[0]['failed']}")
-    write_formats(out, formats, everything.poses(), everything.frames(), spec)
+        with BackgroundWriter(write, _WAITING) as drawing:
+            try:
+                for path, image in prefetch(_read(paths), _WAITING):
+                    rows.append(predict(path, image))
+                    failed = sum("failed" in row for row in rows)
+                    report(len(rows), len(paths), frames=len(rows), errors=failed)
+                    if full:
+                        break
+            except KeyboardInterrupt:
+                stopped = True
+            if alone and rows and all("failed" in row for row in rows):
+                raise HarError(f"None of the {len(rows)} images can be read: {rows[0]['failed']}")
+        try:  # before the recording is finished, which the disk may have no room for
+            write_formats(out, formats, everything.poses(), everything.frames(), spec)
+        except HarError as error:
+            full.append(error)
     seconds = round(time.perf_counter() - began, 2)
-    note = f"Stopped after {len(rows)} of {len(paths)} images." if stopped else None
-    summary = {"images": rows, "seconds": seconds, "complete": not stopped, "note": note}
+    whole = not stopped and not full
+    note = None if whole else f"Stopped after {len(rows)} of {len(paths)} images."
+    summary = {"images": rows, "seconds": seconds, "complete": whole, "note": note}
     write_json(out / "summary.json", {**summary, "model": spec.to_dict()})
+    if full:
+        raise full[0]
     if note is not None:
         print(note)
         raise KeyboardInterrupt
