@@ -170,6 +170,47 @@ def test_two_people_without_ids_are_refused(tmp_path: Path, engine: Engine) -> N
         predict_pair(tmp_path, "noid.csv")
 
 
+@pytest.mark.parametrize(
+    ("text", "persons"),
+    [
+        # without an id is another person than 0
+        ("frame,id,x1,y1,x2,y2\n0,,60,80,100,180\n0,0,200,50,260,150\n", {1: [0], 0: [0]}),
+        ("frame,id,x1,y1,x2,y2\n0,,60,80,100,180\n9,0,200,50,260,150\n", {1: [0], 0: [9]}),
+        (
+            "image,frame,id,x1,y1,x2,y2\nfilm.avi,0,,60,80,100,180\n,0,0,200,50,260,150\n",
+            {1: [0], 0: [0]},
+        ),
+        ("image,frame,id,x1,y1,x2,y2\nfilm,0,1,60,80,100,180\n,0,1,200,50,260,150\n", None),
+        ("image,frame,id,x1,y1,x2,y2\nfilm,0,,60,80,100,180\n,0,,200,50,260,150\n", None),
+    ],
+)
+def test_no_box_of_a_frame_hides_another(
+    tmp_path: Path, text: str, persons: dict[int, list[int]] | None
+) -> None:
+    film = Path("film.avi")
+    file = BoxesFile(write(tmp_path / "boxes.csv", text))
+    if persons is None:
+        with pytest.raises(HarError, match=r"boxes \d and \d: two boxes"):
+            file.check_sources([], [film])
+        with pytest.raises(HarError, match=r"boxes \d and \d: two boxes"):
+            file.of_video(film)
+        return
+    file.check_sources([], [film])
+    numbers, boxes = file.of_video(film)
+    assert {person: frames.tolist() for person, frames in numbers.items()} == persons
+    np.testing.assert_array_equal(boxes[1], [BOX])
+    np.testing.assert_array_equal(boxes[0], [OTHER])
+
+
+def test_frames_without_a_name_are_no_image_s(tmp_path: Path) -> None:
+    text = f"image,frame,id,x1,y1,x2,y2\n,0,3,{SIDES}\na.png,,5,200,50,260,150\n"
+    file = BoxesFile(write(tmp_path / "boxes.csv", text))
+    file.check_sources([Path("a.png"), Path("b.png")], [Path("film.avi")])
+    assert file.of_image("a.png")[0] == [5]
+    assert file.of_image("b.png")[0] == []
+    assert list(file.of_video("film.avi").numbers) == [3]
+
+
 def test_boxes_outside_and_beyond_are_named(tmp_path: Path, engine: Engine) -> None:
     for file, remark in (("outside.json", "lie outside"), ("beyond.json", "beyond the end")):
         _, summary = predict_pair(tmp_path, file)

@@ -9,6 +9,7 @@ person's box is interpolated between the frames that have one. How the columns a
 """
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import count
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
@@ -67,17 +68,8 @@ class BoxesFile:
         for row in self._rows:
             self._names.setdefault(row.image, []).append(row)
         self._assigned: dict[Path, list[str]] = {}
-        seen: dict[tuple[str, int | None, int | None], Row] = {}
-        for row in self._rows:
-            if row.person is None and row.frame is None:
-                continue  # a person of an image: all are different ones
-            first = seen.setdefault((row.image, row.frame, row.person), row)
-            if first is not row:
-                whose = "without an id" if row.person is None else f"of the person {row.person}"
-                raise HarError(
-                    f"{self.path}, boxes {first.number} and {row.number}: two boxes {whose} in "
-                    "one image or frame; give every person an id of its own (a column id)."
-                )
+        for name, rows in self._names.items():
+            self._numbered(rows, of_video=not name or any(row.frame is not None for row in rows))
 
     def check_sources(self, images: Sequence[Path], videos: Sequence[Path]) -> None:
         """Assigns the rows to the sources, and remarks on names that are none of them.
@@ -99,6 +91,8 @@ class BoxesFile:
                 )
             if path in films and any(row.frame is None for row in rows):
                 raise HarError(self._lacks_frame())
+            frames = self._names.get("", []) if path in films else []
+            self._numbered([*frames, *rows], of_video=path in films)
         if "" in self._names and not videos:
             raise HarError(
                 f"{self.path} has the boxes of a video's frames: images need a column image."
@@ -112,9 +106,9 @@ class BoxesFile:
             raise HarError(self._lacks_frame())
         unknown = sorted(set(self._names) - {""} - {n for ns in assigned.values() for n in ns})
         if unknown:
-            count = sum(len(self._names[name]) for name in unknown)
+            number = sum(len(self._names[name]) for name in unknown)
             self.remarks.append(
-                f"{count} boxes in {self.path} belong to no image or video of the source "
+                f"{number} boxes in {self.path} belong to no image or video of the source "
                 f"({_some(unknown)})."
             )
         self._assigned = assigned
@@ -127,12 +121,13 @@ class BoxesFile:
         Boxes in shares of the picture need its ``size``, width and height in pixels.
 
         Persons without an id get the lowest numbers that are free.
+
+        Raises:
+            HarError: two boxes of one person.
         """
-        rows = self._rows_of(Path(image))
-        taken = {row.person for row in rows}
-        free = (number for number in range(2 * len(rows)) if number not in taken)
-        people = [next(free) if row.person is None else row.person for row in rows]
-        return people, np.array([_box_px(row, size) for row in rows]).reshape(-1, 4)
+        rows = self._numbered(self._rows_of(Path(image)), of_video=False)
+        boxes = [_box_px(row, size) for _, row in rows]
+        return [person for person, _ in rows], np.array(boxes).reshape(-1, 4)
 
     def of_video(
         self, video: str | Path | None = None, size: tuple[int, int] | None = None
@@ -144,15 +139,16 @@ class BoxesFile:
             size: width and height in pixels, for boxes in shares of the picture.
 
         Raises:
-            HarError: the boxes are those of images.
+            HarError: the boxes are those of images, or two of one person in a frame.
         """
         if not any(row.frame is not None for row in self._rows):
             raise HarError(self._lacks_frame())
-        rows = self._rows_of(None if video is None else Path(video))
+        rows = [*self._names.get("", []), *self._rows_of(None if video is None else Path(video))]
         by_person: dict[int, dict[int, list[float]]] = {}
-        for row in sorted(rows, key=lambda row: row.frame or 0):
+        numbered = self._numbered(rows, of_video=True)
+        for person, row in sorted(numbered, key=lambda each: each[1].frame or 0):
             if row.frame is not None:
-                by_person.setdefault(row.person or 0, {})[row.frame] = _box_px(row, size)
+                by_person.setdefault(person, {})[row.frame] = _box_px(row, size)
         numbers = {person: np.array(list(boxes)) for person, boxes in by_person.items()}
         return OfVideo(numbers, {p: np.array(list(b.values())) for p, b in by_person.items()})
 
@@ -163,7 +159,32 @@ class BoxesFile:
         if path is not None and path not in self._assigned:
             self._assigned.update(self._assign([path]))
         names = [] if path is None else self._assigned.get(path, [])
-        return [row for name in ("", *names) for row in self._names.get(name, [])]
+        return [row for name in names for row in self._names[name]]
+
+    def _numbered(self, rows: Sequence[Row], *, of_video: bool) -> list[tuple[int, Row]]:
+        """The rows of one source, each with the number of its person: the lowest that are free for
+        those without an id, who are one person in a video and all different ones in an image.
+
+        Raises:
+            HarError: a person has two boxes in a frame.
+        """
+        taken = {row.person for row in rows}
+        free = (number for number in count() if number not in taken)
+        nobody = next(free) if of_video else None
+        numbered: list[tuple[int, Row]] = []
+        seen: dict[tuple[int | None, int], Row] = {}
+        for row in rows:
+            person = row.person if row.person is not None else nobody
+            person = next(free) if person is None else person
+            first = seen.setdefault((row.frame if of_video else None, person), row)
+            if first is not row:
+                whose = "without an id" if row.person is None else f"of the person {row.person}"
+                raise HarError(
+                    f"{self.path}, boxes {first.number} and {row.number}: two boxes {whose} in "
+                    "one image or frame; give every person an id of its own (a column id)."
+                )
+            numbered.append((person, row))
+        return numbered
 
     def _assign(self, sources: Sequence[Path]) -> dict[Path, list[str]]:
         """The names in the file by the source that they mean.
