@@ -199,6 +199,7 @@ def test_label_files_of_images_and_videos(tmp_path: Path) -> None:
         ("0 0.1 0.2", "are needed"),
         ("0 a b c d", "are needed"),
         ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.3 0.3", "outlines"),
+        ("0 0.1 0.1 0.2 0.1 nan", "are numbers"),
         ("16 0.5 0.5 0.1 0.1", "no boxes of persons"),
     ],
 )
@@ -206,6 +207,27 @@ def test_label_files_that_are_none(tmp_path: Path, line: str, sentence: str) -> 
     (tmp_path / "a.txt").write_text(line)
     with pytest.raises(HarError, match=sentence):
         BoxesFile(tmp_path)
+
+
+def test_boxes_of_a_larger_picture_are_scaled(tmp_path: Path) -> None:
+    images = [{"id": 10, "file_name": "a.png", "width": 640, "height": 480}]
+    annotations = [{"image_id": 10, "category_id": 7, "bbox": [2 * side for side in xywh(A)]}]
+    document = {"images": images, "categories": CATEGORIES, "annotations": annotations}
+    file = BoxesFile(write(tmp_path / "b.json", document))
+    np.testing.assert_allclose(file.of_image("a.png", (640, 480))[1], [2 * np.array(A)])
+    assert file.remarks == []
+    np.testing.assert_allclose(file.of_image("a.png", (320, 240))[1], [A])
+    (remark,) = file.remarks
+    assert "pictures of 640x480 pixels, and a.png has 320x240: scaled" in remark
+    with pytest.raises(HarError, match=r"640x480 pixels, and a.png has 240x320, which is another"):
+        file.of_image("a.png", (240, 320))
+
+
+def test_a_file_of_coco_without_categories_has_persons_by_coco_s_number(tmp_path: Path) -> None:
+    image = {"id": 10, "file_name": "a.png"}
+    rows = [{"image_id": 10, "category_id": n, "bbox": xywh(b)} for n, b in ((1, A), (3, B))]
+    file = BoxesFile(write(tmp_path / "b.json", {"images": [image], "annotations": rows}))
+    np.testing.assert_allclose(file.of_image("a.png")[1], [A])
 
 
 @pytest.mark.parametrize(
@@ -225,6 +247,16 @@ def test_label_files_that_are_none(tmp_path: Path, line: str, sentence: str) -> 
         ({"shapes": 3}, "no output of COCO"),
         ([{"image": "a.png", "bbox": [1, 2, 3, 4]}], "of a corner and a size"),
         ([[1, 2, 3, 4]], "no output of COCO"),
+        ([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": float("nan")}], "its score is one"),
+        (
+            {**COCO, "categories": [{"id": 1, "name": "car"}, {"id": 2, "name": "pedestrian"}]},
+            r"no category person \(car, pedestrian\)",
+        ),
+        ({**COCO, "categories": [{"id": 7, "name": "car"}]}, r"no category person \(car\)"),
+        (
+            {**COCO, "images": [{"id": 10, "file_name": n} for n in ("a.png", "b.png")]},
+            r"two images have the id 10 \(a.png and b.png\)",
+        ),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, document: Any, sentence: str) -> None:

@@ -10,6 +10,7 @@
 Only persons are used, and only boxes with a score of at least ``min_score``.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any, NamedTuple
 from har.errors import HarError
 
 Cells = list[tuple[str, Any]]
+Size = tuple[int, int] | None
+"""Width and height of the picture that a box was drawn on, where they are given."""
 _COCO_PERSON = 1  # torchvision counts as COCO does
 _ULTRALYTICS_PERSON = 0
 _SIDES = ("x1", "y1", "x2", "y2")
@@ -33,6 +36,7 @@ class Detection(NamedTuple):
         box: x1, y1, x2, y2 in pixels.
         score: None: none is given.
         is_person: whether its class is that of persons.
+        size: width and height of the picture; None: they are not given.
     """
 
     image: Any
@@ -41,9 +45,12 @@ class Detection(NamedTuple):
     box: list[Any]
     score: Any
     is_person: bool
+    size: Size = None
 
 
-def detector_rows(path: Path, document: Any, min_score: float) -> tuple[list[Cells], list[str]]:
+def detector_rows(
+    path: Path, document: Any, min_score: float
+) -> tuple[list[tuple[Cells, Size]], list[str]]:
     """The persons in a detector's output, as cells of a table of boxes.
 
     Args:
@@ -52,17 +59,18 @@ def detector_rows(path: Path, document: Any, min_score: float) -> tuple[list[Cel
         min_score: boxes with a lower score are left out.
 
     Returns:
-        The cells, and sentences about what is left out.
+        The cells and the size of the picture, and sentences about what is left out.
 
     Raises:
         HarError: it is no output of a detector that is known, or a box is none.
     """
-    rows: list[Cells] = []
+    rows: list[tuple[Cells, Size]] = []
     left_out: Counter[str] = Counter()
     for number, found in enumerate(_detections(path, document), start=1):
         box = _numbers(found.box)
         score = None if found.score is None else _numbers([found.score])
-        if box is None or len(box) != 4 or (found.score is not None and score is None):
+        no_score = found.score is not None and (score is None or not math.isfinite(score[0]))
+        if box is None or len(box) != 4 or no_score:
             raise HarError(
                 f"{path}, box {number}: a box is four numbers and its score is one; this is "
                 f"{str(found.box)[:80]} with {str(found.score)[:20]}."
@@ -75,7 +83,7 @@ def detector_rows(path: Path, document: Any, min_score: float) -> tuple[list[Cel
             left_out["have an area of 0"] += 1
         else:
             first = [("image", found.image), ("frame", found.frame), ("id", found.person)]
-            rows.append([*first, *zip(_SIDES, box, strict=True)])
+            rows.append(([*first, *zip(_SIDES, box, strict=True)], found.size))
     if not rows:
         why = ", ".join(f"{count} {what}" for what, count in left_out.items()) or "it has none"
         raise HarError(f"{path} has no box of a person: {why}.")
@@ -172,12 +180,19 @@ def _of_coco(path: Path, document: Mapping[str, Any]) -> Iterator[Detection]:
         rows = document.get(key, [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise HarError(f"{path}: {key} is a list of objects in a file of COCO.")
+        if key != "annotations":
+            _check_ids(path, key, rows)
     images = {str(image.get("id")): image for image in document["images"]}
     videos = {str(video.get("id")): video.get("name") for video in document.get("videos", [])}
     categories = {c.get("id"): c.get("name") for c in document.get("categories", [])}
     persons = {id for id, name in categories.items() if str(name).lower() == "person"}
-    if not persons:  # a file of one kind, whatever it is called
-        persons = set(categories) if len(categories) == 1 else {_COCO_PERSON}
+    if categories and not persons:
+        names = ", ".join(map(str, categories.values()))[:80]
+        raise HarError(
+            f"{path} has no category person ({names}): give the category of the persons this name, "
+            "or leave out categories where 1 is that of persons."
+        )
+    persons = persons or {_COCO_PERSON}
     for number, row in enumerate(document["annotations"], start=1):
         image = images.get(str(row.get("image_id")))
         if image is None or not _has(row, "bbox"):
@@ -191,7 +206,27 @@ def _of_coco(path: Path, document: Mapping[str, Any]) -> Iterator[Detection]:
             name = image.get("video", videos.get(str(image.get("video_id")), ""))
         person = row.get("category_id", _COCO_PERSON) in persons and not row.get("iscrowd")
         track = row.get("track_id", row.get("instance_id"))
-        yield Detection(name, frame, track, _corners(row["bbox"]), row.get("score"), person)
+        box, score = _corners(row["bbox"]), row.get("score")
+        yield Detection(name, frame, track, box, score, person, _size(image))
+
+
+def _check_ids(path: Path, key: str, rows: list[dict[str, Any]]) -> None:
+    """Refuses two objects of one id, of which an annotation may mean either."""
+    seen: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        first = seen.setdefault(str(row.get("id")), row)
+        if first != row:
+            both = " and ".join(str(r.get("file_name", r.get("name"))) for r in (first, row))
+            raise HarError(
+                f"{path}: two {key} have the id {row.get('id')} ({both}); give each an id of its "
+                "own, for its annotations too."
+            )
+
+
+def _size(image: Mapping[str, Any]) -> Size:
+    width, height = image.get("width"), image.get("height")
+    given = [type(side) is int and side > 0 for side in (width, height)]
+    return (int(width), int(height)) if width and height and all(given) else None
 
 
 def _corners(box: Any) -> list[Any]:

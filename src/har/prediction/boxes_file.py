@@ -67,6 +67,7 @@ class BoxesFile:
         self._names: dict[str, list[Row]] = {}  # rows by the name that they give, "" for none
         for row in self._rows:
             self._names.setdefault(row.image, []).append(row)
+        self._scaled = False
         self._assigned: dict[Path, list[str]] = {}
         for name, rows in self._names.items():
             self._numbered(rows, of_video=not name or any(row.frame is not None for row in rows))
@@ -118,15 +119,16 @@ class BoxesFile:
     ) -> tuple[list[int], FloatArray]:
         """Numbers of the N persons in an image, and their boxes (N, 4) in pixels; N may be 0.
 
-        Boxes in shares of the picture need its ``size``, width and height in pixels.
+        Boxes in shares of the picture need its ``size``, width and height in pixels; by it boxes
+        are scaled that were drawn on a larger or smaller one.
 
         Persons without an id get the lowest numbers that are free.
 
         Raises:
-            HarError: two boxes of one person.
+            HarError: two boxes of one person, or boxes of a picture of other proportions.
         """
         rows = self._numbered(self._rows_of(Path(image)), of_video=False)
-        boxes = [_box_px(row, size) for _, row in rows]
+        boxes = [self._box_px(row, Path(image), size) for _, row in rows]
         return [person for person, _ in rows], np.array(boxes).reshape(-1, 4)
 
     def of_video(
@@ -136,10 +138,12 @@ class BoxesFile:
 
         Args:
             video: its path; None: a camera or a pipe, whose rows have no name.
-            size: width and height in pixels, for boxes in shares of the picture.
+            size: width and height in pixels, for boxes in shares of the picture and those
+                that were drawn on a larger or smaller one.
 
         Raises:
-            HarError: the boxes are those of images, or two of one person in a frame.
+            HarError: the boxes are those of images, two of one person in a frame, or those
+                of a picture of other proportions.
         """
         if not any(row.frame is not None for row in self._rows):
             raise HarError(self._lacks_frame())
@@ -148,9 +152,31 @@ class BoxesFile:
         numbered = self._numbered(rows, of_video=True)
         for person, row in sorted(numbered, key=lambda each: each[1].frame or 0):
             if row.frame is not None:
-                by_person.setdefault(person, {})[row.frame] = _box_px(row, size)
+                by_person.setdefault(person, {})[row.frame] = self._box_px(row, video, size)
         numbers = {person: np.array(list(boxes)) for person, boxes in by_person.items()}
         return OfVideo(numbers, {p: np.array(list(b.values())) for p, b in by_person.items()})
+
+    def _box_px(
+        self, row: Row, source: str | Path | None, size: tuple[int, int] | None
+    ) -> list[float]:
+        """The box of a row in pixels of a picture or video of a size."""
+        if row.share and size is None:
+            raise ValueError("boxes in shares of the picture need its size")
+        if size is None or (not row.share and row.size in (None, size)):
+            return row.box
+        of = (1, 1) if row.size is None else row.size
+        if row.size is not None:
+            sizes = f"{row.size[0]}x{row.size[1]} pixels, and {source} has {size[0]}x{size[1]}"
+            if abs(row.size[0] * size[1] - row.size[1] * size[0]) > max(*row.size, *size):
+                raise HarError(
+                    f"{self.path}, box {row.number}: it is of a picture of {sizes}, which is "
+                    "another part of it or turned; give boxes of this one."
+                )
+            if not self._scaled:
+                self.remarks.append(f"{self.path}: boxes are of pictures of {sizes}: scaled.")
+            self._scaled = True
+        scale = size[0] / of[0], size[1] / of[1]
+        return [side * scale[number % 2] for number, side in enumerate(row.box)]
 
     def _lacks_frame(self) -> str:
         return f"{self.path} has the boxes of images: a video needs a column frame."
@@ -227,15 +253,6 @@ class BoxesFile:
         for path in paths:
             found[path].append(name)
         return bool(paths)
-
-
-def _box_px(row: Row, size: tuple[int, int] | None) -> list[float]:
-    if not row.share:
-        return row.box
-    if size is None:
-        raise ValueError("boxes in shares of the picture need its size")
-    width, height = size
-    return [row.box[0] * width, row.box[1] * height, row.box[2] * width, row.box[3] * height]
 
 
 def _parts(name: str) -> tuple[str, ...]:

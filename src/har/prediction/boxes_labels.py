@@ -5,6 +5,7 @@ saved confidence and track. ``<image>.txt`` belongs to an image, ``<video>_<n>.t
 video, from 1.
 """
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 
@@ -75,6 +76,8 @@ def _read(file: Path, count: int, words: list[str]) -> tuple[list[float], float 
         raise HarError(f"{where}: x, y, width and height are shares of the picture, from 0 to 1.")
     if len(rest) > 2:
         raise HarError(f"{where}: outlines of segments are no boxes; give those of detection.")
+    if not all(map(math.isfinite, rest)):
+        raise HarError(f"{where}: confidence and track are numbers.")
     score = person = None
     if len(rest) == 2:
         score, track = rest

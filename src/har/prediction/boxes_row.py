@@ -13,6 +13,7 @@ class Row(NamedTuple):
         person: its id; None: none is given.
         box: x1, y1, x2, y2 in pixels.
         share: the box is in shares of the picture, from 0 to 1, instead.
+        size: width and height of the picture that the box was drawn on; None: not known.
     """
 
     number: int
@@ -21,3 +22,4 @@ class Row(NamedTuple):
     person: int | None
     box: list[float]
     share: bool = False
+    size: tuple[int, int] | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from har.errors import HarError
-from har.prediction.boxes_detectors import Cells, detector_rows
+from har.prediction.boxes_detectors import Cells, Size, detector_rows
 from har.prediction.boxes_linking import link_persons
 from har.prediction.boxes_row import Row
 
@@ -51,16 +51,16 @@ def read_table(path: Path, min_score: float = MIN_SCORE) -> tuple[list[Row], lis
         raise HarError(f"{what}: give a .csv or .json file.") from error
     remarks: list[str] = []
     detected = False
-    tables: Iterable[list[tuple[str, Any]]]
+    tables: Iterable[tuple[Cells, Size]]
     if _is_table(path, text):
-        tables = _csv_rows(path, text)
+        tables = ((cells, None) for cells in _csv_rows(path, text))
     else:
         tables, remarks, detected = _json_rows(path, text, min_score)
     found: list[Row] = []
     unused: set[str] = set()
-    for number, cells in enumerate(tables, start=1):
+    for number, (cells, size) in enumerate(tables, start=1):
         row = _named_cells(path, number, cells, unused)
-        found.append(_row(path, number, row))
+        found.append(_row(path, number, row)._replace(size=size))
     if not found:
         raise HarError(f"{path} has no boxes.")
     if detected:
@@ -81,7 +81,7 @@ def _is_table(path: Path, text: str) -> bool:
     return ending in (".csv", ".tsv") or (ending != ".json" and begin not in ("{", "["))
 
 
-def _csv_rows(path: Path, text: str) -> Iterable[list[tuple[str, Any]]]:
+def _csv_rows(path: Path, text: str) -> Iterable[Cells]:
     first = text.split("\n", 1)[0]
     separator = max(_SEPARATORS, key=first.count)
     if re.fullmatch(r"[\d\s.,;|+-]+", first):
@@ -111,7 +111,9 @@ def _is_number(cell: str) -> bool:
     return cell.strip().lstrip("+-").replace(",", "", 1).isdigit()
 
 
-def _json_rows(path: Path, text: str, min_score: float) -> tuple[list[Cells], list[str], bool]:
+def _json_rows(
+    path: Path, text: str, min_score: float
+) -> tuple[list[tuple[Cells, Size]], list[str], bool]:
     try:
         rows = json.loads(text, object_pairs_hook=lambda pairs: pairs)
     except (ValueError, RecursionError) as error:
@@ -125,7 +127,7 @@ def _json_rows(path: Path, text: str, min_score: float) -> tuple[list[Cells], li
         except (ValueError, RecursionError) as error:
             raise HarError(f"The file of boxes {path} is no JSON ({error}).") from error
         return *detector_rows(path, document, min_score), True
-    return rows, [], False
+    return [(row, None) for row in rows], [], False
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
