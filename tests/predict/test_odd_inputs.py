@@ -266,6 +266,31 @@ def test_results_never_go_where_something_is_read(tmp_path: Path, engine: Engine
     assert film.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("source", "boxes", "out"),
+    [
+        ("links/q.png", None, "links"),  # the link is in the way
+        ("links/q.png", None, "data"),  # what it names is
+        ("data/q.png", "labels", "labels"),
+        ("data/q.png", "above", "above/labels"),
+    ],
+)
+def test_links_and_folders_of_labels_are_no_place_for_results(
+    tmp_path: Path, engine: Engine, source: str, boxes: str | None, out: str
+) -> None:
+    for folder in ("data", "links", "labels", "above/labels"):
+        (tmp_path / folder).mkdir(parents=True)
+    save(tmp_path / "data" / "q.png", picture(BOX))
+    (tmp_path / "links" / "q.png").symlink_to(tmp_path / "data" / "q.png")
+    for folder in ("labels", "above/labels"):
+        (tmp_path / folder / "q.txt").write_text("0 0.25 0.54 0.13 0.42\n")
+    given = [] if boxes is None else [f"boxes={tmp_path / boxes}"]
+    with pytest.raises(HarError, match="choose another folder"):
+        run(tmp_path, tmp_path / source, *given, out=out)
+    assert (tmp_path / "links" / "q.png").is_symlink()
+    assert names(tmp_path / "data") == {"q.png"}
+
+
 def test_a_full_disk_keeps_the_poses(
     tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

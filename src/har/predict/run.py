@@ -103,9 +103,12 @@ def _make_folder(cfg: DictConfig, names: Mapping[Path, str]) -> Path:
     now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     out = Path(cfg.out) if cfg.out is not None else Path(cfg.paths.output_dir) / cfg.name / now
     folders = {out.resolve(), *((out / name).resolve() for name in names.values())}
-    read = [*names, *([Path(cfg.boxes)] if cfg.boxes is not None else [])]
+    read = [*names]
+    if cfg.boxes is not None:
+        boxes = Path(cfg.boxes)
+        read += [boxes / "*.txt", boxes / "labels" / "*.txt"] if boxes.is_dir() else [boxes]
     for file in read:
-        if file.resolve().parent in folders:
+        if {file.parent.resolve(), file.resolve().parent} & folders:  # a link, and what it names
             raise HarError(
                 f"out={out} is where the source {file} is: choose another folder for the results."
             )
