@@ -34,6 +34,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from har.errors import HarError
 from har.numbers import check_numbers
+from har.paths import exists, is_file, is_folder
 from har.runs.config import config_dir, har_error_behind
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def quote_argument(argument: str) -> str:
     if not separator or not is_path or value in ("", "null") or _is_quoted(value):
         return argument
     # A reference of a configuration stays one; any other dollar sign is part of a name.
-    if Path(value).exists() or not _REFERENCE.search(value):
+    if exists(value) or not _REFERENCE.search(value):
         value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     # In Hydra's quotes a backslash is special only in front of a quote.
     escaped = re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value))
@@ -126,7 +127,7 @@ def quote_argument(argument: str) -> str:
 def _is_quoted(value: str) -> bool:
     """Whether a value stands in quotes already, and is no name that begins and ends with one."""
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return quoted and not Path(value).exists()
+    return quoted and not exists(value)
 
 
 def rewrite_arguments(arguments: Sequence[str], has_task: bool = False) -> list[str]:
@@ -148,8 +149,8 @@ def take_config(words: Sequence[str]) -> tuple[list[str], Path | None]:
     if not given:
         return list(words), None
     path = Path(given[-1])
-    path = path / "config.yaml" if path.is_dir() else path
-    if path.suffix != ".yaml" or not path.is_file():
+    path = path / "config.yaml" if is_folder(path) else path
+    if path.suffix != ".yaml" or not is_file(path):
         raise HarError(f"config={given[-1]}: give the folder of a run, or its config.yaml.")
     return [word for word in words if not word.startswith("config=")], path.resolve()
 

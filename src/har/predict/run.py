@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Column
 
 from har.errors import HarError
+from har.paths import is_folder
 from har.prediction.boxes_file import Boxes, BoxesFile
 from har.prediction.formats import check_formats, check_layout
 from har.prediction.images import predict_images
@@ -106,7 +107,7 @@ def _make_folder(cfg: DictConfig, names: Mapping[Path, str]) -> Path:
     read = [*names]
     if cfg.boxes is not None:
         boxes = Path(cfg.boxes)
-        read += [boxes / "*.txt", boxes / "labels" / "*.txt"] if boxes.is_dir() else [boxes]
+        read += [boxes / "*.txt", boxes / "labels" / "*.txt"] if is_folder(boxes) else [boxes]
     for file in read:
         if {file.parent.resolve(), file.resolve().parent} & folders:  # a link, and what it names
             raise HarError(

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from har.errors import HarError
 from har.geometry import FloatArray
+from har.paths import check_path, is_folder
 from har.prediction.boxes_labels import read_labels
 from har.prediction.boxes_row import Row
 from har.prediction.boxes_table import MIN_SCORE, fault_of, read_table
@@ -60,7 +61,8 @@ class BoxesFile:
         videos: Collection[str] = (),
     ) -> None:
         self.path = Path(path)
-        if self.path.is_dir():
+        check_path(self.path)
+        if is_folder(self.path):
             self._rows, self.remarks = read_labels(self.path, videos, min_score)
         else:
             self._rows, self.remarks = read_table(self.path, min_score)

@@ -15,6 +15,7 @@ from har.errors import HarError
 from har.files import Image, read_image
 from har.geometry import FloatArray, box_iou
 from har.numbers import check_number
+from har.paths import check_path
 from har.prediction.background import prefetch
 from har.prediction.boxes_file import checked_boxes
 from har.prediction.following import FramePrediction, Person, follow, people_of
@@ -203,6 +204,7 @@ class Predictor:
         return OnePerson(self.engine, self.engine.spec.crop_span_s)
 
     def _of_file(self, path: Path, boxes: ArrayLike | None) -> Prediction:
+        check_path(path)
         if is_image(path):
             return self.of_image(read_image(path), boxes)
         with closing(Video(path)) as video:

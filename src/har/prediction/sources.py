@@ -14,9 +14,11 @@ from har.animation import is_video_inside
 from har.endings import ENDINGS, IMAGE_ENDINGS, ending_of
 from har.errors import HarError
 from har.files import read_image
+from har.paths import check_path, exists, is_file, is_folder
 
 _FOLDERS = "folders"
 _APPLE_DOUBLE = "._"  # begins the names of the files in which macOS keeps what is no content
+_MOST_DIGITS = 9  # of a camera's number, which has to fit into 32 bits
 _LONGEST_NAME = 120  # letters of a result's name: systems allow 255 bytes with all endings
 
 
@@ -42,27 +44,29 @@ def find_files(source: str) -> Found:
     """Returns the images and videos of a path: a file, a folder, or a pattern with ``*``.
 
     Raises:
-        HarError: there is no such file, or no image or video among them.
+        HarError: there is no such file, no image or video among them, or a path that cannot be
+            looked at.
     """
     path = Path(source)
-    if not path.exists():
+    if not exists(path):
         with suppress(RuntimeError):  # no home folder
             path = path.expanduser()
-    if path.is_dir():
+    if is_folder(path):
         try:
             found = sorted(path.iterdir())
         except OSError as error:
             raise HarError(f"The folder {path} cannot be read: {error.strerror}.") from error
-    elif path.exists():
+    elif exists(path):
         found = [path]
     else:
         found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
-        if not any(each.is_file() for each in found):
+        if not any(map(is_file, found)):
+            check_path(path)
             raise HarError(
                 f"There is no file, folder or match of {source}: give an image, a folder, a "
                 "pattern such as 'photos/*.jpg', a video, the number of a camera, or - for a pipe."
             )
-    files = [each for each in found if each.is_file()]
+    files = [each for each in found if is_file(each)]
     if len(files) == 1 and len(found) == 1 and ending_of(files[0]) not in ENDINGS:
         known = files  # named by hand: the content decides
     else:
@@ -92,7 +96,7 @@ def describe_left_out(found: Found, source: str) -> str:
 
 
 def _kind(path: Path) -> str:
-    if path.is_dir():
+    if is_folder(path):
         return _FOLDERS
     if path.name.startswith(_APPLE_DOUBLE):
         return "._* of macOS"
@@ -142,7 +146,8 @@ def is_image(path: Path) -> bool:
 
 def camera_number(source: str) -> int | None:
     """Returns the number of a camera; None where the source is no number, or names a file."""
-    return int(source) if source.isdecimal() and not Path(source).exists() else None
+    is_number = source.isdecimal() and len(source) <= _MOST_DIGITS
+    return int(source) if is_number and not exists(source) else None
 
 
 def read_pipe(folder: Path) -> Path:

@@ -25,6 +25,7 @@ from har.data.penn.labels import ACTIONS as PENN_ACTIONS
 from har.errors import HarError
 from har.models.registry import build_network
 from har.models.spec import ModelSpec
+from har.paths import check_path
 from har.weights.built_in import BUILT_IN, built_in_file, built_in_names
 from har.weights.describe import DEPTH_RANGE_MM, RESOLUTION, spec_of, stated_by
 from har.weights.file import WeightsFile, save_weights
@@ -115,6 +116,7 @@ def find_weights(source: str | Path, mirror: str | Path | None = None) -> Path:
     if str(source) in PUBLISHED:
         return pretrained_file(str(source), mirror)
     path = Path(source)
+    check_path(path)
     if not path.is_file():
         raise HarError(
             f"There is no weights file {path}, and no weights of that name; the names are "
