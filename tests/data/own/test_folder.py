@@ -1,8 +1,13 @@
 """Which clips train, validate and test: by lists, or drawn class by class."""
 
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from har.data.own.folder import split_by_lists, split_by_shares
+from har.data.own.folder import find_clips, split_by_lists, split_by_shares
 from har.errors import HarError
 
 FILES = [f"{label}/{i}.mp4" for label in ("a", "b") for i in range(10)]
@@ -57,3 +62,46 @@ def test_shares_are_drawn_class_by_class() -> None:
     assert splits != split_by_shares(files, 0.2, 0.1, seed=4)
     with pytest.raises(HarError, match="together less than 1"):
         split_by_shares(files, 0.6, 0.4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_links_are_followed_and_what_is_not_entered_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    for folder in (root / "waving" / "part", root / "jumping" / "closed", elsewhere / "deep"):
+        folder.mkdir(parents=True)
+    for file in (root / "waving" / "part" / "1.mp4", root / "jumping" / "2.mp4"):
+        file.write_bytes(b"x")
+    (elsewhere / "deep" / "3.mp4").write_bytes(b"xyz")
+    (root / "waving" / "linked").symlink_to(elsewhere)
+    (root / "waving" / "a film.mp4").symlink_to(elsewhere / "deep" / "3.mp4")
+    (root / "waving" / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    (root / "waving" / "gone folder").symlink_to(tmp_path / "nowhere")
+    (root / "waving" / "again").symlink_to(root / "waving" / "part")
+    (root / "waving" / "part" / "round").symlink_to(root)
+    (root / "running").symlink_to(tmp_path / "nowhere")
+    scandir = os.scandir
+
+    def refused(path: Any = ".") -> Any:  # root is stopped by no permissions
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    left_out: dict[str, str] = {}
+    clips = {clip.file: clip.num_bytes for clip in find_clips(root, left_out)}
+    assert clips == {
+        "jumping/2.mp4": (1, -1),
+        "waving/a film.mp4": (3, -1),
+        "waving/linked/deep/3.mp4": (3, -1),
+        "waving/part/1.mp4": (1, -1),
+    }
+    assert left_out == {
+        "jumping/closed": "cannot be read (Permission denied)",
+        "running": "a link that leads nowhere",
+        "waving/again": "a link to a folder that is read",
+        "waving/gone.mp4": "a link that leads nowhere",
+        "waving/gone folder": "a link that leads nowhere",
+        "waving/part/round": "a link to a folder that is read",
+    }

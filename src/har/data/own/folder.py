@@ -7,7 +7,7 @@ is drawn class by class.
 
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -16,6 +16,7 @@ from har.animation import is_video_inside
 from har.data.records import SPLITS
 from har.endings import IMAGE_ENDINGS, VIDEO_ENDINGS, ending_of
 from har.errors import HarError
+from har.paths import check_path, is_file, is_folder
 
 _PREPARED = "prepared"  # our own output, no class
 _OF_SYSTEMS = ("Thumbs.db", "desktop.ini", ".DS_Store")  # and names with ._ before: nobody's data
@@ -52,7 +53,7 @@ class OwnClip(NamedTuple):
 
 
 def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnClip]:
-    """All clips below the class folders, sorted by file.
+    """All clips below the class folders, sorted by file; links are followed.
 
     Args:
         root: the folder.
@@ -60,50 +61,56 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
             those of operating systems, and beside the classes videos only.
 
     Raises:
-        HarError: there is none, or the folder is NTU RGB+D's.
+        HarError: there is none, the folder cannot be read, or it is NTU RGB+D's.
     """
-    if (root / "ntu").is_dir():
+    check_path(root)
+    if is_folder(root / "ntu"):
         raise HarError(
             f"{root / 'ntu'} is where NTU RGB+D is looked for: put own actions into a folder of "
             "their own, and give a class another name."
         )
     found: list[OwnClip] = []
     left_out = {} if left_out is None else left_out
-    for label in sorted(os.listdir(root)) if root.is_dir() else []:
+    try:
+        labels = sorted(os.listdir(root)) if is_folder(root) else []
+    except OSError as error:
+        raise HarError(f"The folder {root} cannot be read: {error.strerror}.") from error
+    for label in labels:
         if label in (_PREPARED, *(f"{split}.txt" for split in SPLITS)):
             continue
-        if _of_system(label) and not (root / label).is_dir():
+        if _of_system(label) and not is_folder(root / label):
             continue
         if label.startswith("."):
             left_out[label] = "hidden"
             continue
-        if not (root / label).is_dir():
-            if _is_video(root / label):
+        if not is_folder(root / label):
+            if not is_file(root / label):
+                left_out[label] = _why_no_file(root / label)
+            elif _is_video(root / label):
                 left_out[label] = "in no class folder"
             continue
         before = len(found)
-        for folder, folders, files in os.walk(root / label):
-            hidden = [name for name in folders if name.startswith(".")]
-            left_out |= {Path(folder, n).relative_to(root).as_posix(): "hidden" for n in hidden}
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for folder, files in _walk(root, label, left_out):
             paths = {name: Path(folder, name) for name in sorted(files)}
-            sizes = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
-            for name, size in sizes.items():
-                file = paths[name].relative_to(root).as_posix()
+            sizes = {name: path.stat().st_size for name, path in paths.items() if is_file(path)}
+            for name, path in paths.items():
+                file = path.relative_to(root).as_posix()
                 if _of_system(name):
                     continue
                 if name.startswith("."):
                     left_out[file] = "hidden"
-                elif not _is_video(paths[name]):
-                    if ending_of(paths[name]) != ".skeleton" or not _has_video(paths[name], sizes):
-                        left_out[file] = f"no video ({ending_of(paths[name]) or 'no ending'})"
+                elif name not in sizes:
+                    left_out[file] = _why_no_file(path)
+                elif not _is_video(path):
+                    if ending_of(path) != ".skeleton" or not _has_video(path, sizes):
+                        left_out[file] = f"no video ({ending_of(path) or 'no ending'})"
                 else:
-                    skeleton = sizes.get(f"{paths[name].stem}.skeleton", -1)
+                    skeleton = sizes.get(f"{path.stem}.skeleton", -1)
                     if file.encode(errors="replace").decode() != file:
                         raise HarError(f"The name of the clip {file!a} is not UTF-8: rename it.")
-                    found.append(OwnClip(file, (size, skeleton)))
+                    found.append(OwnClip(file, (sizes[name], skeleton)))
         if len(found) == before:
-            left_out[label] = "class without clips"
+            left_out.setdefault(label, "class without clips")
     if not found:
         raise HarError(
             f"No clips of own actions lie in {root.resolve()}: put them into a folder per class, "
@@ -111,6 +118,42 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
             f"{' '.join(sorted(VIDEO_ENDINGS))})."
         )
     return found
+
+
+def _walk(root: Path, label: str, left_out: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """The folders of a class with their files, in a fixed order, along links; what is not entered
+    is noted in ``left_out``."""
+
+    def note(error: OSError) -> None:
+        folder = Path(os.fsdecode(error.filename)).relative_to(root).as_posix()
+        left_out[folder] = f"cannot be read ({error.strerror})"
+
+    seen = {os.path.realpath(root), os.path.realpath(root / _PREPARED)}
+    for folder, folders, files in os.walk(root / label, onerror=note, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:
+            left_out[Path(folder).relative_to(root).as_posix()] = "a link to a folder that is read"
+            folders.clear()
+            continue
+        seen.add(real)
+        hidden = [name for name in folders if name.startswith(".")]
+        left_out |= {Path(folder, n).relative_to(root).as_posix(): "hidden" for n in hidden}
+        # links last: a folder that lies there itself is not called after a link to it
+        folders[:] = sorted(
+            (name for name in folders if not name.startswith(".")),
+            key=lambda name: (os.path.islink(os.path.join(folder, name)), name),
+        )
+        yield folder, files
+
+
+def _why_no_file(path: Path) -> str:
+    """Why a name in a folder leads to no file."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return "a link that leads nowhere"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "no file"
 
 
 def _of_system(name: str) -> bool:
