@@ -72,6 +72,23 @@ def test_what_is_no_image_is_said(tmp_path: Path, content: bytes) -> None:
 # ------------------------------------------------------------------------------------------- files
 
 
+def test_brackets_of_a_folder_s_name_are_no_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("g[1]", "g1", "h1"):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / "a.jpg", picture(BOX))
+    assert find_files(f"{tmp_path}/g[1]/*.jpg").images == [tmp_path / "g[1]" / "a.jpg"]
+    assert find_files(f"{tmp_path}/[g]1/*.jpg").images == [tmp_path / "g1" / "a.jpg"]
+    assert find_files(f"{tmp_path}/[gh]1/a.jpg").images == [
+        tmp_path / "g1" / "a.jpg",
+        tmp_path / "h1" / "a.jpg",
+    ]
+    monkeypatch.chdir(tmp_path)
+    assert find_files("g[1]/**/*").images == [Path("g[1]", "a.jpg")]
+    assert find_files("*/a.jp[g]").images == [Path(n, "a.jpg") for n in ("g1", "g[1]", "h1")]
+
+
 def test_a_folder_gives_images_and_videos_and_counts_the_rest(tmp_path: Path) -> None:
     for name in ("b.JPG", "a.png", "film.MP4", "notes.txt", ".DS_Store"):
         (tmp_path / name).write_bytes(b"x")

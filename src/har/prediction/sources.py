@@ -59,7 +59,7 @@ def find_files(source: str) -> Found:
     elif exists(path):
         found = [path]
     else:
-        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+        found = sorted(Path(name) for name in glob.glob(_pattern(path), recursive=True))
         if not any(map(is_file, found)):
             check_path(path)
             raise HarError(
@@ -82,6 +82,13 @@ def find_files(source: str) -> Found:
         kinds = _counted(left_out)
         raise HarError(f"No image or video among the {len(files)} files of {source} ({kinds}).")
     return Found(images, videos, dict(left_out))
+
+
+def _pattern(path: Path) -> str:
+    """A path as a pattern, in which folders that are there are meant by their names: ``g[1]`` is
+    not ``g1``."""
+    there = next(above for above in (*path.parents, Path()) if is_folder(above))
+    return os.path.join(glob.escape(str(there)), path.relative_to(there))
 
 
 def describe_left_out(found: Found, source: str) -> str:
