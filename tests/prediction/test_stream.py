@@ -69,6 +69,41 @@ def test_several_people_by_a_detector_and_nobody() -> None:
     assert len(empty.frames) == 1
 
 
+@pytest.mark.parametrize(
+    ("boxes", "says"),
+    [
+        ([[0.2, 0.3, 0.4, 0.7]], "shares of the picture"),
+        ([[float("nan")] * 4], "detector"),
+        ([[60, 80, 40, 100]], "x2 is x \\+ w"),
+        ([[100, 80, 60, 180]], "x2 > x1"),
+        ([[60, 80, 100, 180, 0.9, 0]], r"shape \(1, 6\)"),
+        ([["a", "b", "c", "d"]], "not numbers"),
+    ],
+)
+def test_boxes_of_a_detector_are_checked(boxes: list[list[float]], says: str) -> None:
+    predictor = Predictor(red_engine())
+    stream = predictor.stream(detector=lambda _: np.array(boxes), fps=30)
+    for _ in range(2):  # the next frame is looked at too
+        with pytest.raises(HarError, match=says):
+            stream(picture(*BOXES))
+
+
+def test_a_detector_that_finds_nobody_and_boxes_outside() -> None:
+    outside = [[900, 80, 940, 180]]
+    for found in (None, [], np.empty((0, 4)), outside, [*outside, BOXES[0]]):
+        stream = Predictor(red_engine()).stream(detector=lambda _, found=found: found, fps=30)
+        result = stream(picture(*BOXES))
+        assert len(result.poses) == (found is not None and len(found) == 2)
+
+
+def test_frames_that_make_no_array_are_refused() -> None:
+    predictor, frames = Predictor(red_engine()), [picture(BOXES[0]), picture(BOXES[0])[:100]]
+    with pytest.raises(HarError, match="of one size"):
+        predictor(frames)  # type: ignore[arg-type]
+    with pytest.raises(HarError, match="no array"):
+        predictor.stream()(frames)
+
+
 def test_actions_leave_with_their_person() -> None:
     stream = Predictor(red_engine()).stream(fps=30.0)
     for frame in walking(40, action=1):

@@ -14,15 +14,14 @@ from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from har.errors import HarError
 from har.geometry import FloatArray
 from har.paths import check_path, is_folder
 from har.prediction.boxes_labels import read_labels
 from har.prediction.boxes_row import Row
-from har.prediction.boxes_table import MIN_SCORE, fault_of, read_table
-from har.prediction.tracking import overlaps_image
+from har.prediction.boxes_table import MIN_SCORE, read_table
 
 
 class OfVideo(NamedTuple):
@@ -280,32 +279,3 @@ def _some(names: Sequence[str]) -> str:
 
 Boxes = BoxesFile | Callable[[NDArray[np.uint8]], FloatArray] | None
 """How persons are located: by a file, by a detector (image to boxes), or None, by the poses."""
-
-
-def checked_boxes(boxes: ArrayLike, size: tuple[int, int]) -> FloatArray:
-    """Boxes as a program gives them, (N, 4) float64.
-
-    Args:
-        boxes: (N, 4), or (4,) for one: x1, y1, x2, y2 in pixels.
-        size: width and height of the picture.
-
-    Raises:
-        HarError: they are no boxes, or one lies outside the picture.
-    """
-    wanted = "x1, y1, x2, y2 in pixels, as (N, 4)"
-    try:
-        given = np.asarray(boxes, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise HarError(f"boxes are not numbers: give {wanted}.") from error
-    if given.size == 0:
-        return np.empty((0, 4))
-    if given.shape[-1:] != (4,) or given.ndim > 2:
-        raise HarError(f"boxes have the shape {given.shape}: give {wanted}.")
-    given = given.reshape(-1, 4)
-    for number, box in enumerate(given.tolist()):
-        fault = fault_of(box)
-        if fault is None and not overlaps_image(box, size)[0]:
-            fault = f"it lies outside the picture of {size[0]}x{size[1]} pixels"
-        if fault:
-            raise HarError(f"boxes[{number}] is {box}: {fault}.")
-    return given

@@ -13,6 +13,7 @@ from har.errors import HarError
 from har.files import Image, more_pages, read_image
 from har.prediction.annotation import draw_people
 from har.prediction.background import BackgroundWriter, prefetch
+from har.prediction.boxes_checked import detected_boxes, overlaps_image
 from har.prediction.boxes_file import Boxes, BoxesFile
 from har.prediction.following import FramePrediction, Person
 from har.prediction.formats import NAMES, write_formats
@@ -21,7 +22,6 @@ from har.prediction.predictor import Predictor
 from har.prediction.rerun_file import rerun_file
 from har.prediction.results import PredictionCollector, person_dict
 from har.prediction.sources import result_names
-from har.prediction.tracking import overlaps_image
 from har.prediction.writers import write_json
 from har.video import Frame
 from har.visual.draw import write_image
@@ -170,12 +170,11 @@ def _people(
     """The persons in an image, and how many of the file's boxes show nothing of it."""
     if boxes is None:
         return predictor.people(image), 0
+    size = image.shape[1], image.shape[0]
     if isinstance(boxes, BoxesFile):
-        size = image.shape[1], image.shape[0]
         numbers, given = boxes.of_image(path, size)
         shown = overlaps_image(given, size)
         people = predictor.people(image, given[shown])
         kept = np.array(numbers)[shown]
         return [p._replace(track=int(kept[p.track])) for p in people], int((~shown).sum())
-    found = np.asarray(boxes(image), dtype=np.float64).reshape(-1, 4)
-    return predictor.people(image, found[overlaps_image(found, image.shape[1::-1])]), 0
+    return predictor.people(image, detected_boxes(boxes(image), size)), 0

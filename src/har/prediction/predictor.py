@@ -17,7 +17,7 @@ from har.geometry import FloatArray, box_iou
 from har.numbers import check_number
 from har.paths import check_path
 from har.prediction.background import prefetch
-from har.prediction.boxes_file import checked_boxes
+from har.prediction.boxes_checked import checked_boxes
 from har.prediction.following import FramePrediction, Person, follow, people_of
 from har.prediction.locating import check_size, locate_person, poses_of_views, refine
 from har.prediction.prediction import Prediction
@@ -115,7 +115,12 @@ class Predictor:
         """
         if isinstance(source, (str, Path)):
             return self._of_file(Path(source), boxes)
-        array = np.asarray(source)
+        try:
+            array = np.asarray(source)
+        except (TypeError, ValueError) as error:
+            raise HarError(
+                "The frames of a clip are of one size, uint8 RGB (T, H, W, 3): these make no array."
+            ) from error
         if array.dtype != np.uint8 or not array.size:
             raise HarError(
                 "Give an image as uint8 RGB (H, W, 3), a clip as uint8 RGB (T, H, W, 3), or a "

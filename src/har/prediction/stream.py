@@ -29,7 +29,10 @@ def rgb_image(image: ArrayLike) -> Image:
     Raises:
         HarError: it is neither, or empty.
     """
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except (TypeError, ValueError) as error:
+        raise HarError("Give an image as uint8 RGB (H, W, 3); this is no array.") from error
     if array.dtype != np.uint8 or not array.size:
         raise HarError(
             f"Give an image as uint8 RGB (H, W, 3); this is {array.dtype} {array.shape}."

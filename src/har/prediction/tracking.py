@@ -17,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from har.geometry import FloatArray, box_from_center, box_iou, center_and_window, union_box
 from har.models.spec import NOBODY_BELOW
+from har.prediction.boxes_checked import detected_boxes, overlaps_image
 from har.prediction.locating import locate_person, sees_others
 from har.runtime.engine import Engine
 from har.video import Frame
@@ -214,17 +215,11 @@ def _between(
     return np.stack([np.interp(wanted, numbers, side) for side in boxes.T], axis=1)
 
 
-def overlaps_image(boxes: ArrayLike, size: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Which of N boxes (N, 4), in pixels, show a part of an image of (width, height)."""
-    given = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    return np.asarray((given[:, :2] < size).all(-1) & (given[:, 2:] > 0).all(-1))
-
-
 class DetectedPeople(Finder):
     """All persons of a detector, followed by their poses between two detections.
 
     Args:
-        detect: image (H, W, 3) uint8 RGB to boxes (N, 4) in pixels.
+        detect: image (H, W, 3) uint8 RGB to boxes (N, 4) in pixels; see :func:`detected_boxes`.
         span_s, nobody_below: see :class:`FollowedBox`.
     """
 
@@ -242,8 +237,10 @@ class DetectedPeople(Finder):
     def boxes(self, frames: Sequence[Frame]) -> Boxes:
         now = frames[0].time_s
         if now - self._detected_s >= _DETECT_S:
+            image = frames[0].image
+            found = detected_boxes(self.detect(image), (image.shape[1], image.shape[0]))
             self._detected_s = now
-            self._match(around_person(self.detect(frames[0].image)), now)
+            self._match(around_person(found), now)
         for track in [t for t, seen in self._detected.items() if now - seen > _LOST_S]:
             del self._people[track], self._detected[track]
         return {t: np.tile(person.box, (len(frames), 1)) for t, person in self._people.items()}

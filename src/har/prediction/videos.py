@@ -16,6 +16,7 @@ import numpy as np
 from har.files import Image
 from har.prediction.annotation import Annotator
 from har.prediction.background import BackgroundWriter, prefetch
+from har.prediction.boxes_checked import overlaps_image
 from har.prediction.boxes_file import Boxes, BoxesFile, OfVideo
 from har.prediction.following import FramePrediction
 from har.prediction.formats import NAMES, write_formats
@@ -28,7 +29,6 @@ from har.prediction.tracking import (
     Finder,
     GivenBoxes,
     OnePerson,
-    overlaps_image,
 )
 from har.prediction.writers import write_actions, write_json
 from har.video import Video
