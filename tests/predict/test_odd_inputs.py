@@ -266,6 +266,30 @@ def test_results_never_go_where_something_is_read(tmp_path: Path, engine: Engine
     assert film.read_bytes() == before
 
 
+def test_results_of_two_sources_never_stand_together(tmp_path: Path, engine: Engine) -> None:
+    first, second = (write_video(tmp_path / f"{n}.avi", walking(3)) for n in ("first", "second"))
+    out = run(tmp_path, first, "formats=[npz,openpose,coco]")
+    (out / "notes.txt").write_text("mine")
+    (out / "openpose" / "mine_000000000000_keypoints.json").write_text("{}")
+    run(tmp_path, first, "video=false", "formats=[csv]")  # of the same one all stays
+    assert {"annotated.mp4", "poses.npz", "poses.csv", "poses_coco.json"} <= names(out)
+    run(tmp_path, second, "video=false", "formats=[csv]")
+    results = {"poses.csv", "actions.csv", "summary.json"}
+    assert names(out) == {*results, "notes.txt", "openpose"}
+    assert names(out / "openpose") == {"mine_000000000000_keypoints.json"}
+    assert read_json(out / "summary.json")["source"] == str(second)
+    save(tmp_path / "a.png", picture(BOX))
+    run(tmp_path, tmp_path / "a.png", "formats=[npz]")
+    assert names(out) == {
+        *("poses.npz", "summary.json", "a.png", "a.json", "notes.txt", "openpose"),
+    }
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "poses.npz").write_text("mine")
+    (tmp_path / "theirs" / "summary.json").write_text('{"source": "of another program"}')
+    run(tmp_path, second, "video=false", "formats=[csv]", out="theirs")
+    assert (tmp_path / "theirs" / "poses.npz").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("source", "boxes", "out"),
     [

@@ -15,6 +15,7 @@ from har.prediction.annotation import draw_people
 from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_checked import detected_boxes, overlaps_image
 from har.prediction.boxes_file import Boxes, BoxesFile
+from har.prediction.earlier import remove_earlier
 from har.prediction.following import FramePrediction, Person
 from har.prediction.formats import NAMES, write_formats
 from har.prediction.locating import check_size
@@ -44,7 +45,8 @@ def predict_images(
     and the poses in all of them in other formats.
 
     An image that cannot be read or predicted is reported and skipped. Whether all are done, it is
-    interrupted or the disk is full, everything until then is written, as far as there is room.
+    interrupted or the disk is full, everything until then is written, as far as there is room. What
+    an earlier run wrote there about all of its other images together, or about a video, goes.
 
     Args:
         predictor: the network.
@@ -122,6 +124,7 @@ def predict_images(
             row["note"] = f"{path} holds several pictures, of which the first is used."
         return {**row, "boxes_outside": outside} if outside else row
 
+    remove_earlier(out, [str(path) for path in paths])
     with ExitStack() as stack:
         report = stack.enter_context(progress_bar("images"))
         rerun = None

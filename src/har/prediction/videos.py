@@ -18,6 +18,7 @@ from har.prediction.annotation import Annotator
 from har.prediction.background import BackgroundWriter, prefetch
 from har.prediction.boxes_checked import overlaps_image
 from har.prediction.boxes_file import Boxes, BoxesFile, OfVideo
+from har.prediction.earlier import remove_earlier
 from har.prediction.following import FramePrediction
 from har.prediction.formats import NAMES, write_formats
 from har.prediction.locating import check_size
@@ -64,7 +65,8 @@ def predict_video(
     Decoding, network and drawing run at the same time. Whether the video ends, is interrupted or
     reaches ``max_frames``, everything until then is written: the poses in the formats,
     ``actions.csv``, ``annotated.mp4`` and, last of all, ``summary.json``. Where the annotated video
-    cannot be written any more (a full disk), the poses until then are kept.
+    cannot be written any more (a full disk), the poses until then are kept. What an earlier run
+    wrote there about another source goes.
 
     Args:
         predictor: the network.
@@ -99,6 +101,7 @@ def predict_video(
         spec, video.size, duration_s, longest_px=video_size, skeleton_3d=skeleton_3d
     )
     collected = PredictionCollector(spec, Path(video.name).name)
+    remove_earlier(out, [video.name])
     stopped, began = False, time.perf_counter()
     with ExitStack() as stack:
         report = stack.enter_context(progress_bar(Path(video.name).name[:24]))
