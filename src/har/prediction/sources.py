@@ -15,6 +15,7 @@ from har.endings import ENDINGS, IMAGE_ENDINGS, ending_of
 from har.errors import HarError
 from har.files import read_image
 from har.paths import check_path, exists, is_file, is_folder
+from har.prediction.formats import NAMES
 
 _FOLDERS = "folders"
 _APPLE_DOUBLE = "._"  # begins the names of the files in which macOS keeps what is no content
@@ -119,7 +120,7 @@ def result_names(paths: Sequence[Path]) -> dict[Path, str]:
     for different sources, on systems too that do not tell large from small letters."""
     stems = Counter(path.stem.casefold() for path in paths)
     names: dict[Path, str] = {}
-    taken = {"summary", "poses", "poses_coco", "openpose"}
+    taken = {"summary", "poses", "poses_coco", "summary.json", *NAMES.values()}
     for path in paths:
         name = path.name if stems[path.stem.casefold()] > 1 else path.stem
         base, name, number = path.name, _short(name), 2
