@@ -54,8 +54,8 @@ def test_boxes_of_images(tmp_path: Path, ending: str) -> None:
     [
         ({"x1": "left"}, "must be numbers"),
         ({"x1": None}, "must be numbers"),
-        ({"x2": float("nan")}, "area is 0"),
-        ({"x2": float("inf")}, "area is 0"),
+        ({"x2": float("nan")}, "must be finite numbers"),
+        ({"x2": float("inf")}, "must be finite numbers"),
         ({"x2": -5}, "area is 0"),
         ({"frame": "first"}, "whole number"),
         ({"frame": -1}, "counts from 0"),
@@ -91,3 +91,33 @@ def test_a_table_without_the_columns_is_reported(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(HarError, match="has no boxes"):
         BoxesFile(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "box"),
+    [
+        ("sep=;\nframe;x1;y1;x2;y2\n0;10,5;20;110,5;220\n", (10.5, 20, 110.5, 220)),
+        ("sep=,\nframe,x1,y1,x2,y2\n0,10.5,20,110.5,220\n", (10.5, 20, 110.5, 220)),
+        ("frame;x1;y1;x2;y2\n0;1.010,5;20;1.110;220\n", (1010.5, 20, 1110, 220)),
+        ("frame;x1;y1;x2;y2\n0;10.125;20.5;110.250;220\n", (10.125, 20.5, 110.25, 220)),
+        ("frame;x1;y1;x2;y2\n0;110.125;20.500;210.250;220.125\n", (110.125, 20.5, 210.25, 220.125)),
+        ("frame;x1;y1;x2;y2\n0;1.010;20;1.110;220\n", None),
+    ],
+)
+def test_tables_of_spreadsheets(tmp_path: Path, rows: str, box: tuple[float, ...] | None) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text(rows)
+    if box is None:
+        with pytest.raises(HarError, match=r"1\.110 may be 1110 or 1\.11; write numbers without"):
+            BoxesFile(path)
+    else:
+        np.testing.assert_array_equal(BoxesFile(path).of_video().boxes[0], [box])
+
+
+def test_an_accent_may_be_written_in_two_ways(tmp_path: Path) -> None:
+    rows = [{"image": "e\u0301.jpg", "x1": 1, "y1": 2, "x2": 30, "y2": 40}]
+    file = BoxesFile(write(tmp_path / "boxes.json", rows))
+    file.check_sources([Path("d/\u00e9.jpg"), Path("d/e.jpg")], [])
+    assert file.remarks == []
+    np.testing.assert_array_equal(file.of_image("d/\u00e9.jpg")[1], [[1, 2, 30, 40]])
+    assert file.of_image("d/e.jpg")[0] == []

@@ -8,6 +8,7 @@ person's box is interpolated between the frames that have one. How the columns a
 :mod:`har.prediction.boxes_table`.
 """
 
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from pathlib import Path, PureWindowsPath
@@ -242,7 +243,11 @@ class BoxesFile:
             if not self._claim(name, [p for p in others if p.name == parts[-1]] or others, found):
                 # COCO's number of an image, whose file has it with zeros before it
                 same = [p for p in sources if not found[p] and _is_number(p.stem, name)]
-                self._claim(name, same, found)
+                # another way of writing an accent
+                accent = [
+                    p for p in sources if not found[p] and _plain(p.name) == _plain(parts[-1])
+                ]
+                self._claim(name, same or accent, found)
         return found
 
     def _claim(self, name: str, paths: Sequence[Path], found: dict[Path, list[str]]) -> bool:
@@ -260,6 +265,10 @@ def _parts(name: str) -> tuple[str, ...]:
     """The parts of a name without drive and root; both kinds of slashes part them."""
     path = PureWindowsPath(name)
     return path.parts[1:] if path.anchor and path.parts[1:] else path.parts or (name,)
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_number(stem: str, name: str) -> bool:

@@ -5,7 +5,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ MIN_SCORE = 0.5
 """Score of a detector's output below which a box is left out, where nothing else is asked for."""
 _LARGEST = 1e6  # pixels; frames and ids are whole numbers below 2**31
 _SEPARATORS = ",;\t|"
+_POINT, _COMMA = re.compile(r"[+-]?\d+\.\d+"), re.compile(r"[+-]?(\d+,\d*|,\d+)")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
+_WIDEST_PX = 20_000  # of pictures as they are: larger numbers are no thousands
 
 
 def read_table(path: Path, min_score: float = MIN_SCORE) -> tuple[list[Row], list[str]]:
@@ -82,8 +85,10 @@ def _is_table(path: Path, text: str) -> bool:
 
 
 def _csv_rows(path: Path, text: str) -> Iterable[Cells]:
+    stated = re.match(r"sep=(.)\s*?\r?\n", text, re.IGNORECASE)  # of Excel
+    text = text if stated is None else text[stated.end() :]
     first = text.split("\n", 1)[0]
-    separator = max(_SEPARATORS, key=first.count)
+    separator = max(_SEPARATORS, key=first.count) if stated is None else stated[1]
     if re.fullmatch(r"[\d\s.,;|+-]+", first):
         raise HarError(
             f"{path} has no header: its first line names the columns, of image, frame, id, x1, y1, "
@@ -93,6 +98,7 @@ def _csv_rows(path: Path, text: str) -> Iterable[Cells]:
         lines = [line for line in csv.reader(io.StringIO(text), delimiter=separator) if line]
     except csv.Error as error:
         raise HarError(f"The file of boxes {path} is no CSV ({error}).") from error
+    plain = _plain_numbers(path, lines[1:]) if separator == ";" else None
     for number, line in enumerate(lines[1:], start=1):
         if not any(cell.strip() for cell in line):
             continue
@@ -102,13 +108,38 @@ def _csv_rows(path: Path, text: str) -> Iterable[Cells]:
                 f"{len(lines[0])} columns."
             )
         cells = [*line, *[""] * (len(lines[0]) - len(line))]
-        if separator == ";":  # as spreadsheets write where a comma is the decimal point
-            cells = [cell.replace(",", ".") if _is_number(cell) else cell for cell in cells]
+        if plain is not None:
+            cells = [plain(cell) for cell in cells]
         yield list(zip(lines[0], cells, strict=True))
 
 
-def _is_number(cell: str) -> bool:
-    return cell.strip().lstrip("+-").replace(",", "", 1).isdigit()
+def _plain_numbers(path: Path, lines: Iterable[Sequence[str]]) -> Callable[[str], str]:
+    """How the cells of a table with ``;`` become numbers: spreadsheets write it where a comma is
+    the decimal point, and a point may part thousands.
+
+    Raises:
+        HarError: points may be either.
+    """
+    cells = [cell.strip() for line in lines for cell in line]
+    with_point = [cell for cell in cells if _POINT.fullmatch(cell)]
+    in_thousands = bool(with_point) and all(map(_THOUSANDS.fullmatch, with_point))
+    with_comma = any(_COMMA.fullmatch(cell.replace(".", "")) for cell in cells)
+    if in_thousands and not with_comma:
+        largest = max(with_point, key=lambda cell: float(cell.lstrip("+-")))
+        whole = largest.replace(".", "")
+        if abs(float(whole)) <= _WIDEST_PX:
+            raise HarError(
+                f"{path}: {largest} may be {whole} or {float(largest):g}; write numbers without "
+                "points between thousands, or with a comma between the columns."
+            )
+
+    def plain(cell: str) -> str:
+        parted = in_thousands if _POINT.fullmatch(cell.strip()) else True
+        if with_comma and parted and _THOUSANDS.fullmatch(cell.strip()):
+            cell = cell.replace(".", "")
+        return cell.replace(",", ".") if _COMMA.fullmatch(cell.strip()) else cell
+
+    return plain
 
 
 def _json_rows(
@@ -189,7 +220,9 @@ def _row(path: Path, number: int, row: dict[str, Any]) -> Row:
 def fault_of(box: Sequence[float]) -> str | None:
     """What is wrong with x1, y1, x2, y2, whatever the picture; None: nothing."""
     x1, y1, x2, y2 = box
-    if not all(map(math.isfinite, box)) or x2 <= x1 or y2 <= y1:
+    if not all(map(math.isfinite, box)):
+        return "x1, y1, x2 and y2 must be finite numbers"
+    if x2 <= x1 or y2 <= y1:
         return (
             "its area is 0; x2 > x1 and y2 > y1 are needed (of a corner and a size, as in COCO, "
             "x2 is x + w)"
