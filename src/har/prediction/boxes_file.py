@@ -243,10 +243,9 @@ class BoxesFile:
             if not self._claim(name, [p for p in others if p.name == parts[-1]] or others, found):
                 # COCO's number of an image, whose file has it with zeros before it
                 same = [p for p in sources if not found[p] and _is_number(p.stem, name)]
-                # another way of writing an accent
-                accent = [
-                    p for p in sources if not found[p] and _plain(p.name) == _plain(parts[-1])
-                ]
+                last = _plain(parts[-1])  # another way of writing an accent
+                whole = [p for p in sources if not found[p] and _plain(p.name) == last]
+                accent = whole or [p for p in sources if not found[p] and _plain(p.stem) == last]
                 self._claim(name, same or accent, found)
         return found
 
