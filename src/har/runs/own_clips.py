@@ -62,6 +62,10 @@ def print_report(report: OwnReport, root: Path) -> None:
         table.add_row(f"not looked at: {escape(reason)}", str(len(files)), escape(files[0]))
     for split, lines in report.not_found.items():
         table.add_row(f"in {split}.txt, but not there", str(len(lines)), escape(lines[0]))
+    if report.repeated:
+        file, other = next(iter(sorted(report.repeated.items())))
+        example = escape(f"{file} is {other}")
+        table.add_row("the same film in another class or split", str(len(report.repeated)), example)
     if report.warnings:
         file, remark = next(iter(sorted(report.warnings.items())))
         table.add_row("unusual", str(len(report.warnings)), escape(f"{file}: {remark}"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from har.data.own.folder import find_clips, split_by_lists, split_by_shares
+from har.data.own.folder import find_clips, same_clips, split_by_lists, split_by_shares
 from har.errors import HarError
 
 FILES = [f"{label}/{i}.mp4" for label in ("a", "b") for i in range(10)]
@@ -62,6 +62,25 @@ def test_shares_are_drawn_class_by_class() -> None:
     assert splits != split_by_shares(files, 0.2, 0.1, seed=4)
     with pytest.raises(HarError, match="together less than 1"):
         split_by_shares(files, 0.6, 0.4)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="it tells such names apart by no means")
+def test_two_classes_whose_names_look_the_same_are_refused(tmp_path: Path) -> None:
+    for label in ("h\u00e9", "he\u0301"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.mp4").write_bytes(b"x")
+    with pytest.raises(HarError, match="differ only in how accents are written"):
+        find_clips(tmp_path)
+
+
+def test_films_of_the_same_bytes(tmp_path: Path) -> None:
+    contents = {"a/1": b"one", "a/2": b"two", "b/1": b"one", "b/3": b"", "b/4": b"", "b/5": b"four"}
+    for file, content in contents.items():
+        path = tmp_path / f"{file}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    (group,) = same_clips(tmp_path, find_clips(tmp_path))
+    assert [clip.file for clip in group] == ["a/1.mp4", "b/1.mp4"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")

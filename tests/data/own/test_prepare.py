@@ -118,6 +118,21 @@ def test_lists_in_the_folder_are_read(tmp_path: Path) -> None:
         prepare(tmp_path)
 
 
+def test_a_film_in_two_classes_or_splits_is_named(tmp_path: Path, capsys) -> None:
+    write_clip(tmp_path / "a" / "1.mp4")
+    for file in ("a/2.mp4", "b/3.mp4", "b/4.mp4"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(
+            (tmp_path / "a" / "1.mp4").read_bytes() + bytes(file[0] == "b")
+        )
+    (tmp_path / "train.txt").write_text("a/1\nb/3\nb/4\n")
+    (tmp_path / "test.txt").write_text("a/2\n")
+    report = prepare(tmp_path)
+    assert report.repeated == {"a/1.mp4": "a/2.mp4", "a/2.mp4": "a/1.mp4"}
+    print_report(report, tmp_path)
+    assert "a/1.mp4 is a/2.mp4" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_content_of_shards_is_that_of_the_index(own: Path) -> None:
     shards = sorted((own / "prepared" / "frames").glob("*.h5"))
     assert len(shards) == 2  # one per class

@@ -8,6 +8,7 @@ is drawn class by class.
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -16,6 +17,7 @@ from har.animation import is_video_inside
 from har.data.records import SPLITS
 from har.endings import IMAGE_ENDINGS, VIDEO_ENDINGS, ending_of
 from har.errors import HarError
+from har.files import file_checksum
 from har.paths import check_path, is_file, is_folder
 
 _PREPARED = "prepared"  # our own output, no class
@@ -61,7 +63,8 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
             those of operating systems, and beside the classes videos only.
 
     Raises:
-        HarError: there is none, the folder cannot be read, or it is NTU RGB+D's.
+        HarError: there is none, the folder cannot be read, it is NTU RGB+D's, or two classes differ
+            only in how an accent is written.
     """
     check_path(root)
     if is_folder(root / "ntu"):
@@ -75,6 +78,7 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
         labels = sorted(os.listdir(root)) if is_folder(root) else []
     except OSError as error:
         raise HarError(f"The folder {root} cannot be read: {error.strerror}.") from error
+    _check_accents(root, labels)
     for label in labels:
         if label in (_PREPARED, *(f"{split}.txt" for split in SPLITS)):
             continue
@@ -118,6 +122,33 @@ def find_clips(root: Path, left_out: dict[str, str] | None = None) -> list[OwnCl
             f"{' '.join(sorted(VIDEO_ENDINGS))})."
         )
     return found
+
+
+def same_clips(root: Path, clips: Iterable[OwnClip]) -> list[list[OwnClip]]:
+    """Clips whose videos hold the same bytes, each list two or more; empty videos are left out."""
+    by_size: dict[int, list[OwnClip]] = {}
+    for clip in clips:
+        by_size.setdefault(clip.num_bytes[0], []).append(clip)
+    by_content: dict[tuple[int, str], list[OwnClip]] = {}
+    for size, group in by_size.items():
+        for clip in group if size and len(group) > 1 else []:
+            with suppress(OSError):  # reading it for its frames says why
+                content = size, file_checksum(clip.video(root))
+                by_content.setdefault(content, []).append(clip)
+    return [group for group in by_content.values() if len(group) > 1]
+
+
+def _check_accents(root: Path, labels: Iterable[str]) -> None:
+    """Refuses two folders whose names differ only in how an accent is written: they would be two
+    classes of one name."""
+    seen: dict[str, str] = {}
+    for label in filter(lambda label: is_folder(root / label), labels):
+        first = seen.setdefault(_plain(label), label)
+        if first != label:
+            raise HarError(
+                f"{root} has two folders {label}, {first!a} and {label!a}, whose names differ only "
+                "in how accents are written: put their clips into one of them."
+            )
 
 
 def _walk(root: Path, label: str, left_out: dict[str, str]) -> Iterator[tuple[str, list[str]]]:

@@ -1,6 +1,6 @@
 """From own clips to frames and index, resumable at any moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,14 @@ from har.data.framestore.encoding import EncodedFrames, Size, encode_frames
 from har.data.framestore.shards import one_sample
 from har.data.framestore.staging import PreparedFolder
 from har.data.ntu import sample as ntu_sample
-from har.data.own.folder import OwnClip, find_clips, read_lists, split_by_lists, split_by_shares
+from har.data.own.folder import (
+    OwnClip,
+    find_clips,
+    read_lists,
+    same_clips,
+    split_by_lists,
+    split_by_shares,
+)
 from har.data.own.record import OwnActions, is_own
 from har.data.records import SPLITS, Clip
 from har.numbers import check_number
@@ -58,6 +65,7 @@ class OwnReport(extraction.PrepareReport):
         not_found: lines of the lists that name no clip, by split.
         replaced: samples in the folder that no clip there belongs to any more.
         no_clips: files and folders that are no clips, and why.
+        repeated: clips whose bytes are those of a clip of another class or split, and that one.
     """
 
     clips: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -65,6 +73,7 @@ class OwnReport(extraction.PrepareReport):
     not_found: dict[str, list[str]] = field(default_factory=dict)
     replaced: int = 0
     no_clips: dict[str, str] = field(default_factory=dict)
+    repeated: dict[str, str] = field(default_factory=dict)
 
 
 def prepare_own(
@@ -121,8 +130,21 @@ def prepare_own(
         folder.write_index()
         report.add_remarks(output, list(record.clips))
         _use_files(report, record)
+        report.repeated = _repeated(root, clips, splits)
         report.write(output / "prepare_report.json")
         return report
+
+
+def _repeated(root: Path, clips: list[OwnClip], splits: Mapping[str, str]) -> dict[str, str]:
+    """Clips that are in another class or split too, by file, and the file of that other one."""
+    found: dict[str, str] = {}
+    for group in same_clips(root, clips):
+        places = {clip.file: (clip.label, splits.get(clip.file)) for clip in group}
+        for file, place in places.items():
+            others = [other for other in places if places[other] != place]
+            if others:
+                found[file] = others[0]
+    return found
 
 
 def _use_files(report: OwnReport, record: OwnActions) -> None:
