@@ -106,6 +106,16 @@ def test_sixteen_bits_are_divided_by_257(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image[..., 0], image[..., 2])
 
 
+@pytest.mark.parametrize("ending", ["tif", "png", "ppm"])
+def test_sixteen_bits_in_color_are_read_as_written(tmp_path: Path, ending: str) -> None:
+    """A 16-bit RGB TIFF was whatever lay in memory."""
+    colors = np.random.default_rng(0).integers(0, 256, (120, 90, 3), np.uint8)
+    path = tmp_path / f"a.{ending}"
+    cv2.imwrite(str(path), colors[..., ::-1].astype(np.uint16) * 257)
+    for read in (read_image, read_stored_image):
+        np.testing.assert_array_equal(read(path), colors)
+
+
 @pytest.mark.parametrize(
     ("name", "what"),
     [

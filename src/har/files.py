@@ -200,6 +200,11 @@ def _decoded(path: str | Path, data: NDArray[np.uint8], upright: bool) -> Image 
             f"The image {path} holds {image.dtype} values, whose black and white are not known: "
             "convert it to 8 bits."
         )
+    # OpenCV 5.0.0 leaves the pixels of a 16-bit TIFF unset where RGB is asked for: BGR is whole
+    exact = _imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | turned)
+    if exact is None:
+        return None
+    image = cv2.cvtColor(exact, cv2.COLOR_BGR2RGB)
     largest = int(image.max())
     if 0 < largest < _USED_OF_16_BITS:
         raise HarError(
