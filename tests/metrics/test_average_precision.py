@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import sys
 from typing import Any
 
@@ -92,6 +93,86 @@ def test_crowds_and_persons_without_joints_are_ignored() -> None:
     assert none["ap"] == none["ar"] == 0
 
 
+def test_a_result_that_is_not_a_number_is_never_right() -> None:
+    """NaN was a perfect joint: its distance is not greater than anything."""
+    truth, found = scene()
+    for value in (math.nan, math.inf, -math.inf, None):
+        gone = [{**found[0], "keypoints": [value] * 12}]
+        assert average_precision(truth, gone, [0.1] * 4) == dict.fromkeys(
+            ("ap", "ap50", "ap75", "ar"), 0.0
+        )
+        # one of four: an OKS of 3/4, which is right up to 0.75, 6 of 10 thresholds
+        one = copy.deepcopy(found[:1])
+        one[0]["keypoints"][3:5] = [value, value]
+        assert average_precision(truth, one, [0.1] * 4)["ap"] == pytest.approx(0.6)
+        half = copy.deepcopy(found[:1])
+        half[0]["keypoints"][3] = value
+        assert average_precision(truth, half, [0.1] * 4)["ap"] == pytest.approx(0.6)
+
+
+def test_a_true_joint_that_is_not_a_number_is_not_labeled() -> None:
+    truth, found = scene()
+    off = copy.deepcopy(found[:1])
+    off[0]["keypoints"][3:5] = [5000.0, 5000.0]  # the joint that is not labeled
+    for value in (math.nan, math.inf, None):
+        for places in ([3], [4], [5], [3, 4, 5]):
+            odd = copy.deepcopy(truth)
+            for place in places:
+                odd["annotations"][0]["keypoints"][place] = value
+            assert average_precision(odd, off, [0.1] * 4)["ap"] == pytest.approx(1)
+            assert sound(odd)["annotations"][0]["num_keypoints"] == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iscrowd": None},
+        {"iscrowd": "0"},
+        {"area": "5000"},
+        {"area": None},
+        {"area": math.nan},
+        {"bbox": None},
+        {"bbox": [math.nan] * 4},
+        {"bbox": ["1", "2", "3", "4"]},
+        {"image_id": "0"},
+        {"image_id": 0.0},
+        {"category_id": "3"},
+    ],
+)
+def test_ways_of_writing_the_same(change: dict[str, Any]) -> None:
+    truth, found = scene()
+    truth["annotations"][0] |= change
+    assert average_precision(truth, found[:1], [0.1] * 4)["ap"] == pytest.approx(1)
+    truth["annotations"][0]["keypoints"] = [str(v) for v in truth["annotations"][0]["keypoints"]]
+    assert average_precision(truth, found[:1], [0.1] * 4)["ap"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("crowd", [1, "1", True, "true", "yes", 2])
+def test_ways_of_writing_a_crowd(crowd: Any) -> None:
+    truth, found = scene()
+    truth["annotations"][1]["iscrowd"] = crowd
+    assert average_precision(truth, found, [0.1] * 4)["ap"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"category_id": None}, "Annotation 0 is of category None, which"),
+        ({"category_id": 8}, "Annotation 0 is of category 8, which"),
+        ({"image_id": 5}, "Annotation 0 is of image 5, which"),
+        ({"bbox": {"x": 1}}, "Annotation 0 has a bbox that is not of numbers"),
+        ({"area": "large"}, "Annotation 0 has an area that is not of numbers"),
+        ({"keypoints": ["a"] * 12}, "Annotation 0 has a list of keypoints that is not of numbers"),
+        ({"keypoints": {"a": 1}}, "Annotation 0 has a list of keypoints that is not of numbers"),
+    ],
+)
+def test_annotations_that_cannot_be_read_are_refused(change: dict[str, Any], says: str) -> None:
+    truth, found = scene()
+    truth["annotations"][0] |= change
+    with pytest.raises(HarError, match=says):
+        average_precision(truth, found[:1], [0.1] * 4)
+
+
 def test_nobody_to_find() -> None:
     truth, found = scene()
     truth["annotations"] = truth["annotations"][1:]
@@ -107,7 +188,16 @@ def test_the_documents_of_the_caller_stay_what_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"image_id": 77}, "image 77"), ({"keypoints": [1.0] * 9}, "9 numbers; 4 joints have 12")],
+    [
+        ({"image_id": 77}, "image 77"),
+        ({"image_id": None}, "image None"),
+        ({"category_id": None}, "category None"),
+        ({"score": None}, "A result of image 0 has the score None"),
+        ({"score": math.nan}, "A result of image 0 has the score nan"),
+        ({"keypoints": None}, "A pose of image 0 has 1 numbers"),
+        ({"keypoints": ["a"] * 12}, "list of keypoints that is not of numbers"),
+        ({"keypoints": [1.0] * 9}, "9 numbers; 4 joints have 12"),
+    ],
 )
 def test_results_that_do_not_fit_are_refused(change: dict[str, Any], says: str) -> None:
     truth, found = scene()
