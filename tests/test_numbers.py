@@ -1,13 +1,15 @@
 """Numbers that no command and no class of the API takes, by one table."""
 
 import math
+import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
 from har.errors import HarError
-from har.numbers import TABLE, check_number, check_numbers
+from har.numbers import SWITCHES, TABLE, check_number, check_numbers, check_switch
 from har.runs.config import config_dir
 from tests.helpers.commands import compose
 
@@ -39,6 +41,10 @@ def test_no_number_may_be_text_or_nan(key: str) -> None:
         ("module.phases.pose.optimizer.lr", [1e-5], [0, -0.1, math.nan]),
         ("module.phases.pose.epochs", [0, 3], [-1, 0.5]),
         ("actions.test_share", [0, 0.2, 1], [-0.1, 1.1]),
+        ("data.threshold", [0.2, 1, 2.5], [0, -1, "abc", None]),
+        ("data.enlarge", [1, 1.25], [0, -1, "x", None]),
+        ("data.oks_sigma", [0.1, None, [0.1, 0.2]], [0, "x", [0.1, "x"], -1]),
+        ("data.augmentation.scales", [[0.7, 1], None], [[0, 1], [-1.0], ["x"]]),
         ("seed", [0, 2**32 - 1], [-1, 2**32, 0.5]),
     ],
 )
@@ -69,3 +75,50 @@ def test_every_command_passes(name: str) -> None:
     container = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(container, dict)
     check_numbers(container)
+
+
+# ---------------------------------------------------------------------------------------- switches
+
+
+@pytest.mark.parametrize("key", sorted(SWITCHES))
+def test_a_switch_is_true_or_false_and_no_text(key: str) -> None:
+    """``video=no`` meant yes: YAML 1.2 takes no, off, n and 'false ' for texts."""
+    for value in (True, False, "${fast}", *SWITCHES[key]):
+        check_switch(key, value)
+        check_switch(f"a.{key}", value)
+    for value in ("no", "off", "n", "maybe", "False ", 0, 1, [], {"a": 1}):
+        with pytest.raises(HarError, match=rf"{key}=.*: give true.* or false\.$"):
+            check_switch(key, value)
+
+
+def test_the_sentence_names_what_else_is_allowed() -> None:
+    with pytest.raises(HarError, match=r"^video=no: give true or false\.$"):
+        check_numbers({"video": "no"})
+    with pytest.raises(HarError, match=r"^trainer\.compile=no: give true, auto or false\.$"):
+        check_numbers({"trainer": {"compile": "no"}})
+
+
+def _values(config: dict, inside: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{inside}{name}.")
+        else:
+            yield f"{inside}{name}", value
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *((name, []) for name in ("predict", "prepare", "benchmark", "export", "evaluate")),
+        *((name, []) for name in ("convert", "app", "sweep")),
+        *(("train", [f"experiment={name}", "name=x"]) for name in EXPERIMENTS),
+    ],
+)
+def test_every_switch_of_the_configurations_is_in_the_table(name: str, words: list[str]) -> None:
+    container = OmegaConf.to_container(compose(name, words), resolve=False)
+    assert isinstance(container, dict)
+    check_numbers(container)
+    for key, value in _values(container):
+        if isinstance(value, bool) and not key.endswith("_partial_"):
+            with pytest.raises(HarError, match=f"^{re.escape(key)}=maybe: give true"):
+                check_switch(key, "maybe")

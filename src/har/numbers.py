@@ -1,10 +1,13 @@
-"""Numbers that a user gives: what each may be, in one table, for configurations and the API."""
+"""Numbers and switches that a user gives: what each may be, in tables, for configurations and the
+API."""
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from har.errors import HarError
+
+Entry = TypeVar("Entry")
 
 
 class Limits(NamedTuple):
@@ -42,7 +45,7 @@ POSITIVE = Limits(low=0, whole=False, open=True)
 SHARE = Limits(low=0, high=1, whole=False)
 _RATES = Limits(low=0, high=1000, whole=False, open=True)
 
-# By the key, as far from its end as is needed: of two that fit, the longer one counts.
+# Numbers by the key, as far from its end as is needed: of two that fit, the longer one counts.
 TABLE: Mapping[str, Limits] = {
     # loading
     "batch_size": COUNT,
@@ -61,6 +64,9 @@ TABLE: Mapping[str, Limits] = {
     "resolution": Limits(low=16, high=4096, many=True, optional=True),
     "seed": Limits(low=0, high=2**32 - 1),
     "val_persons": FROM_ZERO,
+    "enlarge": POSITIVE,
+    "threshold": POSITIVE,
+    "oks_sigma": Limits(low=0, whole=False, open=True, many=True, optional=True),
     # predicting
     "refine": Limits(low=0, high=100),
     "max_frames": COUNT_OR_NONE,
@@ -81,6 +87,8 @@ TABLE: Mapping[str, Limits] = {
     "longest_side_px": Limits(low=16, high=16384),
     "jpeg_quality": Limits(low=1, high=100),
     "max_seconds": POSITIVE,
+    "h36m.train_every": COUNT,
+    "h36m.test_every": COUNT,
     "test_share": Limits(low=0, high=1, whole=False),
     "val_share": Limits(low=0, high=1, whole=False),
     "ntu.stride": Limits(low=1, high=1000),
@@ -108,6 +116,9 @@ TABLE: Mapping[str, Limits] = {
     "momentum": SHARE,
     "label_smoothing": SHARE,
     "unknown_share": SHARE,
+    "pct_start": SHARE,
+    "augmentation.scales": Limits(low=0, whole=False, open=True, many=True, optional=True),
+    "augmentation.gammas": Limits(low=0, whole=False, open=True, many=True, optional=True),
     "batch_norm_momentum": Limits(low=0, high=1, whole=False, optional=True),
     "log_every_n_steps": FROM_ZERO,
     "every_n_train_steps": Limits(low=0, optional=True),
@@ -128,6 +139,54 @@ TABLE: Mapping[str, Limits] = {
     "model.num_actions": Limits(low=1, many=True, optional=True),
 }
 
+# Switches by the key, as above, with what each may be but true and false. A text would count as
+# true: YAML 1.2 takes no, off and n for texts.
+SWITCHES: Mapping[str, tuple[str | None, ...]] = {
+    # commands
+    **dict.fromkeys(("trace", "fast", "half", "any_size", "check.full"), ()),
+    **dict.fromkeys(("video", "skeleton_3d", "show", "smooth", "open_browser"), ()),
+    **dict.fromkeys(("measure", "onnx", "compile"), ()),
+    # training
+    **dict.fromkeys(("finetune", "test", "report_untrained", "extras.print_config"), ()),
+    **dict.fromkeys(("nesterov", "cycle_momentum"), ()),
+    # data and networks
+    **dict.fromkeys(("augmentation.flip", "frame_augmentation.flip", "protocol.flip"), ()),
+    **dict.fromkeys(("data.negatives", "data.oks", "data.poses", "read.extended"), ()),
+    **dict.fromkeys(("single_person_only", "validate_on_training"), ()),
+    **dict.fromkeys(("pose_replica", "old_stem", "weighted_merge", "sees_nobody"), ()),
+    # Lightning and loggers
+    "trainer.compile": ("auto",),
+    "trainer.deterministic": ("warn", None),
+    "trainer.benchmark": (None,),
+    "trainer.enable_model_summary": (None,),
+    "trainer.use_distributed_sampler": (),
+    "trainer.detect_anomaly": (),
+    "default_hp_metric": (),
+    "logger.wandb.offline": (),
+    "logger.wandb.log_model": ("all",),
+    "save_last": ("link", None),
+    "save_on_train_epoch_end": (None,),
+}
+
+
+def check_switch(key: str, value: Any) -> None:
+    """Checks a switch by the table; keys that are not in it are not checked.
+
+    Args:
+        key: its name, with dots.
+        value: as given.
+
+    Raises:
+        HarError: it is neither true nor false.
+    """
+    others = _longest(SWITCHES, key)
+    if others is None or isinstance(value, bool) or value in others:
+        return
+    if isinstance(value, str) and "${" in value:
+        return  # a reference is checked where it leads
+    more = "".join(", null" if each is None else f", {each}" for each in others)
+    raise HarError(f"{key}={value}: give true{more} or false.")
+
 
 def check_number(key: str, value: Any) -> None:
     """Checks a number by the table; keys that are not in it are not checked.
@@ -139,7 +198,7 @@ def check_number(key: str, value: Any) -> None:
     Raises:
         HarError: it is no number, or not one of those that are allowed.
     """
-    limits = _limits_of(key)
+    limits = _longest(TABLE, key)
     if limits is None or (value is None and limits.optional):
         return
     if (limits.many and value == []) or (isinstance(value, str) and "${" in value):
@@ -152,13 +211,14 @@ def check_number(key: str, value: Any) -> None:
 
 
 def check_numbers(config: Mapping[Any, Any]) -> None:
-    """Checks all numbers of a configuration of plain values.
+    """Checks all numbers and switches of a configuration of plain values.
 
     Raises:
         HarError: one of them is not allowed.
     """
     for key, value in _items(config):
         check_number(key, value)
+        check_switch(key, value)
 
 
 def _items(config: Mapping[Any, Any], inside: str = "") -> Iterator[tuple[str, Any]]:
@@ -171,10 +231,11 @@ def _items(config: Mapping[Any, Any], inside: str = "") -> Iterator[tuple[str, A
             yield from _items(value, f"{key}.")
 
 
-def _limits_of(key: str) -> Limits | None:
+def _longest(table: Mapping[str, Entry], key: str) -> Entry | None:
+    """The entry of the longest end of a key that is in a table."""
     parts = key.split(".")
     ends = (".".join(parts[first:]) for first in range(len(parts)))
-    return next((TABLE[end] for end in ends if end in TABLE), None)
+    return next((table[end] for end in ends if end in table), None)
 
 
 def _fits(value: Any, limits: Limits) -> bool:

@@ -93,7 +93,7 @@ def test_given_sigmas() -> None:
     layout = Layout("three", ("a", "b", "c"))
     assert oks_sigmas(layout, [0.1, 0.2, 0.3])[0] == (0.1, 0.2, 0.3)
     assert set(oks_sigmas(COCO, 0.07)[0]) == {0.07}
-    for wrong in ([0.1], [0.1, 0.2, -1], 0, -0.1, float("nan")):
+    for wrong in ([0.1], [0.1, 0.2, -1], 0, -0.1, float("nan"), "x", ["x"] * 3, [0.1, None, 1]):
         with pytest.raises(HarError, match=r"data\.oks_sigma=.* 3 joints"):
             oks_sigmas(layout, wrong)
 

@@ -4,6 +4,7 @@ Source: cocodataset.org, "Keypoint Evaluation"; Ronchi and Perona, "Benchmarking
 in Multi-Instance Pose Estimation", ICCV 2017.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -62,13 +63,16 @@ def oks_sigmas(
     if sigma is None and order is not None:
         of_joint = dict(zip(order, _COCO_SIGMAS, strict=True))
         return tuple(of_joint[number] for number in range(joints)), "COCO's own of each joint"
-    if isinstance(sigma, Sequence):
-        given, by = [float(each) for each in sigma], ""
-    elif sigma is None:
-        given, by = [DEFAULT_SIGMA] * joints, "COCO's 17 are for other joints"
-    else:
-        given, by = [float(sigma)] * joints, "as given"
-    if len(given) != joints or not min(given) > 0:
+    try:
+        if isinstance(sigma, Sequence) and not isinstance(sigma, str):
+            given, by = [float(each) for each in sigma], ""
+        elif sigma is None:
+            given, by = [DEFAULT_SIGMA] * joints, "COCO's 17 are for other joints"
+        else:
+            given, by = [float(sigma)] * joints, "as given"
+    except (TypeError, ValueError):  # no numbers
+        given, by = [], ""
+    if len(given) != joints or not all(0 < each < math.inf for each in given):
         raise HarError(
             f"data.oks_sigma={sigma}: give one number greater than 0, or one for each of the "
             f"{joints} joints of the layout {layout.name}."

@@ -12,11 +12,12 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from har.cli import quote_argument
 from har.errors import HarError
 from har.files import whole_file
+from har.numbers import check_numbers
 from har.runs.training import train
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def run_config(words: Sequence[str], folder: Path) -> Iterator[DictConfig]:
     try:
         with open_dict(cfg):
             del cfg.hydra
+        check_numbers(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         yield cfg
     finally:
         HydraConfig.instance().cfg = before

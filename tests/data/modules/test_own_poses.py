@@ -1,6 +1,7 @@
 """Own pictures from annotations to batches: splits, nobody, unlabeled joints, mirroring."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,11 @@ def test_what_is_not_prepared(tmp_path: Path) -> None:
     (tmp_path / FOLDER / "persons.h5").write_text(json.dumps({}))
     with pytest.raises(HarError, match=r"persons\.h5 is missing, damaged"):
         OwnPosesDataModule(str(tmp_path)).setup("fit")
+        ({"enlarge": "x"}, r"data\.enlarge=x has to be a number"),
+        ({"threshold": -1}, r"data\.threshold=-1 has to be a number above 0"),
+        ({"threshold": "abc"}, r"data\.threshold=abc has to be a number"),
+        ({"val_share": "0.1"}, r"data\.val_share=0.1 has to be"),
+        ({"test_share": math.nan}, r"data\.test_share=nan has to be"),
+        ({"oks": True, "oks_sigma": "x"}, r"data\.oks_sigma=x: give one number"),
+        ({"oks": "off"}, r"data\.oks=off: give true or false\."),
+        ({"negatives": "no"}, r"data\.negatives=no: give true or false\."),

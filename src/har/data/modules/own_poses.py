@@ -14,6 +14,7 @@ from har.data.modules.persons import PersonDataModule
 from har.data.records import PersonSet
 from har.errors import HarError
 from har.layouts import get_layout
+from har.numbers import check_number, check_switch
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,10 @@ class OwnPosesDataModule(PersonDataModule):
         negatives: bool = True,
         **persons: Any,
     ) -> None:
-        if not enlarge > 0:
-            raise HarError(f"data.enlarge={enlarge} has to be greater than 0.")
+        check_number("data.enlarge", enlarge)
+        check_number("data.val_share", val_share)
+        check_number("data.test_share", test_share)
+        check_switch("data.negatives", negatives)
         super().__init__(data_dir, self._read, length=length, **persons)
         self.enlarge, self.negatives = enlarge, negatives
         self.val_share, self.test_share = val_share, test_share

@@ -19,6 +19,7 @@ from har.data.targets import DEPTH_RANGE_MM
 from har.errors import HarError
 from har.layouts import LayoutLike, get_layout
 from har.metrics import oks_sigmas
+from har.numbers import check_number, check_switch
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,9 @@ class PersonDataModule(TrainingDataModule):
             eval_batch_size=eval_batch_size,
             **loading,
         )
+        check_number("data.threshold", threshold)
+        check_number("data.val_persons", val_persons)
+        check_switch("data.oks", oks)
         self.data_dir, self.read = Path(data_dir), read
         self.augmentation, self.views, self.dim = augmentation, views, dim
         self.depth_range_mm = DEPTH_RANGE_MM if dim == 3 else None
