@@ -71,3 +71,23 @@ def test_what_shares_cannot_do(caplog: pytest.LogCaptureFixture) -> None:
         after = assign_splits(one, ["a"] * 3, {"val": 0.1, "test": 0})
     assert (after == b"train").all()
     assert "All samples are one group" in caplog.text
+
+
+def test_shares_are_of_the_rows_that_count(caplog: pytest.LogCaptureFixture) -> None:
+    """5 persons among 20 pictures of nobody: a share of the rows took pictures of nobody alone."""
+    groups = [f"{number:02d}" for number in range(25)]
+    counted = np.arange(25) < 5
+    before = np.full(25, b"train", dtype="S8")
+    for share, persons in ((0.1, 1), (0.3, 2), (0.5, 3)):  # at least one; 1.5 and 2.5 round up
+        after = assign_splits(before, groups, {"val": share, "test": 0.0}, counted=counted)
+        assert (after[counted] == b"val").sum() == persons
+        assert (after[~counted] == b"train").all()
+    # a row that does not count goes with its group
+    after = assign_splits(before, [g[1] for g in groups], {"val": 0.3, "test": 0}, counted=counted)
+    moved = {groups[row][1] for row in np.flatnonzero(after == b"val").tolist()}
+    assert len(moved) == 2
+    assert (after[[g[1] in moved for g in groups]] == b"val").all()
+    with caplog.at_level(logging.WARNING):
+        one = assign_splits(before, groups, {"val": 0.9, "test": 0}, counted=np.arange(25) == 3)
+    assert (one == b"train").all()
+    assert "none is kept out of training for val" in caplog.text

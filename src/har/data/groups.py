@@ -58,6 +58,7 @@ def assign_splits(
     groups: Sequence[str],
     shares: Mapping[str, float],
     seed: int = 0,
+    counted: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bytes_]:
     """The split of every row, with no group on two sides.
 
@@ -70,6 +71,8 @@ def assign_splits(
         groups: (N,) names.
         shares: parts of the training rows for ``val`` and ``test``, 0 to 1.
         seed: of the draw, which depends on the names alone.
+        counted: (N,) rows that shares are parts of, of persons for example; the others follow their
+            group, and stay in training where no row of it counts. None: all.
 
     Returns:
         (N,) splits, empty for rows that are left out.
@@ -96,13 +99,15 @@ def assign_splits(
     members: dict[str, list[int]] = {}
     for row in np.flatnonzero(training).tolist():
         members.setdefault(groups[row], []).append(row)
+    counts = np.ones(len(splits), dtype=bool) if counted is None else counted
+    members = {name: own for name, own in members.items() if counts[own].any()}
     drawn = sorted(members, key=lambda name: (crc32(f"{seed}/{name}".encode()), name))
     for name in ("test", "val"):
         split, share = name.encode(), shares[name]
         if share and not (splits == split).any():
-            wanted, taken = share * training.sum(), 0
+            wanted, taken = share * (training & counts).sum(), 0
             while len(drawn) > 1:
-                size = len(members[drawn[0]])
+                size = int(counts[members[drawn[0]]].sum())
                 if taken and taken + size / 2 > wanted:
                     break
                 found[members[drawn.pop(0)]] = split

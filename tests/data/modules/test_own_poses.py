@@ -56,6 +56,48 @@ def test_without_test_persons_the_validation_persons_are_measured(tmp_path: Path
     assert side.test_samples[0]["length_px"] == float((high - low).max())
 
 
+def test_a_share_is_of_persons_not_of_pictures_of_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_dots(tmp_path, FIVE, pictures=25, people=1)
+    some = changed(path, tmp_path / "5.json", lambda c: c["annotations"].__delitem__(slice(5, 25)))
+    prepare_persons(tmp_path / "images", {"train": some}, tmp_path / FOLDER, workers=0)
+    for options, persons in (
+        ({"val_share": 0.1}, 1),
+        ({"val_share": 0.3}, 2),
+        ({"val_share": 0.0, "val_persons": 2}, 2),
+    ):
+        data = OwnPosesDataModule(str(tmp_path), num_workers=0, **options)
+        data.setup("fit")
+        assert len(data.val_samples) == persons
+        assert len(data.datasets["pose"]) == 25 - persons
+
+    one = changed(path, tmp_path / "1.json", lambda c: c["annotations"].__delitem__(slice(1, 25)))
+    data = make_data(tmp_path / "images", one, tmp_path, val_share=0.9)
+    assert len(data.datasets["pose"]) == 25
+    assert "none is kept out of training for val" in caplog.text
+
+
+def test_training_without_a_person_is_refused(tmp_path: Path) -> None:
+    """The only video with persons is in the file of validation: pictures of nobody are left."""
+    path = write_dots(tmp_path, FIVE, pictures=4, people=1)
+
+    def keep(images: list[int]) -> Any:
+        def change(content: Any) -> None:
+            content["images"] = [content["images"][number] for number in images]
+            content["annotations"] = [content["annotations"][images[0]]]
+
+        return change
+
+    train = changed(path, tmp_path / "train.json", keep([0, 2, 3]))
+    val = changed(path, tmp_path / "val.json", keep([1]))
+    files = {"train": train, "val": val}
+    prepare_persons(tmp_path / "images", files, tmp_path / FOLDER, workers=0)
+    data = OwnPosesDataModule(str(tmp_path), num_workers=0, group_by=r"(video\d+)_")
+    with pytest.raises(HarError, match="No training person is in"):
+        data.setup("fit")
+
+
 def test_a_picture_of_nobody_teaches_that_and_an_unlabeled_joint_nothing(tmp_path: Path) -> None:
     folder = CASES / "case_05"
     data = make_data(folder / "images", folder / "annotations.json", tmp_path, val_share=0)
@@ -130,6 +172,14 @@ def test_the_pictures_are_read_as_the_annotations_mean_them(tmp_path: Path) -> N
     [
         ({"length": "head"}, "choose torso, box_diagonal, box_side"),
         ({"enlarge": 0}, r"data\.enlarge=0"),
+        ({"enlarge": "x"}, r"data\.enlarge=x has to be a number"),
+        ({"threshold": -1}, r"data\.threshold=-1 has to be a number above 0"),
+        ({"threshold": "abc"}, r"data\.threshold=abc has to be a number"),
+        ({"val_share": "0.1"}, r"data\.val_share=0.1 has to be"),
+        ({"test_share": math.nan}, r"data\.test_share=nan has to be"),
+        ({"oks": True, "oks_sigma": "x"}, r"data\.oks_sigma=x: give one number"),
+        ({"oks": "off"}, r"data\.oks=off: give true or false\."),
+        ({"negatives": "no"}, r"data\.negatives=no: give true or false\."),
         ({"group_by": "("}, "no regular expression"),
     ],
 )
@@ -146,11 +196,3 @@ def test_what_is_not_prepared(tmp_path: Path) -> None:
     (tmp_path / FOLDER / "persons.h5").write_text(json.dumps({}))
     with pytest.raises(HarError, match=r"persons\.h5 is missing, damaged"):
         OwnPosesDataModule(str(tmp_path)).setup("fit")
-        ({"enlarge": "x"}, r"data\.enlarge=x has to be a number"),
-        ({"threshold": -1}, r"data\.threshold=-1 has to be a number above 0"),
-        ({"threshold": "abc"}, r"data\.threshold=abc has to be a number"),
-        ({"val_share": "0.1"}, r"data\.val_share=0.1 has to be"),
-        ({"test_share": math.nan}, r"data\.test_share=nan has to be"),
-        ({"oks": True, "oks_sigma": "x"}, r"data\.oks_sigma=x: give one number"),
-        ({"oks": "off"}, r"data\.oks=off: give true or false\."),
-        ({"negatives": "no"}, r"data\.negatives=no: give true or false\."),

@@ -69,8 +69,9 @@ class OwnPosesDataModule(PersonDataModule):
         groups = groups_of(images, self.group_by)
         # not of the run's seed: another run is measured on the same persons
         shares = {"val": self.val_share, "test": self.test_share}
-        rows["split"] = assign_splits(rows["split"], groups, shares)
         somebody = np.isfinite(rows["joints_px"]).any((1, 2))
+        # pictures of nobody are no part of a share: they may be many times as many as persons
+        rows["split"] = assign_splits(rows["split"], groups, shares, counted=somebody)
         rows = rows[somebody | (self.negatives & (rows["split"] == b"train"))]
         low, high = rows["box_px"][:, :2], rows["box_px"][:, 2:]
         rows["center_px"] = (low + high) / 2

@@ -122,6 +122,9 @@ class PersonDataModule(TrainingDataModule):
             self.person_metric = (self.metric, self.threshold, sigmas)
         training, test = persons.of_split("train"), persons.of_split("test")
         eligible = np.char.startswith(training.rows["id"], self.val_prefix.encode())
+        labeled = np.isfinite(training.rows["joints_px"]).any((1, 2))
+        if persons.unlabeled == "unknown":  # the others are images of nobody
+            eligible &= labeled
         held_out = np.zeros(len(training), dtype=bool)
         held_out[eligible] = hold_out(training.rows[eligible], self.val_persons)
         rows = np.concatenate([training.rows[held_out], persons.of_split("val").rows])
@@ -132,7 +135,7 @@ class PersonDataModule(TrainingDataModule):
         self.datasets = {"pose": self._dataset(self._repeated(training[~held_out]), train=True)}
         self.val_samples = self._dataset(validation)
         self.test_samples = self._dataset(test, views=self.views)
-        if stage == "fit" and len(self.datasets["pose"]) == 0:
+        if stage == "fit" and not labeled[~held_out].any():
             raise HarError(
                 f"No training person is in {self.data_dir} ({self.source}): prepare more images, "
                 "or lower data.val_persons."
