@@ -116,6 +116,28 @@ def test_sixteen_bits_in_color_are_read_as_written(tmp_path: Path, ending: str) 
         np.testing.assert_array_equal(read(path), colors)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["tif", "avif", "png", "webp", "jpg"])
+def test_every_orientation_of_every_format(tmp_path: Path, ending: str, orientation: int) -> None:
+    """OpenCV turns a TIFF also where it must not, and an AVIF never."""
+    colors = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    stored = colors.repeat(16, axis=0).repeat(16, axis=1)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{ending}"
+    options = {"avif": {"quality": 100}, "webp": {"lossless": True}, "jpg": {"quality": 100}}
+    PIL.Image.fromarray(stored).save(path, exif=exif, **options.get(ending, {}))
+    with PIL.Image.open(path) as picture:
+        upright = np.asarray(PIL.ImageOps.exif_transpose(picture).convert("RGB"))
+    for image, truth in (
+        (read_image(path), upright),
+        (read_stored_image(path, upright=True), upright),
+        (read_stored_image(path), stored),
+    ):
+        assert image.shape == truth.shape
+        assert np.abs(image.astype(int) - truth).mean() < 8  # neighbors differ by 60 and more
+
+
 @pytest.mark.parametrize(
     ("name", "what"),
     [

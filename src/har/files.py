@@ -4,7 +4,7 @@ import hashlib
 import os
 import secrets
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
@@ -16,10 +16,22 @@ from numpy.typing import NDArray
 from har.errors import HarError
 
 Image = NDArray[np.uint8]
+Turn = tuple[str, int]  # "irot" and quarter turns anticlockwise, or "imir" and the mirrored axis
 
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
 _PROBE_BYTES = 2**16
 _LONGEST_STEM = 100  # bytes: with what is added, names stay below the 255 that systems allow
+# From an upright image to the stored one, by its orientation in EXIF or TIFF.
+_UNTURNED: dict[int, tuple[Turn, ...]] = {
+    1: (),
+    2: (("imir", 1),),
+    3: (("irot", 2),),
+    4: (("imir", 0),),
+    5: (("irot", 1), ("imir", 0)),
+    6: (("irot", 1),),
+    7: (("irot", 3), ("imir", 0)),
+    8: (("irot", 3),),
+}
 _USED_OF_16_BITS = 2**14  # values below it are of a camera of 10 to 14 bits
 
 
@@ -174,7 +186,99 @@ def _read(path: str | Path) -> NDArray[np.uint8]:
 
 
 def _decoded(path: str | Path, data: NDArray[np.uint8], upright: bool) -> Image | None:
-    """The image; None where there is none.
+    """The image, as stored or upright; None where there is none.
+
+    OpenCV turns a TIFF always and an AVIF never, whatever it is told.
+
+    Raises:
+        HarError: it is of a kind that would look wrong.
+    """
+    image = _pixels(path, data, upright)
+    if image is None:
+        return None
+    turns = _avif_turns(data) if upright else _UNTURNED[_tiff_orientation(data)]
+    return np.ascontiguousarray(_turned(image, turns)) if turns else image
+
+
+def _turned(image: Image, turns: Sequence[Turn]) -> Image:
+    """An image after quarter turns, anticlockwise, and mirrorings along an axis."""
+    for kind, value in turns:
+        image = np.rot90(image, value) if kind == "irot" else np.flip(image, value)
+    return image
+
+
+def _tiff_orientation(data: NDArray[np.uint8]) -> int:
+    """The orientation of a TIFF file, 1 to 8 (TIFF 6.0, tag 274); 1 for others."""
+    with suppress(struct.error, KeyError):
+        order = {b"II*\0": "<", b"MM\0*": ">"}[data[:4].tobytes()]
+        (start,) = struct.unpack_from(f"{order}I", data, 4)
+        (entries,) = struct.unpack_from(f"{order}H", data, start)
+        for place in range(start + 2, start + 2 + 12 * entries, 12):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", data, place)
+            if tag == 274:
+                return value if value in _UNTURNED else 1
+    return 1
+
+
+def _avif_turns(data: NDArray[np.uint8]) -> list[Turn]:
+    """What turns the stored pixels of an AVIF file upright (ISO/IEC 23008-12, 6.5.10 and 6.5.12),
+    of its first image; nothing for others."""
+    turns: list[Turn] = []
+    if data[4:8].tobytes() != b"ftyp" or data[8:12].tobytes() not in (b"avif", b"avis"):
+        return turns
+    with suppress(struct.error, IndexError, KeyError, ValueError):
+        file = data.tobytes()
+        meta = dict(_boxes(file, 0, len(file)))["meta"]
+        inside = dict(_boxes(file, meta.start + 4, meta.stop))
+        (primary,) = struct.unpack_from(">I" if file[inside["pitm"].start] else ">H",
+                                        file, inside["pitm"].start + 4)  # fmt: skip
+        parts = dict(_boxes(file, inside["iprp"].start, inside["iprp"].stop))
+        properties = list(_boxes(file, parts["ipco"].start, parts["ipco"].stop))
+        for number in _associated(file, parts["ipma"].start, primary):
+            kind, place = properties[number - 1]
+            if kind in ("irot", "imir"):
+                turns.append((kind, file[place.start] & (3 if kind == "irot" else 1)))
+    return turns
+
+
+def _boxes(file: bytes, start: int, stop: int) -> Iterator[tuple[str, slice]]:
+    """The boxes in a part of a file (ISO/IEC 14496-12, 4.2), without their heads."""
+    while start + 8 <= stop:
+        size, kind = struct.unpack_from(">I4s", file, start)
+        head = 8
+        if size == 1:
+            size, head = struct.unpack_from(">Q", file, start + 8)[0], 16
+        size = size or stop - start
+        if size < head:
+            return
+        yield kind.decode("latin-1"), slice(start + head, min(start + size, stop))
+        start += size
+
+
+def _associated(file: bytes, place: int, item: int) -> list[int]:
+    """The properties of an item, from 1, in their order (ISO/IEC 23008-12, 9.3.1)."""
+    version, wide = file[place], file[place + 3] & 1
+    (entries,) = struct.unpack_from(">I", file, place + 4)
+    place += 8
+    for _ in range(entries):
+        id_bytes = 4 if version else 2
+        found = int.from_bytes(file[place : place + id_bytes], "big")
+        count = file[place + id_bytes]
+        place += id_bytes + 1
+        step = 2 if wide else 1
+        bits = 0x7FFF if wide else 0x7F  # the highest bit: it is essential
+        numbers = [
+            int.from_bytes(file[at : at + step], "big") & bits
+            for at in range(place, place + count * step, step)
+        ]
+        if found == item:
+            return [number for number in numbers if number]
+        place += count * step
+    return []
+
+
+def _pixels(path: str | Path, data: NDArray[np.uint8], upright: bool) -> Image | None:
+    """What OpenCV decodes, as uint8 RGB; None where there is no image.
 
     Raises:
         HarError: it is of a kind that would look wrong.

@@ -19,7 +19,8 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".
 _FEW_IMAGES = 100  # are checked sooner than processes are started
 _SMALLEST_PX = 8
 _SAME_PX = 2  # sizes that differ by no more are the same: some tools round
-_EXIF = (b"Exif", b"eXIf", b"EXIF")  # in JPEG, PNG and WebP
+_TURNING = (b"Exif", b"eXIf", b"EXIF", b"irot", b"imir")  # in JPEG, PNG and WebP; in AVIF
+_TIFF = (b"II*\0", b"MM\0*")
 
 
 class PictureFolder:
@@ -165,7 +166,7 @@ def check_picture(file: str, root: str) -> PictureCheck:
     try:
         stored = upright = read_stored_image(path)
         data = path.read_bytes()
-        if any(mark in data for mark in _EXIF):
+        if data[:4] in _TIFF or any(mark in data for mark in _TURNING):
             upright = read_stored_image(path, upright=True)
     except HarError as error:
         return PictureCheck(file, str(error).replace(f"The image {path} ", "").partition(":")[0])
