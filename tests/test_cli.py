@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from har.cli import (
     _REFERENCE,
+    change_checkpoint,
     find_last_checkpoint,
     help_text,
     quote_argument,
@@ -90,6 +91,17 @@ def test_help_names_every_key_and_choice(command: str) -> None:
         assert re.search(rf"^{key}:", shown, re.MULTILINE), key
     if command in ("train", "evaluate"):
         assert set(EXPERIMENTS) <= set(re.findall(r"\w+", shown))
+
+
+def test_an_evaluation_changes_keys_that_only_the_checkpoint_has() -> None:
+    """As docs/own_poses.md says: Hydra refused data.length and asked for a plus sign."""
+    words = ["ckpt_path=a.ckpt", "data.length=box_side", "+data.x=1", "fast=false"]
+    changed = change_checkpoint(words)
+    assert changed == ["ckpt_path=a.ckpt", "++data.length=box_side", "+data.x=1", "fast=false"]
+    cfg = compose("evaluate", [*changed, "++data.batch_size=3", "name=x"])
+    assert (cfg.data.length, cfg.data.batch_size) == ("box_side", 3)
+    of_experiment = ["experiment=own_poses", "data.length=box_side"]
+    assert change_checkpoint(of_experiment) == of_experiment
 
 
 def test_help_comes_at_once() -> None:

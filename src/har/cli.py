@@ -282,6 +282,15 @@ def sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
+def change_checkpoint(words: Sequence[str]) -> list[str]:
+    """``data.length=torso`` of an evaluation without an experiment, as Hydra takes it: it changes
+    what the checkpoint states, and the keys of that are not those of the default configuration."""
+    if any(word.lstrip("+").startswith("experiment=") for word in words):
+        return list(words)
+    sections = ("data.", "model.", "module.")
+    return [f"++{word}" if word.startswith(sections) else word for word in words]
+
+
 def _own_folder(words: list[str]) -> list[str]:
     """Under torchrun or SLURM every process starts for itself, and each would make a run folder
     named by its own clock: only the first one's is kept."""
@@ -341,6 +350,8 @@ def entry_point(
         words, config = take_config(sys.argv[1:])
         words = rewrite_arguments(words, has_task)
         refuse_old_keys(config_name, words)
+        if config_name == "evaluate" and config is None:
+            words = change_checkpoint(words)
         if name is not None and config is None:
             words = name_run(words, name)
         words = _own_folder(_resolve_last(config_name, words, resume, config))
