@@ -15,6 +15,7 @@ Size = tuple[int, int]
 _TOLERANCE_PX = 2.0  # by which boxes and joints may leave a picture that was measured otherwise
 _MARGIN = 0.1  # of the box around joints: of its longer side, on every side
 _SMALLEST_BOX = 0.05  # of the picture's longer side: around a single joint
+_FEW_PX = 10  # of a picture's longer side: in a larger one nobody has all joints in one pixel
 _SMALLEST_PX = 4.0  # of a box: a smaller one has no crop
 
 
@@ -82,9 +83,20 @@ def read_labels(
     if "num_keypoints" in entry and stated != labeled.sum():
         what = "num_keypoints is another than the labeled joints (counted anew)"
         note(notes, what, f"{place}: {stated:g} for {labeled.sum()}")
+    if _are_relative(places[labeled], size):
+        what = "left out: key points from 0 to 1 are parts of the picture (export them in pixels)"
+        note(notes, what, place)
+        return None
     places[~labeled] = np.nan
     visible = np.where(labeled, flags != 1, -1).astype(np.int8)
     return Labels(places, visible)
+
+
+def _are_relative(joints_px: NDArray[np.float64], size: Size) -> bool:
+    """Whether joints are given in parts of the picture: all would lie in its first pixel."""
+    distinct = len(np.unique(joints_px, axis=0))
+    inside = ((joints_px >= 0) & (joints_px <= 1)).all()
+    return bool(distinct > 1 and inside and max(size) > _FEW_PX)
 
 
 def read_box(entry: Mapping[str, Any]) -> NDArray[np.float64] | None:
