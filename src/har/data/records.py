@@ -63,6 +63,14 @@ class Person:
         return (low + high) / 2, enlarge * float(np.max(high - low))
 
 
+def _encoded(text: str, name: str) -> bytes:
+    """A text as it is stored, in UTF-8; a half character of an id is written out."""
+    try:
+        return text.encode(errors="backslashreplace" if name == "id" else "strict")
+    except UnicodeEncodeError as error:
+        raise HarError(f"The {name} {text!r} is no text that can be stored: rename it.") from error
+
+
 @dataclass(frozen=True)
 class PersonSet:
     """The persons of a data set, in one array that loader processes share.
@@ -109,7 +117,7 @@ class PersonSet:
         columns["depth_mm"] = [no_depth if v is None else v for v in columns["depth_mm"]]
         columns["box_px"] = [_NO_BOX if v is None else v for v in columns["box_px"]]
         for name in ("id", "image", "split"):
-            columns[name] = [text.encode() for text in columns[name]]
+            columns[name] = [_encoded(text, name) for text in columns[name]]
         return cls.from_columns(images_dir, layout, source, **columns)
 
     @classmethod

@@ -46,3 +46,47 @@ def test_key_points_in_parts_of_the_picture_are_left_out(dots: Path) -> None:
         content["annotations"][1]["keypoints"] = [0.5, 0.5, 2, *[0] * 12]
 
     assert len(prepared(dots, near_the_corner)[1]) == 3
+
+
+@pytest.mark.parametrize("odd", ["a\0", "\0", "\ud800", "é\udfff\0b"])
+def test_half_characters_and_nul_are_written_out(dots: Path, odd: str) -> None:
+    """They ended in a trace where the persons are written."""
+
+    def change(content: Any) -> None:
+        content["categories"][0].update(name=odd, keypoints=[odd, *FIVE[1:]])
+        content["annotations"][0]["id"] = odd
+
+    _, persons = prepared(dots, change)
+    assert len(persons) == 3
+    again = read_persons(dots / "out" / "persons.h5")
+    for text in (again.source, again.layout.name, *again.layout.joints, *again.rows["id"].tolist()):
+        plain = text if isinstance(text, str) else text.decode()
+        assert "\0" not in plain
+        plain.encode()  # no half character
+    assert set(again.layout.joints[1:]) == set(FIVE[1:])
+
+
+def test_a_name_of_a_picture_that_cannot_be_stored_is_refused() -> None:
+    layout = Layout("one", ("a",))
+    person = Person("x", "\ud800.png", [[1, 2]], (1, 2), 3.0)
+    with pytest.raises(HarError, match=r"image .* is no text that can be stored"):
+        PersonSet.of([person], Path(), layout)
+
+
+@pytest.mark.parametrize("second", ["dots", "1"])
+def test_categories_of_one_name_are_chosen_by_id(dots: Path, second: str) -> None:
+    """Two of one name, and one whose name is the id of the other: the advice chose both again."""
+
+    def change(content: Any) -> None:
+        first = content["categories"][0]
+        content["categories"].append({"id": 2, "name": second, "keypoints": list("abcde")})
+        content["annotations"][2]["category_id"] = 2
+        assert first["name"] == "dots"
+
+    with pytest.raises(HarError, match="2 categories") as caught:
+        prepared(dots, change)
+    advice = str(caught.value).rpartition("category=")[2].rstrip(".")
+    assert stems(prepared(dots, change, category=advice)[1]) == ["video0_000.png", "video0_001.png"]
+    assert "2 (5 joints, named" in str(caught.value)
+    assert stems(prepared(dots, change, category="2")[1]) == ["video1_000.png"]
+    assert stems(prepared(dots, change, category="1")[1]) == ["video0_000.png", "video0_001.png"]

@@ -128,7 +128,12 @@ def identity(value: Any) -> str:
     """An id as it is compared: 7, 7.0 and "7" are the same; empty for what is none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip() if isinstance(value, (int, str)) else ""
+    return clean(str(value)) if isinstance(value, (int, str)) else ""
+
+
+def clean(text: str) -> str:
+    """A text as files can hold it: half characters and NUL are written out, spaces around go."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0").strip()
 
 
 def number(value: Any) -> float:

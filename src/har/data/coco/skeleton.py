@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from har.data.coco.document import COCOError, Document, identity, note, number
+from har.data.coco.document import COCOError, Document, clean, identity, note, number
 from har.joint_names import find_sides
 from har.layouts import Layout, LayoutError
 
@@ -51,7 +51,8 @@ def find_skeleton(
         )
     if category is not None:
         wanted, choices = str(category), _choices(document, list(joints))
-        joints = {k: v for k, v in joints.items() if wanted in (k, _name(document, k))}
+        of_name = {k: v for k, v in joints.items() if wanted == _name(document, k)}
+        joints = {wanted: joints[wanted]} if wanted in joints else of_name  # ids are never alike
         if not joints:
             raise COCOError(
                 f"category={wanted}: {document.path} has no such category with key points; choose "
@@ -68,7 +69,7 @@ def find_skeleton(
         raise COCOError(
             f"{len(keys)} categories of {document.path} have key points, "
             f"{_choices(document, keys)}: say which one to train on, for example "
-            f"category={_name(document, keys[0]) or keys[0]}."
+            f"category={_word(document, keys[0])}."
         )
     ((names, first),) = different.items()
     layout = _layout(document, first, names, flip_pairs)
@@ -79,17 +80,29 @@ def _joints(entry: Mapping[str, Any]) -> tuple[str, ...]:
     found = entry.get("keypoints")
     if not isinstance(found, list):
         return ()
-    return tuple(str(name).strip() if isinstance(name, (str, int)) else "" for name in found)
+    return tuple(clean(str(name)) if isinstance(name, (str, int)) else "" for name in found)
 
 
 def _name(document: Document, key: str) -> str:
     name = document.categories[key].get("name")
-    return str(name).strip() if isinstance(name, (str, int)) else ""
+    return clean(str(name)) if isinstance(name, (str, int)) else ""
+
+
+def _word(document: Document, key: str) -> str:
+    """What chooses a category: its name, or its id where the name is that of another one too."""
+    name = _name(document, key)
+    others = [k for k, entry in document.categories.items() if k != key and _joints(entry)]
+    shared = any(name in (other, _name(document, other)) for other in others)
+    return key if shared or not name else name
 
 
 def _choices(document: Document, keys: Sequence[str]) -> str:
-    sizes = [(key, len(_joints(document.categories[key]))) for key in keys]
-    return " and ".join(f"{_name(document, k) or k} ({count} joints)" for k, count in sizes)
+    texts = []
+    for key in keys:
+        name, word = _name(document, key), _word(document, key)
+        named = f", named {name}" if name and word != name else ""
+        texts.append(f"{word} ({len(_joints(document.categories[key]))} joints{named})")
+    return " and ".join(texts)
 
 
 def _layout(
