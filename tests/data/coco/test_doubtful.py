@@ -90,3 +90,19 @@ def test_categories_of_one_name_are_chosen_by_id(dots: Path, second: str) -> Non
     assert "2 (5 joints, named" in str(caught.value)
     assert stems(prepared(dots, change, category="2")[1]) == ["video1_000.png"]
     assert stems(prepared(dots, change, category="1")[1]) == ["video0_000.png", "video0_001.png"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://x.org/data/video0_001.png?token=abc&x=1/2",
+        "https://x.org/data/video0_001.png#1",
+        "https://x.org/data/video0%5f001.png?token=abc#1",
+        "s3://bucket/a/video0_001.png",
+        "http://host/data/local-files/?d=sub/video0_001.png",
+    ],
+)
+def test_addresses_with_a_query(dots: Path, name: str) -> None:
+    notes, persons = prepared(dots, lambda c: c["images"][1].update(file_name=name))
+    assert stems(persons) == ["video0_000.png", "video0_001.png", "video1_000.png"]
+    assert not [what for what in notes if "left out" in what]

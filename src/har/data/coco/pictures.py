@@ -1,6 +1,7 @@
 """The pictures of a COCO file in a folder: found by their names, and each decoded once."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -60,7 +61,10 @@ class PictureFolder:
 
     def find(self, name: str) -> list[str]:
         """The files that a name may stand for: one, or none, or several."""
-        for text in dict.fromkeys((name, unquote(name.rpartition("?d=")[2]))):
+        texts = [name, unquote(name.rpartition("?d=")[2])]
+        if "://" in name:  # an address may end with a query or a place in the page
+            texts.append(unquote(re.split(r"[?#]", name)[0]))
+        for text in dict.fromkeys(texts):
             wanted = plain_name(text)
             if wanted in self._exact:
                 return [self._exact[wanted]]
