@@ -106,3 +106,71 @@ def test_addresses_with_a_query(dots: Path, name: str) -> None:
     notes, persons = prepared(dots, lambda c: c["images"][1].update(file_name=name))
     assert stems(persons) == ["video0_000.png", "video0_001.png", "video1_000.png"]
     assert not [what for what in notes if "left out" in what]
+
+
+def test_an_image_listed_twice_with_two_sizes_is_named(dots: Path) -> None:
+    def change(content: Any) -> None:
+        content["images"].append({**content["images"][0], "width": 77})
+
+    notes, persons = prepared(dots, change)
+    assert len(persons) == 3
+    (places,) = (places for what, places in notes.items() if "listed twice, with two s" in what)
+    assert places == ["video0_000.png (image 0): 120x120 and 77x120"]
+
+    def unknown_first(content: Any) -> None:
+        image = content["images"][0]
+        content["images"][0] = {"id": image["id"], "file_name": image["file_name"]}
+        content["images"].append({**image, "width": 77})
+
+    notes, persons = prepared(dots, unknown_first)
+    assert len(persons) == 2
+    assert "left out: the picture has another size than the annotations state" in notes
+
+
+def test_a_category_id_listed_twice(dots: Path) -> None:
+    def ball(content: Any) -> None:
+        content["categories"].append({"id": 1, "name": "ball"})
+
+    notes, persons = prepared(dots, ball)
+    assert persons.layout.name == "dots"
+    assert notes["a category id is listed twice (that with key points counts)"] == ["1"]
+    prepared(dots, lambda c: c["categories"].append(dict(c["categories"][0])))  # the same again
+
+    def other_joints(content: Any) -> None:
+        content["categories"].append({"id": 1, "name": "hand", "keypoints": list("abcde")})
+
+    with pytest.raises(HarError, match=r"category id 1 .* stands for two lists of key points"):
+        prepared(dots, other_joints)
+
+
+def test_a_repeated_annotation_is_one_person(dots: Path) -> None:
+    def change(content: Any) -> None:
+        content["annotations"].append(dict(content["annotations"][0]))
+        content["annotations"].append({**content["annotations"][1], "id": 99})
+        other = json.loads(json.dumps(content["annotations"][2]))
+        other["keypoints"][0] += 1  # of another person
+        content["annotations"].append(other)
+
+    notes, persons = prepared(dots, change)
+    assert stems(persons) == [
+        "video0_000.png",
+        "video0_001.png",
+        "video1_000.png",
+        "video1_000.png",
+    ]
+    assert len(notes["left out: the same joints and box as another annotation"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "crowd", "odd"),
+    [
+        *((value, False, False) for value in (0, 0.0, False, "0", "false", None, "no", "")),
+        *((value, True, False) for value in (1, 1.0, True, "1", "true", "yes", "Yes")),
+        *((value, True, True) for value in (2, "2", "maybe", [1])),
+    ],
+)
+def test_ways_of_writing_a_crowd(dots: Path, value: Any, crowd: bool, odd: bool) -> None:
+    notes, persons = prepared(dots, lambda c: c["annotations"][1].update(iscrowd=value))
+    assert len(persons) == 3 - crowd
+    assert ("left out: a crowd, not a person" in notes) == crowd
+    assert any("iscrowd is not 0 or 1" in what for what in notes) == odd

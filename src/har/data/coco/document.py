@@ -84,7 +84,7 @@ def read_document(path: Path, notes: Notes) -> Document:
     document = Document(path, notes)
     images, annotations, categories = lists
     for entry in _mappings(document, "a category", categories):
-        document.categories[identity(entry.get("id"))] = entry
+        _add_category(document, entry)
     for entry in _mappings(document, "an image", images):
         _add_picture(document, entry)
     document.annotations = list(_mappings(document, "an annotation", annotations))
@@ -108,6 +108,24 @@ def _mappings(document: Document, what: str, entries: Any) -> Iterator[Mapping[s
             note(document.notes, f"left out: {what} is not an object of JSON", f"number {place}")
 
 
+def _add_category(document: Document, entry: Mapping[str, Any]) -> None:
+    """Adds a category; of two with one id that with key points counts."""
+    key = identity(entry.get("id"))
+    before = document.categories.get(key)
+    if before is None:
+        document.categories[key] = entry
+    elif before != entry:
+        joints = [each.get("keypoints") for each in (before, entry)]
+        if all(joints) and joints[0] != joints[1]:
+            raise COCOError(
+                f"The category id {key} of {document.path} stands for two lists of key points: "
+                "give each category, and its annotations, an id of its own."
+            )
+        note(document.notes, "a category id is listed twice (that with key points counts)", key)
+        if joints[1] and not joints[0]:
+            document.categories[key] = entry
+
+
 def _add_picture(document: Document, entry: Mapping[str, Any]) -> None:
     key, name = identity(entry.get("id")), entry.get("file_name")
     if not key or not isinstance(name, str) or not name.strip() or "\0" in name:
@@ -122,6 +140,16 @@ def _add_picture(document: Document, entry: Mapping[str, Any]) -> None:
     elif before.file_name != name:
         note(document.notes, "left out: an image id stands for two files", f"image {key}")
         document.pictures[key] = Picture(key, "", (0, 0))  # found nowhere
+    elif not known or before.size == picture.size:
+        return
+    elif before.size == (0, 0):
+        document.pictures[key] = picture
+    else:
+        note(
+            document.notes,
+            "an image is listed twice, with two sizes (the first counts)",
+            f"{before}: {before.size[0]}x{before.size[1]} and {picture.size[0]}x{picture.size[1]}",
+        )
 
 
 def identity(value: Any) -> str:

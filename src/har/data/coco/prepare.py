@@ -231,6 +231,7 @@ def _persons(split: _Split, pictures: _Views, notes: Notes) -> Iterator[Person]:
     found = {key: pictures.of(f, document.pictures[key].size) for key, f in split.files.items()}
     views = {key: view for key, view in found.items() if view is not None}
     read = []
+    seen: set[str] = set()
     for entry in document.annotations:
         key = identity(entry.get("image_id"))
         place = f"annotation {identity(entry.get('id')) or 'without an id'}"
@@ -242,7 +243,7 @@ def _persons(split: _Split, pictures: _Views, notes: Notes) -> Iterator[Person]:
         if not split.is_person(entry):
             named = document.categories.get(identity(entry.get("category_id")), {})
             note(notes, f"left out: of the category {named.get('name', 'of no name')}", place)
-        elif _is_crowd(entry):
+        elif _is_crowd(entry, place, notes):
             note(notes, "left out: a crowd, not a person", place)
         elif key not in views:
             note(notes, _LOST_WITH_PICTURE, place)
@@ -250,7 +251,10 @@ def _persons(split: _Split, pictures: _Views, notes: Notes) -> Iterator[Person]:
             labels = read_labels(entry, layout, views[key][1], place, notes)
             if labels is not None and not len(labels.labeled_px):
                 note(notes, "left out: no joint is labeled (nor is it an empty picture)", place)
+            elif labels is not None and (same := _what_is_labeled(key, entry)) in seen:
+                note(notes, "left out: the same joints and box as another annotation", place)
             elif labels is not None:
+                seen.add(same)
                 read.append((key, place, entry, labels, read_box(entry)))
     corners = [
         None if box is None else is_two_corners(box, labels, views[key][1])
@@ -298,9 +302,20 @@ def _persons(split: _Split, pictures: _Views, notes: Notes) -> Iterator[Person]:
             )
 
 
-def _is_crowd(entry: Mapping[str, Any]) -> bool:
-    """Whether an annotation is of a crowd: ``iscrowd`` is 1, true or "1"."""
-    return str(entry.get("iscrowd", 0)).strip().lower() in ("1", "1.0", "true")
+def _what_is_labeled(key: str, entry: Mapping[str, Any]) -> str:
+    """The same text for the same joints and box in the same picture: of one person."""
+    return json.dumps([key, entry.get("keypoints"), entry.get("bbox")])
+
+
+def _is_crowd(entry: Mapping[str, Any], place: str, notes: Notes) -> bool:
+    """Whether an annotation is of a crowd: ``iscrowd`` says something else than no."""
+    value = entry.get("iscrowd")
+    text = str(value).strip().lower()
+    if text in ("0", "0.0", "false", "no", "none", "null", ""):
+        return False
+    if text not in ("1", "1.0", "true", "yes"):
+        note(notes, "iscrowd is not 0 or 1 (taken for a crowd)", f"{place}: {value!r:.20}")
+    return True
 
 
 def _with_own_ids(persons: list[Person]) -> list[Person]:
