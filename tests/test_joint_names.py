@@ -1,8 +1,10 @@
 """Left and right in names of joints: pairs, sides and names that are the same."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from har.joint_names import find_sides, joint_key
+from har.joint_names import MISSING, find_sides, joint_key, match_joints, words_of
 from har.layouts import Layout, LayoutError
 
 PAIRS = [
@@ -112,3 +114,46 @@ def test_names_of_several_data_sets_are_the_same() -> None:
     assert keys == {("left", ("knee",))}
     assert joint_key("nose") == ("middle", ("nose",))
     assert joint_key("right_knee") != joint_key("left_knee")
+
+
+DIFFERENT = [
+    ["x+", "x-"],
+    ["hand", "Hand"],
+    ["toe1", "toe_1"],
+    ["left_hand", "hand_left"],
+    ["má", "mà", "ma"],
+    ["Fuß", "Fuss"],
+    ["ひざ", "ひさ"],
+    ["😀", "😎"],
+]
+
+
+@pytest.mark.parametrize("names", DIFFERENT)
+def test_names_that_words_do_not_tell_apart_are_different_joints(names: list[str]) -> None:
+    layout = Layout("x", tuple(names))
+    assert match_joints(names, names) == layout.order_from(layout) == tuple(range(len(names)))
+    assert len(set(layout.parts)) == len(names)
+    assert match_joints(names[::-1], names) == tuple(range(len(names)))[::-1]
+
+
+def test_marks_that_make_another_letter_stay() -> None:
+    assert words_of("ひざ") != words_of("ひさ")  # knee; their strokes are no accents
+    assert words_of("ﾋｻﾞ") != words_of("ヒサ")
+    assert words_of("कान") == ("कान",) != words_of("कोन")  # ear and corner: one word each
+    assert words_of("épaule") == ("epaule",)
+
+
+def test_a_joint_is_matched_by_words_only_where_one_has_them() -> None:
+    assert match_joints(["LeftHand", "Nose"], ["nose", "left_hand"]) == (1, 0)
+    assert match_joints(["LeftHand"], ["left_hand", "hand_left"]) == (MISSING,)
+    assert match_joints(["left_hand", "hand_left"], ["LeftHand"]) == (MISSING, MISSING)
+    assert match_joints(["hand", "Hand"], ["Hand", "head"]) == (MISSING, 0)
+    assert match_joints([], ["a"]) == ()
+    with pytest.raises(LayoutError, match="cannot be made"):
+        Layout("a", ("x",)).order_from(Layout("b", ("x+", "x-")))
+
+
+@settings(deadline=None)
+@given(st.lists(st.text("aAáä1_+ LrR.Ssß", max_size=5), unique=True, max_size=8))
+def test_every_joint_is_itself(names: list[str]) -> None:
+    assert match_joints(names, names) == tuple(range(len(names)))

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 LEFT, RIGHT, MIDDLE = "left", "right", "middle"
+MISSING = -1
+"""Entry of a joint map where the source has no such joint."""
 
 # A language a line: words that say left, words that say right. "*" stands for any ending.
 _WORDS = """
@@ -52,7 +54,7 @@ _GLUED = (
     *[("左の", "右の"), ("左", "右"), ("왼쪽", "오른쪽"), ("왼", "오른")],
     *[("l", "r"), ("л", "п")],
 )
-_TOKEN = re.compile(r"[^\W\d_]+|\d+")
+_VOICING = (7, 8, 9)  # marks that are no accents: they make other letters, in Hindi and Japanese
 _CASE_ENDS = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTERS = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ı": "i"})
 
@@ -77,9 +79,25 @@ def words_of(name: str) -> tuple[str, ...]:
     plain = unicodedata.normalize("NFKC", name).translate(_LETTERS)
     split = _CASE_ENDS.sub(" ", plain)
     letters = unicodedata.normalize("NFKD", split)
-    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    bare = "".join(c for c in letters if unicodedata.combining(c) in (0, *_VOICING))
     joined = unicodedata.normalize("NFC", bare)  # Korean syllables stay whole
-    return tuple(_TOKEN.findall(joined.casefold()))
+    words, before = [], ""
+    for letter in joined.casefold():
+        kind = _kind(letter)
+        kind = before if kind == "mark" else kind
+        if kind and kind == before:
+            words[-1] += letter
+        elif kind:
+            words.append(letter)
+        before = kind
+    return tuple(words)
+
+
+def _kind(letter: str) -> str:
+    """Letter, digit, a mark that belongs to the letter before (a vowel in Hindi), or nothing."""
+    if unicodedata.category(letter).startswith("M"):
+        return "mark"
+    return "digit" if letter.isdecimal() else "letter" if letter.isalnum() else ""
 
 
 def find_sides(names: Sequence[str]) -> Sides:
@@ -134,6 +152,26 @@ def joint_key(name: str) -> tuple[str, tuple[str, ...]]:
         side, place = found[0]
         return side, (*tokens[:place], *tokens[place + 1 :])
     return MIDDLE, tokens
+
+
+def unique_keys(names: Sequence[str]) -> dict[tuple[str, tuple[str, ...]], int]:
+    """Number of every joint by its :func:`joint_key`, without the keys that several joints have."""
+    keys = [joint_key(name) for name in names]
+    return {key: number for number, key in enumerate(keys) if keys.count(key) == 1}
+
+
+def match_joints(wanted: Sequence[str], source: Sequence[str]) -> tuple[int, ...]:
+    """Number, in ``source``, of every joint of ``wanted``, :data:`MISSING` where it has none.
+
+    Identical names are the same joint. Others are where they have the same :func:`joint_key`, and
+    no other joint of either side has it: "x+" and "x-" are two joints, so that "x" is none of them.
+    """
+    ours, theirs = unique_keys(wanted), unique_keys(source)
+    found = [MISSING] * len(wanted)
+    for key, number in ours.items():
+        found[number] = theirs.get(key, MISSING)
+    places = {name: number for number, name in enumerate(source)}
+    return tuple(places.get(name, other) for name, other in zip(wanted, found, strict=True))
 
 
 def _sides_of(tokens: Sequence[str], clear: bool = False) -> Iterator[tuple[str, int]]:

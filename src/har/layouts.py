@@ -19,10 +19,7 @@ from itertools import chain
 from typing import Any
 
 from har.errors import HarError
-from har.joint_names import Sides, find_sides, joint_key
-
-MISSING = -1
-"""Entry of a joint map where the source has no such joint."""
+from har.joint_names import MISSING, Sides, find_sides, joint_key, match_joints, unique_keys
 
 
 class LayoutError(HarError):
@@ -94,8 +91,14 @@ class Layout:
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
-        """Body part of every joint: its name in words, without the side."""
-        return tuple(" ".join(joint_key(joint)[1]) for joint in self.joints)
+        """Body part of every joint: its name in words, without the side; the name as it is where
+        words do not tell it from another joint."""
+        numbers = unique_keys(self.joints)
+        keys = [joint_key(joint) for joint in self.joints]
+        return tuple(
+            (key in numbers and " ".join(key[1])) or joint
+            for key, joint in zip(keys, self.joints, strict=True)
+        )
 
     @cached_property
     def flip(self) -> tuple[int, ...]:
@@ -124,13 +127,13 @@ class Layout:
         return tuple(i for i, joint in enumerate(self.joints) if joint in ("pelvis", "thorax"))
 
     def order_from(self, source: "Layout") -> tuple[int, ...]:
-        """Number, in another layout, of every joint by its name, :data:`MISSING` where it has none.
+        """Number, in another layout, of every joint by its name, or ``MISSING``, as
+        :func:`har.joint_names.match_joints` finds them.
 
         Raises:
             LayoutError: no joint has a counterpart, or left and right mean different things.
         """
-        numbers = {joint_key(joint): number for number, joint in enumerate(source.joints)}
-        order = tuple(numbers.get(joint_key(joint), MISSING) for joint in self.joints)
+        order = match_joints(self.joints, source.joints)
         if self.mirrored != source.mirrored or set(order) == {MISSING}:
             raise LayoutError(
                 f"Layout {self.name} cannot be made from the joints of {source.name}: choose a "

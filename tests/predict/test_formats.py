@@ -117,6 +117,10 @@ def test_joints_of_body_25_are_found_by_name() -> None:
     assert body_25_joints(Layout("own", coco))[15:19] == [2, 1, 4, 3]
     # NTU names its joints by the mirror
     assert get_layout("ntu25").joints[body_25_joints(get_layout("ntu25"))[3] or 0] == "left elbow"
+    # "Nose" and "NOSE" are two joints of somebody's own: neither is the nose
+    twice = Layout("twice", ("Nose", "NOSE", "neck"))
+    assert body_25_joints(twice)[:2] == [None, 2]
+    assert body_25_joints(Layout("exact", ("Nose", "nose", "neck")))[:2] == [1, 2]
     with pytest.raises(HarError, match="leave openpose out"):
         body_25_joints(Layout("dog", ("snout", "tail")))
 

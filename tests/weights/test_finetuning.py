@@ -100,6 +100,18 @@ def test_from_a_file_of_poses_and_actions(tmp_path) -> None:
     assert not report.left
 
 
+def test_names_that_words_do_not_tell_apart_keep_their_own_weights() -> None:
+    torch.manual_seed(0)
+    names = ("x+", "x-", "hand", "Hand", "tail")
+    source, target = (NETWORKS["SPNet 2-D"](5).eval() for _ in range(2))
+    report = transfer_weights(source, Layout("a", names), target, Layout("b", names))
+    assert report.joints == names
+    images = torch.rand(1, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        for one, other in zip(source(images).poses, target(images).poses, strict=True):
+            torch.testing.assert_close(other, one)
+
+
 def test_networks_that_do_not_fit() -> None:
     with pytest.raises(HarError, match="choose the same network"):
         transfer_weights(

@@ -11,7 +11,7 @@ import numpy as np
 
 from har.errors import HarError
 from har.files import whole_file
-from har.joint_names import joint_key
+from har.joint_names import MISSING, match_joints
 from har.layouts import Layout
 from har.prediction.coco_file import frame_name
 from har.prediction.results import Frames, Poses
@@ -38,11 +38,10 @@ def body_25_joints(layout: Layout) -> list[int | None]:
     names = layout.joints
     if layout.mirrored:  # OpenPose's sides are those of the person
         names = tuple(names[number] for number in layout.flip)
-    numbers = {joint_key(name): number for number, name in enumerate(names)}
-    found = []
-    for joint in BODY_25:
-        called = (joint, *_SYNONYMS.get(joint, ()))
-        found.append(next((numbers[k] for k in map(joint_key, called) if k in numbers), None))
+    found: list[int | None] = []
+    for joint, number in zip(BODY_25, match_joints(BODY_25, names), strict=True):
+        others = match_joints(_SYNONYMS.get(joint, ()), names)
+        found.append(next((n for n in (number, *others) if n != MISSING), None))
     if all(number is None for number in found):
         raise HarError(
             f"No joint of the layout {layout.name} is one of OpenPose's (BODY_25): leave openpose "

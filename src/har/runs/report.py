@@ -21,7 +21,7 @@ from rich.table import Table
 
 from har.errors import HarError
 from har.files import whole_file
-from har.joint_names import joint_key
+from har.joint_names import unique_keys
 from har.runs.config import plain_config
 from har.visual.terminal import make_table
 
@@ -78,7 +78,9 @@ def print_table(
 def _joints_table(results: dict[str, Any], metric: str, title: str) -> Table:
     """PCK of every part: left, right, and their mean as published tables have it."""
     table = make_table(title, ["joint"], ["left", "right", "mean"])
-    by_joint = {joint_key(name): value for name, value in results[f"{metric}_by_joint"].items()}
+    values = results[f"{metric}_by_joint"]
+    names = list(values)
+    by_joint = {key: values[names[number]] for key, number in unique_keys(names).items()}
     for part, mean in results[f"{metric}_by_part"].items():
         sides = [by_joint.get((side, tuple(part.split()))) for side in ("left", "right")]
         shown = ["" if value is None else f"{value:.1f} %" for value in (*sides, mean)]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from har.errors import HarError
-from har.joint_names import joint_key
+from har.joint_names import MISSING, match_joints
 from har.layouts import Layout
 from har.models.base import PoseNetwork
 from har.weights.pretrained import open_weights
@@ -75,7 +75,7 @@ def transfer_weights(
 ) -> TransferReport:
     """Copies weights from one network to another of the same class with other joints.
 
-    Joints are the same where their names are (:func:`har.joint_names.joint_key`). Which channels
+    Joints are the same where their names are (:func:`har.joint_names.match_joints`). Which channels
     belong to which joint each network states itself (``joint_channels``).
 
     Args:
@@ -86,12 +86,8 @@ def transfer_weights(
     Raises:
         HarError: networks of other classes or sizes.
     """
-    numbers = {joint_key(joint): number for number, joint in enumerate(source_layout.joints)}
-    pairs = [
-        (number, numbers[joint_key(joint)])
-        for number, joint in enumerate(target_layout.joints)
-        if joint_key(joint) in numbers
-    ]
+    order = match_joints(target_layout.joints, source_layout.joints)
+    pairs = [(number, other) for number, other in enumerate(order) if other != MISSING]
     matched = {number for number, _ in pairs}
     report = TransferReport(
         name,
