@@ -12,7 +12,7 @@ from scipy.io import loadmat
 
 from har.data.lengths import torso_length
 from har.layouts import Layout, get_layout
-from har.metrics import PCK, by_part
+from har.metrics import PCK, PCKh, by_part
 from tests.helpers.cases import CASE_10, read_case
 
 LSP = get_layout("lsp14")
@@ -159,3 +159,23 @@ def test_persons_without_length_are_named_once_and_forgotten(
     caplog.clear()
     metric.compute()
     assert caplog.text == ""
+
+
+def test_pelvis_and_thorax_count_in_a_skeleton_of_a_data_sets_own() -> None:
+    """Only MPII's measure, and the layouts whose results are published, leave them out."""
+    true = torch.zeros(1, 2, 2)
+    guess = torch.tensor([[[100.0, 0.0], [0.0, 0.0]]])  # the first is wrong
+    valid, length = torch.ones(1, 2, dtype=torch.bool), torch.tensor([10.0])
+    for kind, right in ((PCK, 50), (PCKh, 100)):
+        metric = kind(0.2, Layout("x", ("pelvis", "hand")))
+        metric.update(guess, true, valid, length)
+        assert metric.compute()["total"] == right
+    metric = PCK(0.2, Layout("x", ("pelvis", "thorax")))
+    metric.update(guess, true, valid, length)
+    assert metric.compute()["total"] == 50
+    assert metric.compute()["auc"] == 50
+    published = PCK(0.2, "pa16j")
+    wrong = torch.zeros(1, 16, 2)
+    wrong[:, :2] = 100  # pelvis and thorax
+    published.update(wrong, torch.zeros(1, 16, 2), torch.ones(1, 16, dtype=torch.bool), length)
+    assert published.compute()["total"] == 100

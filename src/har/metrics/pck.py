@@ -13,7 +13,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from har.errors import HarError
-from har.layouts import Layout, LayoutLike, get_layout
+from har.layouts import LAYOUTS, Layout, LayoutLike, get_layout
 from har.precision import exact_dtype
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ class PCK(Metric):
     """Correct joints in percent: in total, of each joint, and averaged over thresholds.
 
     A joint is correct if its distance is at most ``threshold`` lengths; on the threshold counts.
-    As in MPII, the total weighs every annotated joint alike and leaves pelvis and thorax out.
+    The total weighs every annotated joint alike. In the layouts of this package it leaves pelvis
+    and thorax out, as MPII's does; in a layout of a data set's own it counts all joints.
     Counts are summed over batches and processes, so uneven batches do no harm. Persons whose length
     is 0 or unknown are left out, which :meth:`compute` logs.
 
@@ -125,7 +126,8 @@ class PCK(Metric):
         without = int(self.without_length)
         if without:
             self._without_length(without)
-        used = [i for i in range(len(self.annotated)) if i not in self.layout.excluded_from_pck]
+        excluded = self._excluded()
+        used = [i for i in range(len(self.annotated)) if i not in excluded]
         annotated = self.annotated.to(exact_dtype(self.annotated.device))
         whole = annotated[used].sum()
         curve = 100 * self.correct_by_threshold[:, used].sum(1) / whole
@@ -135,6 +137,11 @@ class PCK(Metric):
             "curve": curve,
             "auc": curve.mean(),
         }
+
+    def _excluded(self) -> tuple[int, ...]:
+        """Joints that the total leaves out."""
+        own = LAYOUTS.get(self.layout.name) != self.layout
+        return () if own else self.layout.excluded_from_pck
 
     def _without_length(self, count: int) -> None:
         """Logs or refuses that persons have no length."""
@@ -161,7 +168,7 @@ class PCKh(PCK):
     """PCK in head sizes, as MPII publishes it at 0.5: see :class:`PCK`.
 
     ``update(pred, target, valid, head_size)``; MPII's head size is 0.6 times the diagonal of the
-    head box.
+    head box. The total leaves joints that are called pelvis or thorax out, in any layout.
 
     Args:
         threshold: allowed distance in head sizes.
@@ -188,6 +195,9 @@ class PCKh(PCK):
     def compute(self) -> dict[str, Tensor]:
         """Shares in percent: "total", "per_joint" and "auc" of :meth:`PCK.compute`."""
         return {name: value for name, value in super().compute().items() if name != "curve"}
+
+    def _excluded(self) -> tuple[int, ...]:
+        return self.layout.excluded_from_pck
 
 
 def by_part(per_joint: Tensor, layout: Layout) -> dict[str, float]:
