@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from har.joint_names import MISSING, find_sides, joint_key, match_joints, words_of
-from har.layouts import Layout, LayoutError
+from har.layouts import LAYOUTS, Layout, LayoutError
 
 PAIRS = [
     "left_eye right_eye",
@@ -50,6 +50,43 @@ PAIRS = [
     "hand_v hand_h",
     "left_eye_left_corner right_eye_right_corner",
     "left_eye_right_corner right_eye_left_corner",
+    "左眼左角 右眼右角",
+    "L R",
+    "left right",
+    "左 右",
+    "links rechts",
+    "mano_izqda mano_dcha",
+    "ojo_izq. ojo_dcho.",
+    "pie_izdo pie_dch",
+    "manoizquierda manoderecha",
+    "manosinistra manodestra",
+    "mãoesquerda mãodireita",
+    "vänsteraxel högeraxel",
+    "venstrehånd højrehånd",
+    "venstrehånd høyrehånd",
+    "balkéz jobbkéz",
+    "vasenkäsi oikeakäsi",
+    "ЛевоеПлечо ПравоеПлечо",
+    "леваярука праваярука",
+    "ΑριστερόΧέρι ΔεξίΧέρι",
+    "ひだりて みぎて",
+    "ヒダリテ ミギテ",
+    "hidari_te migi_te",
+    "좌어깨 우어깨",
+    "الكتف_الأيسر الكتف_الأيمن",
+    "اليد_اليسرى اليد_اليمنى",
+    "دست_چپ دست_راست",
+    "lijeva_ruka desna_ruka",
+    "ľavá_ruka pravá_ruka",
+    "man_esquerda man_dereita",
+    "linker_hand regter_hand",
+    "oculus_sinister oculus_dexter",
+    "main_gch main_drt",
+    "umăr_stâng umăr_drept",
+    "mână_stângă mână_dreaptă",
+    "лява_ръка дясна_ръка",
+    "kairysis_kelis dešinysis_kelis",
+    "人左手 人右手",
 ]
 
 
@@ -83,8 +120,8 @@ def test_all_at_once_does_not_mix_them_up() -> None:
         "a b c",
         "1 2 3",
         "hand1 hand2",
-        "L R",
-        "left right",
+        "H V",
+        "der des",
     ],
 )
 def test_names_without_a_side(names: str) -> None:
@@ -157,3 +194,113 @@ def test_a_joint_is_matched_by_words_only_where_one_has_them() -> None:
 @given(st.lists(st.text("aAáä1_+ LrR.Ssß", max_size=5), unique=True, max_size=8))
 def test_every_joint_is_itself(names: list[str]) -> None:
     assert match_joints(names, names) == tuple(range(len(names)))
+
+
+def pairs_of(joints: str) -> set[tuple[str, str]]:
+    names = joints.split(", ")
+    return {(names[i], names[j]) for i, j in find_sides(names).pairs}
+
+
+@pytest.mark.parametrize(
+    ("joints", "pairs"),
+    [
+        ("L_F_paw, R_F_paw, L_R_paw, R_R_paw", "L_F_paw R_F_paw, L_R_paw R_R_paw"),
+        ("l_l_leg, r_l_leg, l_u_leg, r_u_leg", "l_l_leg r_l_leg, l_u_leg r_u_leg"),
+        ("mouth_u, mouth_d, mouth_l, mouth_r, eye_l, eye_r", "mouth_l mouth_r, eye_l eye_r"),
+        ("HeadT, HeadB, HeadL, HeadR", "HeadL HeadR"),
+        ("neck_f, neck_b, neck_l, neck_r, l_hip, r_hip", "neck_l neck_r, l_hip r_hip"),
+        ("left, right, left_ear, right_ear", "left right, left_ear right_ear"),
+        ("L, R, L_ear, R_ear, nose", "L R, L_ear R_ear"),
+        ("left_hand, right_hand, line_h, line_v", "left_hand right_hand"),
+        ("left_hand, right_hand, edge_e, edge_d", "left_hand right_hand"),
+        ("left_hand, right_hand, seam_g, seam_d", "left_hand right_hand"),
+        ("left_hand, right_hand, eye_l, eye_r", "left_hand right_hand, eye_l eye_r"),
+        ("vänster_hand, höger_hand, fot_v, fot_h", "vänster_hand höger_hand, fot_v fot_h"),
+        ("00_left_hip, 01_right_hip, 02_nose", "00_left_hip 01_right_hip"),
+        ("left_hip_5, right_hip_2", "left_hip_5 right_hip_2"),
+        ("1._left_hip, 2._right_hip", "1._left_hip 2._right_hip"),
+        ("1_left_hip, 1_right_hip, 2_left_hip, 2_right_hip",
+         "1_left_hip 1_right_hip, 2_left_hip 2_right_hip"),
+        ("linke Schulter, rechte Schulter, Mitte der Schultern", "linke Schulter|rechte Schulter"),
+        ("épaule gauche, épaule droite, milieu des épaules", "épaule gauche|épaule droite"),
+        ("mano izquierda, mano derecha, punto sin nombre", "mano izquierda|mano derecha"),
+        ("left_arm, right_arm, link_1, link_2", "left_arm right_arm"),
+        ("Lhand, Rhand, Root, Leg, Lower, Head", "Lhand Rhand"),
+        ("lhand, rhand, leg, lower, root, ring", "lhand rhand"),
+        ("lefthand, righthand, upright", "lefthand righthand"),
+        ("l_hip, r_hip, C7, T10, L5", "l_hip r_hip"),
+    ],
+)  # fmt: skip
+def test_every_pair_is_found_and_nothing_else(joints: str, pairs: str) -> None:
+    expected = {tuple(pair.split("|" if "|" in pair else " ")) for pair in pairs.split(", ")}
+    assert pairs_of(joints) == expected
+    assert find_sides(joints.split(", ")).unpaired == ()
+    assert Layout("x", tuple(joints.split(", "))).can_mirror
+
+
+@pytest.mark.parametrize(
+    ("joints", "lonely"),
+    [
+        ("左手, 右手, 左脚", "左脚"),
+        ("lewa ręka, prawa ręka, lewa noga", "lewa noga"),
+        ("левая рука, правая рука, левая нога", "левая нога"),
+        ("l_hand, r_hand, l_foot", "l_foot"),
+        ("l_hand, r_hand, l_foot, r_fot", "l_foot, r_fot"),
+        ("Lhand, Rhand, Lfoot", "Lfoot"),
+        ("Lhand, Rhand, Lfoot, Rfot, head", "Lfoot, Rfot"),
+        ("lhand, rhand, lfoot", "lfoot"),
+        ("L1, R1, L2", "L2"),
+        ("lefthand, righthand, leftfoot, rigthfoot", "leftfoot"),
+        ("좌어깨, 우어깨, 좌발", "좌발"),
+        ("left_ear, right_ear, left", "left"),
+        ("mano izquierda, mano derecha, pie dcho", "pie dcho"),
+        ("рука_л, рука_п, нога_л", "нога_л"),
+    ],
+)
+def test_a_side_without_its_counterpart_in_any_way_of_writing(joints: str, lonely: str) -> None:
+    """Mirroring would leave its label on the wrong side."""
+    names = joints.split(", ")
+    found = find_sides(names)
+    assert [names[number] for number in found.unpaired] == lonely.split(", ")
+    assert not Layout("x", tuple(names)).can_mirror
+    assert len(found.pairs) == 1
+
+
+def test_sides_without_a_space_have_the_same_key() -> None:
+    spellings = ["Lshoulder", "lshoulder", "LSHOULDER", "LShoulder", "leftshoulder", "shoulderleft"]
+    assert {joint_key(name) for name in spellings} == {("left", ("shoulder",))}
+    assert joint_key("righthip") == joint_key("RHIP") == joint_key("hip_r") == ("right", ("hip",))
+    assert joint_key("左肩") == joint_key("肩（左）") == ("left", ("肩",))
+    assert joint_key("manoizquierda") == joint_key("mano_izq") == ("left", ("mano",))
+    assert joint_key("mano_der") == joint_key("mano derecha") == ("right", ("mano",))
+    for name in ("leg", "lip", "rib", "lear", "rear", "ring", "lower", "upright", "elbow", "root"):
+        assert joint_key(name) == ("middle", (name,))
+    assert joint_key("Mitte der Schultern")[0] == "middle"
+
+
+def test_joints_of_layouts_keep_their_keys() -> None:
+    for layout in LAYOUTS.values():
+        for joint, side in zip(layout.joints, layout.sides, strict=True):
+            rest = [word for word in joint.split() if word not in ("left", "right")]
+            assert joint_key(joint) == (side, tuple(rest))
+
+
+SYLLABLES = "left right l r L R Hand hand foot eye rear d i 1 2 _ . 左 手 der"
+a_name = st.lists(st.sampled_from(SYLLABLES.split()), min_size=1, max_size=4).map("".join)
+
+
+@settings(deadline=None)
+@given(st.lists(a_name, unique=True, min_size=1, max_size=8).flatmap(
+    lambda names: st.tuples(st.just(names), st.permutations(names))
+))  # fmt: skip
+def test_the_order_of_names_changes_nothing(lists: tuple[list[str], list[str]]) -> None:
+    found = []
+    for names in lists:
+        sides = find_sides(names)
+        pairs = {(names[i], names[j]) for i, j in sides.pairs}
+        found.append((pairs, dict(zip(names, sides.sides, strict=True)),
+                      {names[number] for number in sides.unpaired}))  # fmt: skip
+        assert len({name for pair in pairs for name in pair}) == 2 * len(pairs)
+        layout = Layout("x", tuple(names), flip_pairs=sides.pairs)
+        assert [layout.flip[other] for other in layout.flip] == list(range(len(names)))
+    assert found[0] == found[1]

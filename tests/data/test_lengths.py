@@ -47,8 +47,18 @@ def test_areas() -> None:
     assert areas(one) == [1]
 
 
-def test_joints_are_found_by_their_names() -> None:
-    layout = Layout("own", ("Right_Hip", "nose", "left-shoulder"))
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Right_Hip", "nose", "left-shoulder"),
+        ("Rhip", "Nose", "Lshoulder"),
+        ("rhip", "nose", "lshoulder"),
+        ("RHIP", "NOSE", "LSHOULDER"),
+        ("righthip", "nose", "leftshoulder"),
+    ],
+)
+def test_joints_are_found_by_their_names(names: tuple[str, ...]) -> None:
+    layout = Layout("own", names)
     joints = np.array([[3, 0], [99, 99], [0, 4]])
     found = PersonSet.of([Person("a", "x.png", joints, (0, 0), 10)], Path(), layout)
     assert measured_in("torso", found) == [5]
