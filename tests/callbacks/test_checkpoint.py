@@ -173,6 +173,32 @@ def test_copies_are_kept(tiny_ntu: Path, tmp_path: Path) -> None:
     assert names == ["last.ckpt", "step_000002.ckpt", "step_000004.ckpt"]
 
 
+@pytest.mark.parametrize("stopped", [1, 2, 3, 2 * STEPS["pose"] + 1, JOINT_BEGINS + 3])
+def test_a_run_that_max_steps_ends_goes_on_within_its_epoch(
+    stopped: int, whole, tiny_ntu: Path, tmp_path: Path
+) -> None:
+    """Whatever the checkpoints before its end: the epoch's other batches are still trained."""
+    rarely = {"every_n_steps": 1000, "callbacks": [last_checkpoint(tmp_path, 1000)]}
+    fit(tiny_ntu, tmp_path, max_steps=stopped, **rarely)
+    train(tiny_ntu, tmp_path, ckpt_path=tmp_path / "last.ckpt")
+    for name, values in csv_scalars(whole[0]).items():
+        rest = {n: value for n, value in values.items() if n >= stopped}
+        assert csv_scalars(tmp_path)[name] == pytest.approx(rest, rel=1e-3, abs=1e-4), name
+
+
+def test_a_run_that_stops_early_within_an_epoch_goes_on_there(
+    tiny_ntu: Path, tmp_path: Path
+) -> None:
+    """Validated behind every batch and never better: it ends behind the second one of the phase."""
+    stop = EarlyStopping("val/joint_error_mm", patience=1, min_delta=1e9)
+    callbacks = [stop, last_checkpoint(tmp_path, 1000)]
+    every = {"val_check_interval": 1, "check_val_every_n_epoch": 1}
+    stopped = len(fit(tiny_ntu, tmp_path, callbacks=callbacks, **every)[1])
+    assert stopped == JOINT_BEGINS + 2  # of the four batches of this epoch
+    steps = fit(tiny_ntu, tmp_path, callbacks=[], ckpt_path=tmp_path / "last.ckpt")[1]
+    assert [step for step, *_ in steps] == list(range(stopped + 1, JOINT_BEGINS + 9))
+
+
 def test_what_cannot_be_chosen_by(
     tiny_ntu: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -87,16 +87,39 @@ class Checkpoint(_WatchesLastPhase, callbacks.ModelCheckpoint):
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         # A resumed run does not repeat the validation behind an epoch's last step: what it measured
         # belongs to the checkpoint, which is therefore written when the epoch ends.
-        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        if _within_epoch(trainer):
             super().on_train_batch_end(trainer, *args)
+            self._save_where_run_ends(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_validation_end(trainer, pl_module)
+        if trainer.state.fn == TrainerFn.FITTING and _within_epoch(trainer):
+            self._save_where_run_ends(trainer)  # early stopping may have ended it
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        super().on_train_batch_end(trainer, pl_module, None, None, 0)
-        super().on_train_epoch_end(trainer, pl_module)
+        # A run that ends within an epoch comes by here too, and this epoch is not over.
+        if not _within_epoch(trainer):
+            super().on_train_batch_end(trainer, pl_module, None, None, 0)
+            super().on_train_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.save_last and self._last_global_step_saved != trainer.global_step:
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def _save_where_run_ends(self, trainer: pl.Trainer) -> None:
+        """Writes the last step of a run that ends within an epoch (``max_steps``, ``max_time``,
+        early stopping) while the epoch is in progress: Lightning then counts it as trained, and a
+        run that goes on would skip what is left of it."""
+        loop = trainer.fit_loop
+        ends = 0 <= trainer.max_steps <= trainer.global_step
+        ends = ends or (trainer.should_stop and loop._can_stop_early)
+        if self.save_last and ends and self._last_global_step_saved != trainer.global_step:
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+
+def _within_epoch(trainer: pl.Trainer) -> bool:
+    """Whether the epoch in progress has batches left."""
+    return not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
 
 class EarlyStopping(_WatchesLastPhase, callbacks.EarlyStopping):
