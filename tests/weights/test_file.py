@@ -18,7 +18,15 @@ from har.errors import HarError
 from har.models import SPNet
 from har.models.registry import build_network
 from har.runtime.loading import load_for_inference
-from har.weights import WeightsFile, create_model, list_models, open_weights, save_weights, spec_of
+from har.weights import (
+    WeightsFile,
+    create_model,
+    list_models,
+    load_network,
+    open_weights,
+    save_weights,
+    spec_of,
+)
 from tests.helpers.networks import action_merge, reception, spnet
 
 SMALL = {"num_levels": 2, "growth": 8}
@@ -65,6 +73,27 @@ def test_convert_never_writes_over_its_input(tmp_path: Path) -> None:
     with pytest.raises(HarError, match="is the file to convert"):
         convert_to(path, tmp_path / "link.safetensors")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", ["weight", "running_var"])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float, kind: str) -> None:
+    """Of a run that diverged: the network would be sure of everything."""
+    network = spnet(**SMALL)
+    name, broken = [(n, w) for n, w in network.state_dict().items() if n.endswith(kind)][1]
+    broken.view(-1)[-1] = value
+    path = tmp_path / "w.safetensors"
+    for half in (False, True):
+        save_weights(network, path, half=half)
+        says = rf"w\.safetensors holds weights that are not numbers, the first of 1 is {name}: "
+        for load in (load_network, load_for_inference):
+            with pytest.raises(HarError, match=says):
+                load(path)
+        with pytest.raises(HarError, match=says):
+            create_model("SPNet", path, **SMALL)
+        with pytest.raises(HarError, match=says):
+            convert_to(path, tmp_path / "converted.safetensors")
+    assert not (tmp_path / "converted.safetensors").exists()
 
 
 @pytest.mark.parametrize("name", ["w.pt", "w", "w.h5", "w.ckpt", "w.onnx"])

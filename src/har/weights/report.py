@@ -111,7 +111,8 @@ def put_weights(
         hint: what would fit, appended to errors.
 
     Raises:
-        HarError: weights that do not fit, are missing (``strict``), or none that fits.
+        HarError: weights that do not fit, are missing (``strict``), or none that fits; or weights
+            that are not numbers.
     """
     kind, targets = type(network).__name__, network.state_dict()
     taken: dict[str, Tensor] = {}
@@ -142,6 +143,13 @@ def put_weights(
         )
     if not taken:
         raise HarError(f"No weight in {report.source} belongs to this {kind}.{hint}")
+    broken = [names[name] for name, value in taken.items() if not value.isfinite().all()]
+    if broken:  # it would answer all the same, with a confidence of 1
+        raise HarError(
+            f"{report.source} holds weights that are not numbers, the first of {len(broken)} is "
+            f"{broken[0]}: its training diverged or the file is damaged; take an earlier "
+            "checkpoint, or train again with a lower learning rate."
+        )
     network.load_state_dict({**targets, **taken}, strict=True)
     return report
 
