@@ -1,6 +1,7 @@
 """Prepared clips as samples: a single frame with its pose, or a clip with poses and action."""
 
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -67,6 +68,11 @@ class ClipDataset(Dataset[dict[str, Any]]):
 
     def __len__(self) -> int:
         return len(self.selection)
+
+    def checksums(self) -> list[int]:
+        """Of the samples' names and of their classes."""
+        names = b"\n".join(self.index.names[self.selection].tolist())
+        return [crc32(names), crc32(self.classes.astype("<i8").tobytes())]
 
     def frames_of(
         self, sample: int, params: AugmentParams, rng: np.random.Generator | None

@@ -60,7 +60,8 @@ def test_poses_are_of_persons_and_actions_of_clips(both: Path) -> None:
     assert clip["action"] == 11  # squat
     assert data.persons.seed == 3
     known = data._fingerprint()  # what a checkpoint holds
-    assert (known["action"][0], known["pose"]) == (2, [len(data.datasets["pose"])])
+    assert (known["action"][0], known["pose"][0]) == (2, len(data.datasets["pose"]))
+    assert len(known["pose"]) == 3  # how many, which persons, and their joints
     protocol = data.describe_protocol()
     assert protocol["num_test_clips"] == 2
     assert "PCKh" in protocol["persons"]["metric"]
@@ -91,7 +92,7 @@ def test_half_of_a_batch_of_poses_may_be_frames(tiny_mpii: Path, tmp_path: Path)
     assert not pose[3:].isnan().any()
     data.schedule = Plan([(1, ("pose",), None)])
     assert data.batches_in_epochs(range(1)) == len(data.persons.datasets["pose"]) // 3
-    assert data._fingerprint()["frame"] == [5]  # sequences, of which frames are drawn
+    assert data._fingerprint()["frame"][0] == 5  # sequences, of which frames are drawn
     (tmp_path / "mpii").unlink()
     alone = ClipsAndPersonsDataModule(str(tmp_path), persons, frame_batch_size=4, **settings)
     alone.setup("test")  # measures Human3.6M, without MPII

@@ -20,6 +20,7 @@ from har.metrics import PersonMetrics
 from har.models import SPNet
 from har.modules import Pose2DModule
 from har.runs.config import instantiate
+from tests.helpers.order_of_samples import Plan
 from tests.helpers.tiny import fit
 from tests.helpers.tiny_pose import make_pose_module
 
@@ -180,3 +181,37 @@ def test_records_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HarError, match="the same id"):
         PersonSet.of([good, good], tmp_path, layout)
     assert len(PersonSet.of([], tmp_path, layout)) == 0
+
+
+def test_a_run_on_other_persons_or_in_another_order_is_refused(tmp_path: Path) -> None:
+    """As many persons, of whom two have each other's joints, or another name, or another seed."""
+    write_kites(tmp_path)
+    rows = json.loads((tmp_path / "kites.json").read_text())
+
+    def state_of(rows: list, **settings: Any) -> Any:
+        (tmp_path / "kites.json").write_text(json.dumps(rows))
+        data = make_data(tmp_path, val_persons=0, **settings)
+        data.setup("fit")
+        data.schedule = Plan([(2, ("pose",), None)])
+        return data
+
+    trained = state_of(rows)
+    known = {"samples": trained._fingerprint(), "seed": trained.seed}
+    assert len(known["samples"]["pose"]) == 3
+    nothing = {**known, "samples_per_batch": {"pose": 3}, "epochs": [], "batches_done": 0}
+    state_of(rows).load_state_dict(nothing)
+    (name, image, corners, split), (_, _, others, _) = rows[:2]
+    changed = [
+        [[name, image, others, split], [rows[1][0], image, corners, split], *rows[2:]],
+        [["sky 0/c", image, corners, split], *rows[1:]],
+        [[name, rows[2][1], corners, split], *rows[1:]],
+    ]
+    older = {**nothing, "samples": {"pose": known["samples"]["pose"][:1]}}  # without checksums
+    for other in changed:
+        with pytest.raises(HarError, match="other training samples"):
+            state_of(other).load_state_dict(nothing)
+        state_of(other).load_state_dict(older)
+    with pytest.raises(HarError, match=r"seed=0, and seed=5 has another order.*go on with seed=0"):
+        state_of(rows, seed=5).load_state_dict(nothing)
+    del nothing["seed"]
+    state_of(rows, seed=5).load_state_dict(nothing)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import cv2
 import numpy as np
@@ -70,6 +70,14 @@ class TrainingSchedule(Protocol):
 
     def epoch(self, epoch: int) -> tuple[tuple[str, ...], int | None]:
         """The kinds of an epoch's batches, in turn, and the batches of each (None: one pass)."""
+
+
+@runtime_checkable
+class WithChecksums(Protocol):
+    """Training samples that are known by more than how many they are."""
+
+    def checksums(self) -> list[int]:
+        """Of what the samples are, the same for the same samples in the same order."""
 
 
 class MultiDataset(Dataset[dict[str, Any]]):
@@ -237,6 +245,7 @@ class TrainingDataModule(LightningDataModule):
             },
             "samples_per_batch": self._samples_per_batch(),
             "samples": self._fingerprint(),
+            "seed": self.seed,
             "epochs": [self._planned(epoch) for epoch in range(self.trainer.current_epoch + 1)],
         }
 
@@ -255,8 +264,11 @@ class TrainingDataModule(LightningDataModule):
         return position.next_epoch() if ended else position
 
     def _fingerprint(self) -> dict[str, list[int]]:
-        """By which other training samples are known: their numbers, of every kind."""
-        return {kind: [len(samples)] for kind, samples in self.datasets.items()}
+        """By which other training samples are known: their numbers and checksums, by kind."""
+        return {
+            kind: [len(data), *(data.checksums() if isinstance(data, WithChecksums) else ())]
+            for kind, data in self.datasets.items()
+        }
 
     def _planned(self, epoch: int) -> list[Any]:
         """The kinds of an epoch's batches, and how many of each."""
@@ -268,10 +280,10 @@ class TrainingDataModule(LightningDataModule):
         """Goes on after the samples of a checkpoint, whatever sizes its batches had.
 
         Raises:
-            HarError: it has seen other samples, or other phases.
+            HarError: it has seen other samples, in another order, or other phases.
         """
         samples = self._fingerprint()
-        if state_dict.get("samples", samples) != samples:
+        if not _agree(state_dict.get("samples", samples), samples):
             counts = (
                 ", ".join(f"{n[0]} ({kind})" for kind, n in each.items())
                 for each in (state_dict["samples"], samples)
@@ -281,6 +293,12 @@ class TrainingDataModule(LightningDataModule):
                 f"The checkpoint is of a run on other training samples: it had {was}, and the "
                 f"data here {has}, not all of them the same; go on with the same data, or begin a "
                 "new run with weights=<the checkpoint>."
+            )
+        if (seed := state_dict.get("seed", self.seed)) != self.seed:
+            raise HarError(
+                f"The run in the checkpoint drew its samples by seed={seed}, and seed={self.seed} "
+                "has another order, in which some would be seen twice and others never: go on with "
+                f"seed={seed}, or begin a new run with weights=<the checkpoint>."
             )
         for epoch, planned in enumerate(state_dict.get("epochs", [])):
             if self.schedule is not None and planned != self._planned(epoch):
@@ -330,3 +348,10 @@ class TrainingDataModule(LightningDataModule):
         share = UnpaddedDistributedSampler(len(samples), *ranks)
         options = {"batch_size": self.eval_batch_size, "sampler": share}
         return make_loader(samples, self.num_workers, **options)
+
+
+def _agree(saved: Mapping[str, Sequence[int]], now: Mapping[str, Sequence[int]]) -> bool:
+    """Whether samples may be the same: older checkpoints hold fewer numbers of each kind."""
+    pairs = [(saved[kind], now[kind]) for kind in saved if kind in now]
+    known = saved.keys() == now.keys()
+    return known and all(a == b for was, has in pairs for a, b in zip(was, has, strict=False))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -123,17 +122,6 @@ class ClipDataModule(TrainingDataModule):
             seed=self.seed,
             boxes=self._predicted_boxes,
         )
-
-    def _fingerprint(self) -> dict[str, list[int]]:
-        found = {}
-        for kind, samples in self.datasets.items():
-            if not isinstance(samples, ClipDataset):  # poses of another data set
-                found[kind] = [len(samples)]
-                continue
-            names = b"\n".join(self.clips.index.names[samples.selection].tolist())
-            classes = samples.classes.astype("<i8").tobytes()
-            found[kind] = [len(samples), crc32(names), crc32(classes)]
-        return found
 
     def _fixed_clips(self, split: str) -> ClipDataset:
         selection = self.clips.splits[split]

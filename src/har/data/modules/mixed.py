@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
-from har.data.modules.base import TrainingDataModule
+from har.data.modules.base import TrainingDataModule, WithChecksums
 from har.data.modules.clips import ClipDataModule, MultitaskDataModule
 from har.data.modules.persons import MPIIDataModule, PersonDataModule
 from har.data.sampling import Key, Orders, SampleOrder
@@ -26,6 +26,10 @@ class PosesOnly(Dataset[dict[str, Any]]):
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def checksums(self) -> list[int]:
+        """Those of the data set."""
+        return self.samples.checksums() if isinstance(self.samples, WithChecksums) else []
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         item = self.samples[key]

@@ -271,11 +271,6 @@ class OwnFeaturesDataModule(TrainingDataModule):
             parts = [of_row[row] for row in rows.tolist()]
         return np.array([f"part {part % _INNER_FOLDS + 1}" for part in parts])
 
-    def _fingerprint(self) -> dict[str, list[int]]:
-        names = "\n".join(self.datasets["action"].names).encode()
-        classes = self.datasets["action"].classes.astype("<i8").tobytes()
-        return {"action": [len(self.datasets["action"]), crc32(names), crc32(classes)]}
-
     def _eval_loader(self, samples: Any) -> Any:
         assert self.trainer is not None
         ranks = self.trainer.global_rank, self.trainer.world_size
