@@ -1,6 +1,8 @@
 """The one reader of videos: true times, whole and broken files, frames chosen by time."""
 
+import errno
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -55,6 +57,125 @@ def test_a_turned_video_comes_upright(tmp_path: Path) -> None:
     assert video.size == (240, 320)
     turned = np.rot90(walking(1)[0], -1)  # clockwise
     assert np.abs(frame.image.astype(int) - turned).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), lambda image: image),
+        ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+        ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+        ((0, -1, 1, 0), lambda image: np.rot90(image, 1)),
+        ((-1, 0, 0, 1), lambda image: image[:, ::-1]),
+        ((1, 0, 0, -1), lambda image: image[::-1]),
+        ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda image: image[::-1, ::-1].transpose(1, 0, 2)),
+    ],
+)
+def test_a_mirrored_video_comes_as_it_is_to_be_shown(tmp_path: Path, matrix, shown) -> None:
+    path = write_video(tmp_path / "phone.mp4", walking(2))
+    stored = next(iter(Video(path))).image
+    a, b, c, d = matrix
+    corners = np.array([[a * x + c * y, b * x + d * y] for x in (0, 320) for y in (0, 240)])
+    mp4_boxes.set_matrix(path, matrix, tuple((-corners.min(0)).tolist()))
+    video = Video(path)
+    image = next(iter(video)).image
+    assert video.size == image.shape[1::-1]
+    np.testing.assert_array_equal(image, shown(stored))
+
+
+@pytest.mark.parametrize("angle", [10, 45, -100])
+def test_a_video_turned_by_another_angle_is_refused(tmp_path: Path, angle: int) -> None:
+    path = write_video(tmp_path / "tilted.mp4", walking(2))
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    mp4_boxes.set_matrix(path, (cos, sin, -sin, cos))
+    with pytest.raises(HarError, match=rf"tilted\.mp4 is to be shown turned by {angle} degrees"):
+        Video(path)
+
+
+def write_tracks(path: Path, tracks: list[tuple[str, tuple[int, int], int]], **options) -> Path:
+    """A video with tracks of a codec, a size and a number of pictures each, 30 per second."""
+    av = pytest.importorskip("av", reason="the extra `video` is not installed")
+    with av.open(str(path), "w") as container:
+        streams = []
+        for codec, (width, height), _ in tracks:
+            stream = container.add_stream(codec, rate=30)
+            stream.width, stream.height = width, height
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for name, value in options.items():
+                setattr(stream.codec_context, name, value)
+            streams.append(stream)
+        for stream, (_, (width, height), count) in zip(streams, tracks, strict=True):
+            for number in range(count):
+                gray = np.full((height, width, 3), 40 + number, np.uint8)
+                frame = av.VideoFrame.from_ndarray(gray, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 30)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    return path
+
+
+def test_a_second_video_track_is_said(tmp_path: Path) -> None:
+    small, large = ("mpeg4", (80, 64), 9), ("mpeg4", (320, 256), 9)
+    for ending in ("mp4", "mov", "mkv"):
+        (remark,) = Video(write_tracks(tmp_path / f"two.{ending}", [small, large])).remarks
+        assert remark.startswith(f"two.{ending} has 2 video tracks, of which the one of 80x64")
+        assert Video(write_tracks(tmp_path / f"one.{ending}", [large])).remarks == []
+    cover = ("mjpeg", (320, 256), 1)
+    assert Video(write_tracks(tmp_path / "cover.mp4", [large, cover])).remarks == []
+    video = Video(write_tracks(tmp_path / "cover.mkv", [cover, large]))  # its one picture is read
+    assert "2 video tracks" in video.remarks[0]
+
+
+def test_pixels_that_are_not_square_are_said(tmp_path: Path) -> None:
+    track = [("mpeg4", (80, 64), 3)]
+    wide = write_tracks(tmp_path / "wide.mp4", track, sample_aspect_ratio=Fraction(64, 45))
+    (remark,) = Video(wide).remarks
+    assert "The pixels of wide.mp4 are 64:45 (width to height)" in remark
+    nearly = write_tracks(tmp_path / "nearly.mp4", track, sample_aspect_ratio=Fraction(16, 15))
+    assert Video(nearly).remarks == []
+
+
+def test_a_video_that_may_not_be_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "film.mp4", walking(3))
+
+    def refused(self: Path, *arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)  # root may read everything
+    monkeypatch.setattr("har.video.open_capture", lambda *_: cv2.VideoCapture())
+    with pytest.raises(HarError, match=r"film\.mp4 cannot be read: Permission denied\."):
+        Video(path)
+
+
+def test_a_clock_that_begins_anew_is_no_jump_of_a_day(tmp_path: Path) -> None:
+    """Two recordings in one transport stream, the second one's clock before the first one's: FFmpeg
+    takes it for one of 2**33 / 90000 s that went on."""
+    av = pytest.importorskip("av", reason="the extra `video` is not installed")
+    parts = []
+    for name, begin in (("late", 1000), ("early", 0)):
+        path = tmp_path / f"{name}.ts"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("mpeg2video", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.codec_context.max_b_frames = 0
+            for number in range(10):
+                frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+                frame.pts, frame.time_base = 25 * begin + number, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        parts.append(path.read_bytes())
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(parts))
+    capture = open_capture(path)
+    while capture.grab():
+        position_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    assert position_s > 90000
+    video = Video(path)
+    np.testing.assert_allclose([f.time_s for f in video], np.arange(20) / 25, atol=2e-3)
+    assert (video.duration_s, video.missing_s()) == (None, 0)
 
 
 def test_a_grey_video_has_three_channels(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 # libav writes into the terminal whatever it dislikes in a file; har reports it in one sentence
@@ -19,13 +20,29 @@ import cv2
 import numpy as np
 
 from har.animation import AnimationCapture, is_animation
-from har.containers import cannot_decode, counts_from_zero, mp4_duration_s
+from har.containers import (
+    cannot_decode,
+    counts_from_zero,
+    has_short_clock,
+    mp4_duration_s,
+    mp4_orientation,
+    num_video_tracks,
+)
 from har.errors import HarError
 from har.files import Image, quiet_opencv
 
 _USUAL_FPS, _HIGHEST_FPS = 30.0, 240.0
 _ROUNDED = 0.05  # share by which rounded intervals are off
 _MEASURED_FRAMES = 60  # of which the time stamps tell the frame rate
+_HALF_CLOCK_S = 2**32 / 90000  # a longer step forward in MPEG's clock is one back, or a new clock
+_SQUARE = 0.1  # share by which pixels may be wider or narrower than high
+# OpenCV turns pictures, but knows no mirrors: what it shows then is upside down.
+_MIRRORS: dict[tuple[int, ...], Callable[[Any], Any]] = {
+    (-1, 0, 0, 1): lambda image: cv2.flip(image, 1),
+    (1, 0, 0, -1): lambda image: cv2.flip(image, 0),
+    (0, 1, 1, 0): cv2.transpose,
+    (0, -1, -1, 0): lambda image: cv2.flip(cv2.transpose(image), -1),
+}
 
 
 class Frame(NamedTuple):
@@ -45,7 +62,8 @@ class Frame(NamedTuple):
 class Video:
     """Frames of a video file or a camera, one after the other, once.
 
-    Rotated videos come upright, gray ones with three channels, all frames in the size of the first.
+    Rotated and mirrored videos come upright, gray ones with three channels, all frames in the size
+    of the first.
     Time stamps decide: neither the frame rate nor the number of frames that a container states is
     trusted, since streamed files state a clock (1000) and an edit list hides frames. Where a file
     has no time stamps, or one that does not increase, times follow from the frame rate.
@@ -63,6 +81,7 @@ class Video:
         num_read: frames that were passed so far, kept or not.
         last_s: time of the last of them.
         ended: whether all that can be read was passed.
+        remarks: sentences about what is not read as the file means it: other tracks, wide pixels.
 
     Args:
         source: path of a file, or number of a camera.
@@ -70,7 +89,7 @@ class Video:
         bgr: images in OpenCV's order of channels, as its encoder takes them.
 
     Raises:
-        HarError: it cannot be opened, or has no frames.
+        HarError: it cannot be opened, has no frames, or is turned by no right angle.
     """
 
     def __init__(
@@ -90,6 +109,10 @@ class Video:
                     "give a video file."
                 )
             raise HarError(cannot_decode(Path(str(source))))
+        self._mirror = None if self.path is None else _MIRRORS.get(mp4_orientation(self.path))
+        if self._mirror is not None:
+            self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        self._short_clock = self.path is not None and has_short_clock(self.path)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._stated_fps = fps if 0 < fps <= _HIGHEST_FPS else _USUAL_FPS
@@ -98,6 +121,8 @@ class Video:
         self.duration_s = count / fps if stated else None
         if not isinstance(source, int):
             self.duration_s = mp4_duration_s(Path(source)) or self.duration_s
+        if self._short_clock and self.duration_s is not None and self.duration_s > _HALF_CLOCK_S:
+            self.duration_s = None  # its clock begins anew on the way
         self.num_read, self.last_s, self.ended = 0, 0.0, False
         self._first = self._retrieve() if self._grab() else None
         if self.duration_s is not None and self.path is not None and counts_from_zero(self.path):
@@ -109,6 +134,27 @@ class Video:
                 raise HarError(f"{self.name} has no frame that can be read.")
             raise HarError(cannot_decode(Path(source)))
         self.size = self._first.shape[1], self._first.shape[0]
+        self.remarks = [] if self.path is None else self._remarks(self.path)
+
+    def _remarks(self, path: Path) -> list[str]:
+        found = []
+        if (tracks := num_video_tracks(path)) > 1:
+            found.append(
+                f"{path.name} has {tracks} video tracks, of which the one of {self.size[0]}x"
+                f"{self.size[1]} pixels was read: ffmpeg -i {quote(str(path))} -map 0:v:1 "
+                f"{quote(path.stem + '_track2.mp4')} writes the second one."
+            )
+        wide, high = (
+            self._capture.get(what) for what in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN)
+        )
+        if wide > 0 and high > 0 and abs(math.log(wide / high)) > _SQUARE:
+            found.append(
+                f"The pixels of {path.name} are {wide:g}:{high:g} (width to height) and were taken "
+                "for square, so persons are distorted: ffmpeg -i "
+                f"{quote(str(path))} -vf scale=iw*sar:ih,setsar=1 "
+                f"{quote(path.stem + '_square.mp4')} makes them square."
+            )
+        return found
 
     @cached_property
     def fps(self) -> float:
@@ -163,6 +209,9 @@ class Video:
             time_s = time.monotonic() - began if self.live else self._position_s() - first_s
             if number == 0:
                 time_s = 0.0
+            elif self._short_clock and time_s - self.last_s > _HALF_CLOCK_S:
+                first_s += time_s - self.last_s - 1 / self.fps
+                time_s, self.duration_s = self.last_s + 1 / self.fps, None
             elif not time_s > self.last_s:  # no time stamps, or wrong ones
                 time_s = self.last_s + 1 / self.fps
             self.num_read, self.last_s = number + 1, time_s
@@ -201,6 +250,8 @@ class Video:
         with suppress(cv2.error):
             done, image = self._capture.retrieve()
             if done and image is not None:
+                if self._mirror is not None:
+                    image = self._mirror(image)
                 size = self.size if self.num_read else image.shape[1::-1]
                 if image.shape[1::-1] != size:  # it changed within the video
                     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

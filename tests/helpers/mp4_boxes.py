@@ -11,10 +11,19 @@ _PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
 def turn_right(path: Path, width: int) -> None:
     """Says that the picture, so many pixels wide, is to be shown turned by 90 degrees."""
+    set_matrix(path, (0, 1, -1, 0), (width, 0))
+
+
+def set_matrix(
+    path: Path, matrix: tuple[float, float, float, float], shift: tuple[int, int] = (0, 0)
+) -> None:
+    """Says that a pixel x, y is to be shown at (a x + c y, b x + d y), moved by a number of
+    pixels."""
     data = bytearray(path.read_bytes())
-    matrix = data.index(b"tkhd") + 4 + 40  # version 0
-    assert data[matrix - 40] == 0
-    struct.pack_into(">9i", data, matrix, 0, 1 << 16, 0, -1 << 16, 0, 0, width << 16, 0, 1 << 30)
+    place = data.index(b"tkhd") + 4 + 40  # version 0
+    assert data[place - 40] == 0
+    a, b, c, d, x, y = (round(value * (1 << 16)) for value in (*matrix, *shift))
+    struct.pack_into(">9i", data, place, a, b, 0, c, d, 0, x, y, 1 << 30)
     path.write_bytes(data)
 
 
