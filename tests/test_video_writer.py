@@ -48,6 +48,23 @@ def test_without_pyav_opencv_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(list(Video(path))) == 10
 
 
+def test_a_long_gap_is_shortened(tmp_path: Path) -> None:
+    """Ten pictures at 10 per second, an hour, ten more: 1 s, 10 s and 1 s of video."""
+    pictures = [picture[:48, :64] for picture in walking(20)]
+    times = [n / 10 + (3600 if n >= 10 else 0) for n in range(20)]
+    path = tmp_path / "film.mp4"
+    with video_file(path, 10) as file:
+        for picture, time_s in zip(pictures, times, strict=True):
+            file.write(picture, time_s)
+        assert file.gaps_s == pytest.approx([3600.1])
+        assert file.num_frames == 10 + 100 + 9  # the first one behind the gap is 10 s later
+    assert Video(path).duration_s == pytest.approx(11.9, abs=0.01)
+    with video_file(path, 0.2) as file:  # time-lapse: a picture every 5 s, and one missing
+        for time_s in (0, 5, 15, 20):
+            file.write(pictures[0], time_s)
+        assert (file.num_frames, file.gaps_s) == (5, [])
+
+
 @pytest.mark.parametrize("encoder", [True, False])
 def test_a_place_that_cannot_be_written_to(
     encoder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,8 @@ from har.files import Image, check_writable, whole_file
 from har.video import open_capture, plain_path
 
 _CODEC = "mp4v"  # MPEG-4 part 2 in .mp4: what OpenCV can write everywhere
+LONGEST_GAP_S = 10.0  # of one picture: a clock that jumps would repeat it for hours
+_GAP_FRAMES = 10  # and at least so many usual intervals, as in time-lapse videos
 _CHECK_S = 2.0  # from look to look whether the disk takes more: OpenCV reports nothing
 
 
@@ -46,15 +48,22 @@ class VideoFile:
     ``video``), else what OpenCV can write everywhere, MPEG-4 part 2.
 
     Where the frame rate varies, images are repeated or skipped by their times, so that each is
-    shown when it was taken and as long as it was.
+    shown when it was taken and as long as it was, but not longer than 10 s or ten intervals.
 
     Args:
         path: ending in .mp4.
         fps: frames per second of the file.
+
+    Attributes:
+        num_frames: frames of the file so far.
+        gaps_s: seconds without an image that were shortened, one by one.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path, self.fps, self.num_frames = path, fps, 0
+        self.longest_gap_s = max(LONGEST_GAP_S, _GAP_FRAMES / fps)
+        self.gaps_s: list[float] = []
+        self._last_s = self._left_out_s = 0.0
         self._encoder: _H264 | _MPEG4 | None = None
         self._last: Image | None = None
         self._checked_s = time.monotonic()
@@ -79,7 +88,12 @@ class VideoFile:
             encoder = _H264 if h264_is_here() else _MPEG4
             with plain_path(self.path) as path:
                 self._encoder = encoder(path, self.fps, image.shape)
-        place = round(time_s * self.fps)
+        gap_s = time_s - self._last_s
+        self._last_s = time_s
+        if gap_s > self.longest_gap_s:
+            self.gaps_s.append(gap_s)
+            self._left_out_s += gap_s - self.longest_gap_s
+        place = round((time_s - self._left_out_s) * self.fps)
         while self.num_frames <= place:
             # until its own time the picture before it stays
             shown = image if self.num_frames == place or self._last is None else self._last

@@ -120,6 +120,16 @@ def test_an_animation_is_a_video_at_its_true_pace(
         np.testing.assert_allclose(poses["time_s"], wanted, atol=1e-6)
 
 
+def test_a_pause_of_a_minute_is_shortened_and_said(tmp_path: Path, engine: Engine) -> None:
+    film = animation(tmp_path / "film.webp", walking(20), [100] * 9 + [60_000] + [100] * 10)
+    out = run(tmp_path, film)
+    assert len(list(Video(out / "annotated.mp4"))) == 10 + 100 + 9
+    says = "A pause of 60 s lasts 10 s in annotated.mp4; the results have the times of the video."
+    assert says in read_json(out / "summary.json")["remarks"]
+    with np.load(out / "poses.npz") as poses:
+        assert poses["time_s"][-1] == pytest.approx(61.8)
+
+
 @pytest.mark.parametrize("ending", ["gif", "webp"])
 def test_a_single_picture_is_an_image(tmp_path: Path, engine: Engine, ending: str) -> None:
     path = tmp_path / f"still.{ending}"

@@ -33,7 +33,7 @@ from har.prediction.tracking import (
 )
 from har.prediction.writers import write_actions, write_json
 from har.video import Video
-from har.video_writer import video_file
+from har.video_writer import VideoFile, video_file
 from har.visual.terminal import progress_bar
 
 _HIGHEST_FPS = 60.0  # of the annotated video
@@ -163,10 +163,22 @@ def predict_video(
     summary = _summary(video, collected, seconds, stopped)
     whole = max_frames is None and not stopped
     summary["remarks"] = [] if given is None else _unused(given, video.size, collected, whole)
+    summary["remarks"] += video.remarks
+    if file is not None and file.gaps_s:
+        summary["remarks"].append(_shortened(file))
     if several:
         summary["remarks"].append(_ONE_OF_SEVERAL)
     write_json(out / "summary.json", {**summary, "model": spec.to_dict()})
     return summary
+
+
+def _shortened(file: VideoFile) -> str:
+    """A sentence about the pauses that the annotated video shows shorter than they are."""
+    count, shown = len(file.gaps_s), f"{file.longest_gap_s:.0f} s"
+    pauses = f"A pause of {sum(file.gaps_s):.0f} s lasts {shown}"
+    if count > 1:
+        pauses = f"{count} pauses of {sum(file.gaps_s):.0f} s in all last {shown} each"
+    return f"{pauses} in annotated.mp4; the results have the times of the video."
 
 
 def _finder(predictor: Predictor, boxes: Boxes, given: OfVideo | None) -> Finder:
