@@ -1,5 +1,6 @@
 """Which files are videos by their content, against what pillow writes."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import PIL.Image
 import pytest
 
 from har.animation import is_animation, is_video_inside
+from har.errors import HarError
 from har.prediction.sources import find_files
 from har.video import Video
 from tests.helpers.own_clips import write_clip
@@ -20,8 +22,15 @@ def pictures(count: int) -> list[PIL.Image.Image]:
     return [PIL.Image.new("RGB", (64, 48), (20 * n, 90, 200 - 9 * n)) for n in range(count)]
 
 
-def write_animation(path: Path, count: int, duration_ms: int = 80) -> Path:
-    first, *others = pictures(count)
+def noise(count: int) -> list[PIL.Image.Image]:
+    rng = np.random.default_rng(0)
+    return [PIL.Image.fromarray(rng.integers(0, 255, (48, 64), np.uint8)) for _ in range(count)]
+
+
+def write_animation(
+    path: Path, count: int, images: list[PIL.Image.Image] | None = None, duration_ms: int = 80
+) -> Path:
+    first, *others = images or pictures(count)
     if path.suffix == ".avif" and not PIL.features.check("avif"):
         pytest.skip("this pillow writes no AVIF")
     if count == 1:
@@ -41,6 +50,29 @@ def test_several_pictures_are_a_video(name: str, tmp_path: Path) -> None:
     assert frames[3].image.shape == (48, 64, 3)
     colors = np.array([frame.image.mean((0, 1)) for frame in frames])
     np.testing.assert_allclose(colors, [np.array(p).mean((0, 1)) for p in pictures(6)], atol=8)
+
+
+@pytest.mark.parametrize("every", [0, 2])
+def test_a_gif_without_times_shows_each_picture_for_100_ms(tmp_path: Path, every: int) -> None:
+    """As browsers do. Pillow leaves the block with the time out where it is 0; of ``every`` second
+    picture here."""
+    first, *others = pictures(6)
+    path = tmp_path / "a.gif"
+    times_ms = [250 if every and n % every else 0 for n in range(6)]
+    first.save(path, save_all=True, append_images=others, duration=times_ms)
+    assert path.read_bytes().count(b"\x21\xf9\x04") < 6
+    wanted = np.cumsum([0, *((ms or 100) / 1000 for ms in times_ms[:-1])])
+    assert [frame.time_s for frame in Video(path).frames()] == pytest.approx(wanted.tolist())
+
+
+@pytest.mark.parametrize("name", ANIMATED)
+def test_an_animation_cut_in_half_is_a_broken_video(name: str, tmp_path: Path) -> None:
+    path = write_animation(tmp_path / name, 6, noise(6))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert find_files(str(path)).videos == [path]
+    says = rf"{re.escape(name)} (is no video that OpenCV can read, or a broken one|cannot be dec)"
+    with pytest.raises(HarError, match=says):
+        Video(path)
 
 
 @pytest.mark.parametrize("name", ANIMATED)

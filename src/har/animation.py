@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from har.containers import EBML
 from har.files import quiet_opencv
 
+_GIF = b"GIF8"
 _HEAD_BYTES = 2**16  # of a PNG file: what says that it moves stands in front of its pixels
 _SHORTEST_MS = 10  # of a picture: browsers show those that state 0 for 100 ms
 _USUAL_MS = 100
@@ -33,8 +34,12 @@ _VIDEO_BRANDS = frozenset(  # of files that are a tree of boxes, as HEIC and AVI
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a file is a GIF, WebP, PNG or AVIF of several pictures, by its content."""
-    return _may_be_animation(_head(path, 32), path) and len(_pictures(path, 2)[0]) > 1
+    """Whether a file is a GIF, WebP, PNG or AVIF of several pictures, by its content; also one that
+    is cut short, of which no picture can be read."""
+    head = _head(path, 32)
+    if head[:4] == _GIF:
+        return len(_gif_times(path, 2)) > 1
+    return _may_be_animation(head, path) and len(_pictures(path, 2)[0]) != 1
 
 
 def is_video_inside(path: Path) -> bool:
@@ -53,7 +58,7 @@ def _may_be_animation(head: bytes, path: Path) -> bool:
         return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 2)
     if head[:4] == b"\x89PNG":
         return b"acTL" in _head(path, _HEAD_BYTES).partition(b"IDAT")[0]
-    return head[:4] == b"GIF8" or (head[4:8] == b"ftyp" and b"avis" in head[8:])
+    return head[4:8] == b"ftyp" and b"avis" in head[8:]
 
 
 def _head(path: Path, count: int) -> bytes:
@@ -71,6 +76,8 @@ class AnimationCapture:
 
     def __init__(self, path: Path) -> None:
         self._pictures, durations = _pictures(path)
+        if _head(path, 4) == _GIF and len(times_ms := _gif_times(path)) == len(durations):
+            durations = times_ms
         times = np.where(np.asarray(durations) < _SHORTEST_MS, _USUAL_MS, durations)
         self._ends_ms = np.cumsum(times)
         self._number = -1
@@ -102,6 +109,37 @@ class AnimationCapture:
 
     def release(self) -> None:
         self._pictures = []
+
+
+def _gif_times(path: Path, count: int = 32767) -> list[int]:
+    """How long each of the first pictures of a GIF is shown in ms, 0 where it does not state it:
+    OpenCV gives a second then. A file is blocks, one after the other (GIF89a, 12 to 27)."""
+    found: list[int] = []
+    shown_ms = 0
+    with suppress(OSError, IndexError, ValueError):
+        data = np.memmap(path, np.uint8, "r")
+        place = 13 + _color_bytes(int(data[10]))
+        while len(found) < count:
+            kind = int(data[place])
+            if kind == 0x2C:  # a picture
+                found.append(shown_ms)
+                shown_ms = 0
+                place += 11 + _color_bytes(int(data[place + 9]))
+            elif kind == 0x21:  # an extension
+                if data[place + 1] == 0xF9:
+                    shown_ms = 10 * (int(data[place + 4]) + 256 * int(data[place + 5]))
+                place += 2
+            else:  # the end
+                break
+            while size := int(data[place]):
+                place += 1 + size
+            place += 1
+    return found
+
+
+def _color_bytes(flags: int) -> int:
+    """Bytes of the table of colors that the flags of a picture or of a whole GIF announce."""
+    return 3 << (flags % 8 + 1) if flags & 0x80 else 0
 
 
 def _pictures(path: Path, count: int = 32767) -> tuple[list[NDArray[Any]], list[int]]:
