@@ -93,8 +93,6 @@ TABLE: Mapping[str, Limits] = {
     "val_share": Limits(low=0, high=1, whole=False),
     "ntu.stride": Limits(low=1, high=1000),
     "ntu.scale": Limits(low=0, high=1, whole=False),
-    "h36m.train_every": COUNT,
-    "h36m.test_every": COUNT,
     "synthetic.images": COUNT,
     "synthetic.replications": COUNT,
     "synthetic.cameras_per_sample": COUNT_OR_NONE,
