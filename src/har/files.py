@@ -211,10 +211,11 @@ def _tiff_orientation(data: NDArray[np.uint8]) -> int:
     """The orientation of a TIFF file, 1 to 8 (TIFF 6.0, tag 274); 1 for others."""
     with suppress(struct.error, KeyError):
         order = {b"II*\0": "<", b"MM\0*": ">"}[data[:4].tobytes()]
-        (start,) = struct.unpack_from(f"{order}I", data, 4)
-        (entries,) = struct.unpack_from(f"{order}H", data, start)
+        file = data.data
+        (start,) = struct.unpack_from(f"{order}I", file, 4)
+        (entries,) = struct.unpack_from(f"{order}H", file, start)
         for place in range(start + 2, start + 2 + 12 * entries, 12):
-            tag, _, _, value = struct.unpack_from(f"{order}HHIH", data, place)
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", file, place)
             if tag == 274:
                 return value if value in _UNTURNED else 1
     return 1
