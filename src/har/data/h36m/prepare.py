@@ -52,7 +52,7 @@ def read_sequences(
         raise missing(root, "there is no annotation_body3d/*.npz of mmpose")
     every = {"train": train_every, "test": test_every}
     rows: dict[str, dict[int, NDArray[np.float32]]] = defaultdict(dict)
-    known = {}
+    known: dict[str, tuple[str, str, str, int]] = {}
     for path in paths:
         found = read_annotations(path)
         for row, image in enumerate(found.images):

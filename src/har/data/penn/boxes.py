@@ -38,11 +38,11 @@ class Imported(NamedTuple):
     """What a file of boxes gave.
 
     Attributes:
-        count: clips that have boxes now.
+        written: clips that have boxes now.
         left_out: boxes without an area, or that do not touch their picture.
     """
 
-    count: int
+    written: int
     left_out: int
 
     @property

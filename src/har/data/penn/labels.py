@@ -122,7 +122,7 @@ def far_outside(joints_px: NDArray[np.float32], size: tuple[int, int]) -> NDArra
     farthest one lies outside by 0.45 of the height.
     """
     off = np.abs(joints_px - np.divide(size, 2)) > np.multiply(size, 1.5)  # from the middle
-    far: NDArray[np.bool_] = off.any(-1)
+    far: NDArray[np.bool_] = np.asarray(off.any(-1))
     return far
 
 

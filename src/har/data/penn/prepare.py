@@ -50,7 +50,7 @@ class PennReport(PrepareReport):
         """Takes over the remark about a file of boxes; returns how many clips have some."""
         if boxes.remark:
             self.remarks[name] = boxes.remark
-        return boxes.count
+        return boxes.written
 
 
 def settings(root: Path, output: Path) -> dict[str, Any]:
