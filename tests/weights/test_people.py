@@ -1,23 +1,18 @@
 """The network inside the package: whole, small, the default, and right about real people."""
 
-import shutil
-import tomllib
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from har import Predictor, list_models
-from har.errors import HarError
 from har.layouts import get_layout
 from har.video import Video
 from har.weights import open_weights
-from har.weights.built_in import BUILT_IN, DEFAULT, built_in_file, built_in_names
+from har.weights.built_in import BUILT_IN, DEFAULT, built_in_file
 from tests.helpers.golden import real_path
 from tests.helpers.marks import marked_frames
 
-ROOT = Path(__file__).parents[2]
 MOST_BYTES = 10_000_000
 
 
@@ -40,24 +35,6 @@ def test_every_file_is_there_small_and_says_what_it_is() -> None:
         assert "research" in spec.license
         assert "Leeds Sports Pose" in spec.data
         assert name in list_models()
-
-
-def test_an_old_file_that_the_wheel_leaves_out_has_its_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The wheel's rule is that of the build, so what it leaves out is what is simulated here."""
-    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    left_out = build["tool"]["hatch"]["build"]["targets"]["wheel"]["exclude"]
-    numbered = [name for name in BUILT_IN if name != DEFAULT]
-    assert left_out == [f"{name}.safetensors" for name in numbered[:-2]]
-    (tmp_path / "files").mkdir()
-    for name in numbered[-2:]:
-        shutil.copy(built_in_file(name), tmp_path / "files")
-    monkeypatch.setattr(resources, "files", lambda package: tmp_path)
-    assert built_in_names() == [*numbered[-2:], DEFAULT]
-    assert numbered[0] not in list_models()
-    with pytest.raises(HarError, match=f"not {numbered[0]}: take src/har/weights/files"):
-        open_weights(numbered[0])
 
 
 def test_it_is_the_default(people: Predictor) -> None:

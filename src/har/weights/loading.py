@@ -8,7 +8,7 @@ from typing import Any
 
 from har.models.base import PoseNetwork
 from har.models.registry import NETWORKS, build_network
-from har.weights.built_in import BUILT_IN, built_in_names
+from har.weights.built_in import BUILT_IN
 from har.weights.pretrained import PUBLISHED, open_weights, pretrained_file
 from har.weights.report import LoadReport
 
@@ -119,5 +119,5 @@ def list_models(filter: str = "*") -> list[str]:
     Args:
         filter: a pattern with ``*`` and ``?``; upper and lower case are the same.
     """
-    names = [*NETWORKS, *built_in_names(), *PUBLISHED]
+    names = [*NETWORKS, *BUILT_IN, *PUBLISHED]
     return [name for name in names if fnmatch.fnmatchcase(name.lower(), filter.lower())]

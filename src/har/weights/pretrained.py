@@ -26,7 +26,7 @@ from har.errors import HarError
 from har.models.registry import build_network
 from har.models.spec import ModelSpec
 from har.paths import check_path
-from har.weights.built_in import BUILT_IN, built_in_file, built_in_names
+from har.weights.built_in import BUILT_IN, built_in_file
 from har.weights.describe import DEPTH_RANGE_MM, RESOLUTION, spec_of, stated_by
 from har.weights.file import WeightsFile, save_weights
 
@@ -120,7 +120,7 @@ def find_weights(source: str | Path, mirror: str | Path | None = None) -> Path:
     if not path.is_file():
         raise HarError(
             f"There is no weights file {path}, and no weights of that name; the names are "
-            f"{', '.join([*built_in_names(), *PUBLISHED])}."
+            f"{', '.join([*BUILT_IN, *PUBLISHED])}."
         )
     return path
 
