@@ -21,7 +21,6 @@ _FEWEST_PX = 2  # of a crop's side: less may hold no pixel
 SMALLEST_SIDE = 16  # pixels of an image in which a person can be found
 _LARGEST_WINDOW = 1.5
 _SAME_PLACE = 0.05  # of a crop's side
-_OTHER_SIZES = (0.85, 1.18)  # of crops beside that around the person, by 200 photographs
 _LEAST = 1e-6
 _APART = 0.1  # intersection over union of the boxes of two persons, at most
 
@@ -82,60 +81,34 @@ def cut_crops(
     return np.stack(crops), affines
 
 
-def _both_ways(engine: Engine, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Poses of N crops and, where left and right are known, of their mirror images turned back.
+def poses_both_ways(engine: Engine, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Poses of crops from them and their mirror images, which takes twice as long as from them.
+
+    Where both see a joint in one place it is there, between the two; else the surer one is right.
+    A joint is as sure as both are on average, less where they are apart: what depends on the side
+    is a leg that may be the other one, or no leg.
+
+    Args:
+        engine: the network; of joints whose left and right are not known, the crops alone are used.
+        crops: uint8 (N, height, width, 3).
 
     Returns:
-        (2, N, J, D + 1), or (1, N, J, D + 1), as :attr:`har.runtime.engine.EngineOutput.poses`.
+        (N, J, D + 1) as :attr:`har.runtime.engine.EngineOutput.poses`.
     """
     layout = engine.spec.joint_layout
     if not layout.can_mirror:
-        return engine.forward_frames(crops).poses[None]
+        return engine.forward_frames(crops).poses
     both = np.concatenate([crops, crops[:, :, ::-1]])
     poses, mirrored = np.split(engine.forward_frames(both).poses, 2)
     mirrored = mirrored[:, list(layout.flip)]
     mirrored[..., 0] = 1 - mirrored[..., 0]
-    return np.stack([poses, mirrored])
-
-
-def poses_of_views(
-    engine: Engine, images: Sequence[NDArray[np.uint8]], boxes: ArrayLike
-) -> tuple[NDArray[np.float32], FloatArray]:
-    """Poses of persons from crops of three sizes and their mirror images, six times the work.
-
-    Each view votes for its joints by its confidence. A joint is where most votes lie close
-    together: the place with the largest sum of them, which is then their mean, votes less the
-    farther they are. A joint is as sure as the middle crop and its mirror image are on average,
-    less where those are apart: what depends on the side is a leg that may be the other one, or no
-    leg.
-
-    Args:
-        engine: the network; of joints whose left and right are not known, the crops alone are used.
-        images, boxes: see :func:`cut_crops`.
-
-    Returns:
-        (N, J, D + 1) as :attr:`har.runtime.engine.EngineOutput.poses` in the middle crops, and
-        (N, 3, 3) affine maps, pixels of the images to [0, 1] of these.
-    """
-    crops, affines = cut_crops(engine, images, boxes)
-    middle = _both_ways(engine, crops)
-    views = [middle]
-    center, window = geometry.center_and_window(boxes)
-    for size in _OTHER_SIZES:
-        crops, others = cut_crops(engine, images, geometry.box_from_center(center, size * window))
-        seen = _both_ways(engine, crops)
-        to_middle = affines @ geometry.invert_affine(others)
-        seen[..., :2] = geometry.transform_points(to_middle, seen[..., :2])
-        views.append(seen)
-    votes = np.concatenate(views)  # (V, N, J, D + 1)
-    apart = np.linalg.norm(votes[:, None, ..., :2] - votes[..., :2], axis=-1)  # (V, V, N, J)
-    weights = np.exp(-((apart / _SAME_PLACE) ** 2) / 2) * np.maximum(votes[..., -1], _LEAST)
-    most = weights.sum(1).argmax(0)[None, None]
-    chosen = np.take_along_axis(weights, most, 0)[0][..., None]  # (V, N, J, 1)
-    found = (chosen * votes[..., :-1]).sum(0) / chosen.sum(0)
-    sides = np.linalg.norm(middle[0, ..., :2] - middle[-1, ..., :2], axis=-1)
-    confidence = middle[..., -1].mean(0) * np.exp(-((sides / _SAME_PLACE) ** 2))
-    return np.concatenate([found, confidence[..., None]], -1).astype(np.float32), affines
+    sure = np.stack([poses[..., -1], mirrored[..., -1]])  # (2, N, J)
+    apart = np.linalg.norm(poses[..., :2] - mirrored[..., :2], axis=-1) / _SAME_PLACE
+    share = np.where(apart < 1, sure[0] / np.maximum(sure.sum(0), _LEAST), sure[0] >= sure[1])
+    share = share[..., None]
+    found = share * poses[..., :-1] + (1 - share) * mirrored[..., :-1]
+    confidence = sure.mean(0) * np.exp(-(apart**2))
+    return np.concatenate([found, confidence[..., None]], -1).astype(np.float32)
 
 
 def refine(

@@ -19,7 +19,7 @@ from har.paths import check_path
 from har.prediction.background import prefetch
 from har.prediction.boxes_checked import checked_boxes
 from har.prediction.following import FramePrediction, Person, follow, people_of
-from har.prediction.locating import check_size, locate_person, poses_of_views, refine
+from har.prediction.locating import check_size, cut_crops, locate_person, poses_both_ways, refine
 from har.prediction.prediction import Prediction
 from har.prediction.results import PredictionCollector
 from har.prediction.sources import is_image
@@ -161,7 +161,8 @@ class Predictor:
                 found = np.where(stays, refined, found)
         if not len(found):
             return []
-        poses, affines = poses_of_views(self.engine, [image] * len(found), found)
+        crops, affines = cut_crops(self.engine, [image] * len(found), found)
+        poses = poses_both_ways(self.engine, crops)
         people = people_of(self.engine.spec, 0, found, affines, poses)
         numbered = [person._replace(track=number) for number, person in enumerate(people)]
         there = self.engine.spec.nobody_below

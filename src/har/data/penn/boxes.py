@@ -39,7 +39,7 @@ class Imported(NamedTuple):
 
     Attributes:
         written: clips that have boxes now.
-        left_out: boxes without an area, or that do not touch their picture.
+        left_out: boxes without an area, that do not touch their picture, or of no frame.
     """
 
     written: int
@@ -51,8 +51,8 @@ class Imported(NamedTuple):
         if not self.left_out:
             return ""
         return (
-            f"boxes without an area or outside the picture ({self.left_out}): the whole image "
-            "stands in for them"
+            f"boxes without an area, or outside the picture or the clip ({self.left_out}): the "
+            "whole image stands in for them"
         )
 
 
@@ -92,14 +92,12 @@ def import_boxes(
         _check_count(path, root, split, boxes, len(numbered), listed)
         for sequence, of_frames in boxes.items():
             clip = numbered[sequence]
-            if max(of_frames) >= len(clip.numbers):
-                raise PennError(
-                    f"{path} has a box of frame {max(of_frames) + 1} of {split} clip "
-                    f"{sequence + 1}, and {clip.name} has {len(clip.numbers)}: it is of other "
-                    "clips or in another order, put the original program's annotations.mat "
-                    f"into {root}, or remove it."
-                )
-            kept = {frame: box for frame, box in of_frames.items() if _is_seen(box, clip.size)}
+            # no clip's length tells whose they are: a film may go on behind its labels
+            kept = {
+                frame: box
+                for frame, box in of_frames.items()
+                if frame < len(clip.numbers) and _is_seen(box, clip.size)
+            }
             left_out += len(of_frames) - len(kept)
             boxes[sequence] = kept
     place = {
