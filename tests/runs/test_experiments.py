@@ -113,15 +113,15 @@ def test_an_experiment_trains(name: str, tiny_ntu: Path, tiny_mpii: Path, tmp_pa
         words.append("data.resolution=[64,64]")
     for data, folder in (("ntu", tiny_ntu), ("mpii", tiny_mpii)):
         (tmp_path / data).symlink_to(folder / data)
-    phases = [key for key, phase in cfg.module.phases.items() if phase is not None and phase.epochs]
-    for phase in phases:
-        words += [f"module.phases.{phase}.epochs=1", f"++module.phases.{phase}.steps_per_epoch=1"]
     if name == "own_actions":
         for label in ("squat", "wave"):
             for number in range(3):
                 write_clip_of_frames(tmp_path / "own" / label / f"{number}.avi", 20)
         weights = write_people(tmp_path / "people.safetensors")
         words = [f"paths.data_dir='{tmp_path / 'own'}'", f"weights='{weights}'", "own.workers=0"]
+    phases = [key for key, phase in cfg.module.phases.items() if phase is not None and phase.epochs]
+    for phase in phases:
+        words += [f"module.phases.{phase}.epochs=1", f"++module.phases.{phase}.steps_per_epoch=1"]
     words += [f"experiment={name}", f"name={name}", "data.num_workers=0", "trainer=cpu"]
     words += ["report_untrained=false", "test=false", "callbacks=none", "logger=none"]
     words += ["callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
