@@ -160,6 +160,26 @@ def entries(value: Any) -> list[Any]:
     return list(array.flat) if array.dtype == object else []
 
 
+def only_of_structs(value: Any) -> bool:
+    """Whether a list holds structs or nothing, and no numbers or text, of which :func:`entries`
+    gives none."""
+    array = np.asarray(value)
+    return not array.size or array.dtype == object
+
+
+def bare_struct(value: Any) -> Any:
+    """A struct, also where it lies in a cell of its own."""
+    while isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
+        value = value.flat[0]
+    return value
+
+
+def count_upwards(given: np.ndarray, last: int) -> bool:
+    """Whether numbers (N,) are whole, ascending, and from 1 to ``last``."""
+    ascend = (np.diff([0, *given]) >= 1).all()
+    return bool((given <= last).all() and ascend and not (given % 1).any())
+
+
 def numbers(value: Any) -> np.ndarray:
     """Numbers of any type, also written as text, as a flat float64 array.
 

@@ -17,7 +17,17 @@ from har.data.h36m.cameras import Intrinsics
 from har.data.h36m.files import ACTIONS, OTHER_NAMES, TESTING, TRAINING, H36MError
 from har.data.h36m.mmpose import MAX_COORDINATE
 from har.data.h36m.sequence import Sequence
-from har.data.matlab import entries, field, number, numbers, read_matlab, text
+from har.data.matlab import (
+    bare_struct,
+    count_upwards,
+    entries,
+    field,
+    number,
+    numbers,
+    only_of_structs,
+    read_matlab,
+    text,
+)
 
 _SEQUENCES = {"train": "sequences_tr", "test": "sequences_val"}
 _SUBJECTS = {"train": TRAINING, "test": TESTING}
@@ -111,25 +121,18 @@ def _number(digits: str) -> int:
 
 def _structs(listed: Any, what: str, path: Path) -> list[Any]:
     """The structs of a list; H36MError where it is one of numbers or of text."""
-    array = np.asarray(listed)
-    if array.size and array.dtype != object:
+    if not only_of_structs(listed):
+        array = np.asarray(listed)
         raise _wrong(path, f"has {array.dtype} {array.shape} as {what}")
-    return [_struct(entry) for entry in entries(listed)]
-
-
-def _struct(value: Any) -> Any:
-    """A struct, also where it lies in a cell of its own."""
-    while isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
-        value = value.flat[0]
-    return value
+    return [bare_struct(entry) for entry in entries(listed)]
 
 
 def _camera(parameters: Any, name: str, path: Path) -> tuple[Intrinsics, Any]:
     """The lens, and the map from the world to the camera's space."""
     sizes = {"R": 9, "T": 3, "f": 2, "c": 2, "k": 3, "p": 2}
-    of = {key: numbers(field(_struct(parameters), key)) for key in sizes}
+    of = {key: numbers(field(bare_struct(parameters), key)) for key in sizes}
     fits = all(of[key].size == size and np.isfinite(of[key]).all() for key, size in sizes.items())
-    turn = np.asarray(field(_struct(parameters), "R"))
+    turn = np.asarray(field(bare_struct(parameters), "R"))
     if not fits or turn.shape != (3, 3) or not (of["f"] > 0).all():
         raise _wrong(path, f"has no camera for the sequence {name}")
     turn = turn.astype(np.float64)
@@ -147,8 +150,7 @@ def _frames(listed: Any, name: str, path: Path) -> tuple[NDArray[np.float64], ND
     poses = [np.asarray(field(frame, "pose3d")) for frame in frames]
     at = np.array([number(field(frame, "f")) for frame in frames])
     fits = all(p.shape == (3, _NUM_JOINTS) and p.dtype.kind in "uif" for p in poses)
-    counted = (at < 10**_DIGITS).all() and (np.diff([0, *at]) >= 1).all() and not (at % 1).any()
-    if not fits or not counted:
+    if not fits or not count_upwards(at, 10**_DIGITS - 1):
         raise _wrong(path, f"has no frames of {name} with 32 joints each, counted upwards from 1")
     joints = np.array([pose.astype(np.float64).T for pose in poses]).reshape(-1, _NUM_JOINTS, 3)
     if not np.isfinite(joints).all():

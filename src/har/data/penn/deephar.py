@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from har.data.matlab import entries, field, number, numbers, read_matlab, text
+from har.data.matlab import (
+    bare_struct,
+    count_upwards,
+    entries,
+    field,
+    number,
+    numbers,
+    only_of_structs,
+    read_matlab,
+    text,
+)
 from har.data.penn.files import PennError
 from har.data.penn.labels import ACTIONS, MAX_COORDINATE_PX, PennClip, visible_joints
 
@@ -28,14 +38,14 @@ def read_annotations(path: Path) -> dict[str, PennClip]:
     labels = [text(label).strip() for label in entries(found[0])]
     clips: dict[str, PennClip] = {}
     for split, sequences in zip(_SEQUENCES, found[1:], strict=True):
-        listed = np.asarray(sequences)
-        if listed.size and listed.dtype != object:
+        if not only_of_structs(sequences):
+            listed = np.asarray(sequences)
             raise PennError(
                 f"{path} has {listed.dtype} {listed.shape} as {_SEQUENCES[split]}, not clips: "
                 "download it again."
             )
         for sequence in entries(sequences):
-            clip = _clip(_struct(sequence), labels, split, path)
+            clip = _clip(bare_struct(sequence), labels, split, path)
             if clip.name in clips:
                 raise PennError(f"{path} has the clip {clip.name} twice: download it again.")
             clips[clip.name] = clip
@@ -45,13 +55,6 @@ def read_annotations(path: Path) -> dict[str, PennClip]:
             "again, or remove it to use the label files."
         )
     return clips
-
-
-def _struct(value: Any) -> Any:
-    """A struct, also where it lies in a cell of its own."""
-    while isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
-        value = value.flat[0]
-    return value
 
 
 def _clip(sequence: Any, labels: list[str], split: str, path: Path) -> PennClip:
@@ -68,15 +71,18 @@ def _clip(sequence: Any, labels: list[str], split: str, path: Path) -> PennClip:
             f"{path} names the action {label[:40]!r}, which Penn Action does not have: download it "
             "again."
         )
-    frames = [_struct(frame) for frame in entries(field(sequence, "frames"))]
+    frames = [bare_struct(frame) for frame in entries(field(sequence, "frames"))]
     pose = [field(frame, "pose") for frame in frames]  # x of all joints, then y
     visible = [numbers(field(frame, "visible")) for frame in frames]
     at = np.array([number(field(frame, "f")) for frame in frames])
     size = [number(field(frames[0], key)) for key in ("w", "h")] if frames else [0.0]
     fits = all(p.shape == (2, 13) and p.dtype.kind in "biuf" for p in pose)
     fits = fits and all(len(v) == 13 for v in visible)
-    counted = (at <= _LAST_FRAME).all() and (np.diff([0, *at]) >= 1).all() and not (at % 1).any()
-    if not fits or not counted or not all(1 <= side < MAX_COORDINATE_PX for side in size):
+    if (
+        not fits
+        or not count_upwards(at, _LAST_FRAME)
+        or not all(1 <= side < MAX_COORDINATE_PX for side in size)
+    ):
         raise PennError(
             f"{path} has no frames of clip {name} with a width, a height and a pose of 2 x 13 "
             "numbers each, counted upwards from 1: download it again."
